@@ -1,0 +1,1 @@
+//! The command line: arguments as given, then resolved, then carried out.

@@ -1,0 +1,1 @@
+//! The corpus: fetching, checking, splitting, encoding and caching it.

@@ -1,0 +1,1 @@
+//! The figures of merit of a binary classifier, from logits and labels.

@@ -1,0 +1,1 @@
+//! Backends as processes: starting, talking to and ending them.
