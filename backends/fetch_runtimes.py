@@ -38,6 +38,7 @@ WHEEL_TAGS = [
     "--python-version=3.11",
     "--abi=cp311",
     *(f"--platform=manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)),
+    *(f"--platform=manylinux{year}_x86_64" for year in (2014, 2010, 1)),
 ]
 OLDEST_GLIBC = (2, 28)
 
@@ -171,7 +172,7 @@ def fetch(runtimes: List[str], pins: Dict[str, Pin], into: Path) -> None:
                 install(name, wheels, pins, into)
             for leftover in (partial, into / "downloads"):
                 shutil.rmtree(leftover)
-    shown = {wheel: pins[wheel].version for name in runtimes for wheel in RUNTIMES[name] if "-cu" not in wheel}
+    shown = {wheel: pins[wheel].version for name in runtimes for wheel in RUNTIMES[name] if not wheel.startswith("nvidia")}
     tell(f"runtimes ready in {into}: " + ", ".join(f"{wheel} {version}" for wheel, version in shown.items()))
 
 
