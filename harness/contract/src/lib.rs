@@ -1,1 +1,36 @@
-//! x
+//! All that a backend of the comparison harness needs: the two traits it implements
+//! ([`Backend`] and [`Model`]), the specification it is built from ([`ModelSpec`]), batches and
+//! weights as plain host slices, the wire format, and [`serve()`], the one function that turns a
+//! `Backend` into an executable.
+//!
+//! No tensor type of any framework crosses this boundary, and this crate depends on no
+//! framework and on nothing that draws, tabulates or parses a command line.
+
+pub mod align;
+pub mod backend;
+pub mod batch;
+pub mod capabilities;
+pub mod defaults;
+pub mod error;
+pub mod initializer;
+pub mod parameters;
+pub mod serve;
+pub mod spec;
+pub mod weights;
+pub mod wire;
+
+pub use backend::{Backend, BackendInfo, GradientNorms, LibraryVersion, Model, StepReport, build_checked};
+pub use batch::{BatchError, LabelledBatch, Side, TokenBatch};
+pub use capabilities::{Capabilities, Unsupported};
+pub use defaults::{
+    Batching, DefaultRow, DropoutPlace, NativeDefaults, PatienceRule, PlateauDefaults, Sourced, ThresholdMode,
+};
+pub use error::{BackendError, ErrorKind};
+pub use initializer::Initializer;
+pub use parameters::{Parameter, TensorGroup};
+pub use serve::serve;
+pub use spec::{
+    AdamSpec, BiasVectors, CellKind, ClipSpec, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, ModelSpec,
+    Pooling, RepeatedWords, SpecError, WeightDecayForm, WeightDecaySpec,
+};
+pub use weights::{Tensor, WeightError, WeightMap};

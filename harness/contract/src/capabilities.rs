@@ -1,0 +1,114 @@
+//! What a backend can do, stated before anything is trained.
+
+use serde::{Deserialize, Serialize};
+
+use crate::spec::{
+    BiasVectors, CellKind, Device, EpsilonPlacement, GruForm, Kernel, ModelSpec, RepeatedWords, WeightDecayForm,
+};
+
+/// What a backend can build. A spec outside it is refused by name, never bent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capabilities {
+    /// Cells.
+    pub cells: Vec<CellKind>,
+    /// Implementations of the recurrent layers; the first is the one used unless a study says otherwise.
+    pub kernels: Vec<Kernel>,
+    /// Bias layouts.
+    pub bias_vectors: Vec<BiasVectors>,
+    /// Forms of the GRU.
+    pub gru_forms: Vec<GruForm>,
+    /// Places of Adam's epsilon.
+    pub epsilon_placements: Vec<EpsilonPlacement>,
+    /// Treatments of repeated words.
+    pub repeated_words: Vec<RepeatedWords>,
+    /// Forms of weight decay.
+    pub weight_decay_forms: Vec<WeightDecayForm>,
+    /// Whether layers can run in both directions.
+    pub bidirectional: bool,
+    /// Whether layers can be layer-normalised.
+    pub layer_norm: bool,
+    /// Whether padded steps can be masked.
+    pub masking: bool,
+    /// Whether dropout is implemented.
+    pub dropout: bool,
+    /// Whether [`crate::Model::input_gradient_norms`] is implemented.
+    pub input_gradient_norms: bool,
+    /// Devices that are there now, e.g. `cpu`, `cuda:0`.
+    pub devices: Vec<Device>,
+    /// The most layers, if there is a limit.
+    pub max_layers: Option<usize>,
+}
+
+/// A setting that a backend can't honour.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} is not supported; this backend supports {supported}")]
+pub struct Unsupported {
+    /// The setting as it was asked for, e.g. `kernel = fused`.
+    pub setting: String,
+    /// What could be asked for instead.
+    pub supported: String,
+}
+
+impl Capabilities {
+    /// Checks a spec against these capabilities.
+    ///
+    /// # Errors
+    /// The first setting that can't be honoured.
+    pub fn check(&self, spec: &ModelSpec) -> Result<(), Unsupported> {
+        listed("cell", &spec.cell, &self.cells)?;
+        listed("kernel", &spec.kernel, &self.kernels)?;
+        listed("bias_vectors", &spec.bias_vectors, &self.bias_vectors)?;
+        if spec.cell == CellKind::Gru {
+            listed("gru_form", &spec.gru_form, &self.gru_forms)?;
+        }
+        listed("adam.epsilon_placement", &spec.adam.epsilon_placement, &self.epsilon_placements)?;
+        listed("adam.repeated_words", &spec.adam.repeated_words, &self.repeated_words)?;
+        if spec.weight_decay.rate > 0.0 {
+            listed("weight_decay.form", &spec.weight_decay.form, &self.weight_decay_forms)?;
+        }
+        for (setting, wanted, there) in [
+            ("bidirectional", spec.bidirectional, self.bidirectional),
+            ("layer_norm", spec.layer_norm, self.layer_norm),
+            ("masking", spec.masking, self.masking),
+            ("dropout", spec.dropout.is_active(), self.dropout),
+        ] {
+            if wanted && !there {
+                return Err(Unsupported {
+                    setting: setting.into(),
+                    supported: format!("only models without {setting}"),
+                });
+            }
+        }
+        listed("device", &spec.device, &self.devices)?;
+        if let Some(most) = self.max_layers
+            && spec.layers > most
+        {
+            return Err(Unsupported {
+                setting: format!("layers = {}", spec.layers),
+                supported: format!("at most {most}"),
+            });
+        }
+        Ok(())
+    }
+}
+
+fn listed<T: PartialEq + Serialize>(setting: &str, wanted: &T, there: &[T]) -> Result<(), Unsupported> {
+    if there.contains(wanted) {
+        return Ok(());
+    }
+    let names: Vec<_> = there.iter().map(name).collect();
+    Err(Unsupported {
+        setting: format!("{setting} = {}", name(wanted)),
+        supported: if names.is_empty() { "none".into() } else { names.join(", ") },
+    })
+}
+
+/// The name of a unit variant as it is written in study files.
+fn name<T: Serialize>(value: &T) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        Ok(other) => other.to_string(),
+        Err(error) => error.to_string(),
+    }
+}

@@ -1,0 +1,379 @@
+//! The model and the optimiser that a backend is told to build, with nothing numeric implicit.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The recurrent cell of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CellKind {
+    /// Elman's network, `h = tanh(W x + b + U h)`; Keras `SimpleRNN`, PyTorch `nn.RNN`.
+    Rnn,
+    /// Long short-term memory with forget gate, without peepholes; gates i, f, g, o.
+    Lstm,
+    /// Gated recurrent unit; gates r, z, n.
+    Gru,
+}
+
+impl CellKind {
+    /// Every cell, in the order in which tables list them.
+    pub const ALL: [Self; 3] = [Self::Rnn, Self::Lstm, Self::Gru];
+
+    /// How many blocks of `hidden_size` rows the cell's kernels have: 1, 4 or 3.
+    #[must_use]
+    pub const fn gates(self) -> usize {
+        match self {
+            Self::Rnn => 1,
+            Self::Lstm => 4,
+            Self::Gru => 3,
+        }
+    }
+
+    /// The name as study files and records write it: `rnn`, `lstm`, `gru`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rnn => "rnn",
+            Self::Lstm => "lstm",
+            Self::Gru => "gru",
+        }
+    }
+
+    /// The name as papers write it: `SimpleRNN`, `LSTM`, `GRU`.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Rnn => "SimpleRNN",
+            Self::Lstm => "LSTM",
+            Self::Gru => "GRU",
+        }
+    }
+}
+
+impl fmt::Display for CellKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// How many bias vectors a recurrent layer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BiasVectors {
+    /// `bias_ih` alone, as Keras has it for `SimpleRNN` and `LSTM`.
+    One,
+    /// `bias_ih` and `bias_hh`, as PyTorch has it for all cells and Keras for
+    /// `GRU(reset_after=True)`.
+    Two,
+}
+
+/// Where a GRU applies its reset gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GruForm {
+    /// `n = tanh(W x + b + r * (U h + c))`: PyTorch, cuDNN, Keras' `reset_after=True`.
+    ResetAfter,
+    /// `n = tanh(W x + b + U (r * h))`: Cho et al. 2014, Keras' `reset_after=False`.
+    ResetBefore,
+}
+
+/// Which step's output of the last layer goes into the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// Step `time - 1`, which is padding where a row is padded at the end.
+    LastStep,
+    /// The row's last token: step `length - 1` with end padding, `time - 1` with front padding.
+    LastValidStep,
+}
+
+/// Where Adam adds its epsilon. With `m`, `v` the raw moments at step `t` and `a` the learning rate:
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EpsilonPlacement {
+    /// `a * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)`: algorithm 1 of Kingma & Ba
+    /// (arXiv 1412.6980), PyTorch.
+    AfterCorrection,
+    /// `a * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)`: the "epsilon hat" of section 2
+    /// of the same paper, Keras.
+    Hat,
+}
+
+/// How a word that occurs several times in a batch enters the second moment of its embedding row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RepeatedWords {
+    /// The occurrences' gradients are summed, then squared: a dense gradient, PyTorch.
+    SumThenSquare,
+    /// Each occurrence's gradient is squared, then summed: a sparse gradient that is not
+    /// deduplicated, Keras. The first moment, the gradient norm and clipping see the sum either way.
+    SquareThenSum,
+}
+
+/// Gradient clipping by global norm.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClipSpec {
+    /// The largest global norm that goes through unscaled.
+    pub norm: f64,
+    /// Gradients are multiplied by `min(1, norm / (total + stabiliser))`: 1e-6 in PyTorch's
+    /// `clip_grad_norm_`, 0 in Keras' `clip_by_global_norm`.
+    pub stabiliser: f64,
+}
+
+/// How weight decay enters the update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WeightDecayForm {
+    /// `rate * weight` is added to the (clipped) gradient: PyTorch's `Adam(weight_decay=)`.
+    Coupled,
+    /// Weights are multiplied by `1 - learning_rate * rate` before the update: AdamW, Keras.
+    Decoupled,
+}
+
+/// Weight decay of every parameter.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightDecaySpec {
+    /// The decay rate; 0 is none.
+    pub rate: f64,
+    /// How it enters the update.
+    pub form: WeightDecayForm,
+}
+
+/// Adam (Kingma & Ba, arXiv 1412.6980). The learning rate comes with every step.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdamSpec {
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Epsilon.
+    pub epsilon: f64,
+    /// Where epsilon is added.
+    pub epsilon_placement: EpsilonPlacement,
+    /// How a repeated word enters the second moment of the embedding.
+    pub repeated_words: RepeatedWords,
+}
+
+/// Inverted dropout (kept values are scaled by `1 / (1 - rate)`), as rates at the three places where it can act. 0 is none.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DropoutSpec {
+    /// On the embedded tokens, `[batch, time, embedding_size]`.
+    pub after_embedding: f64,
+    /// On the output of every recurrent layer but the last, `[batch, time, hidden_size]`.
+    pub between_layers: f64,
+    /// On the pooled output of the last layer, `[batch, hidden_size]`.
+    pub after_last: f64,
+    /// Seeds the masks; the same seed gives the same masks step by step.
+    pub seed: u64,
+}
+
+impl DropoutSpec {
+    /// No dropout anywhere.
+    pub const NONE: Self = Self { after_embedding: 0.0, between_layers: 0.0, after_last: 0.0, seed: 0 };
+
+    /// Whether any of the three rates is above 0.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.after_embedding > 0.0 || self.between_layers > 0.0 || self.after_last > 0.0
+    }
+}
+
+/// Where a model computes. Written `cpu` or `cuda:N`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Device {
+    /// The processor.
+    Cpu,
+    /// The CUDA device with this index.
+    Cuda(usize),
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.pad("cpu"),
+            Self::Cuda(index) => f.pad(&format!("cuda:{index}")),
+        }
+    }
+}
+
+impl FromStr for Device {
+    type Err = SpecError;
+
+    fn from_str(text: &str) -> Result<Self, SpecError> {
+        if text == "cpu" {
+            return Ok(Self::Cpu);
+        }
+        text.strip_prefix("cuda:")
+            .and_then(|index| index.parse().ok())
+            .map(Self::Cuda)
+            .ok_or_else(|| SpecError::new("device", format!("`{text}` is neither `cpu` nor `cuda:N`")))
+    }
+}
+
+impl TryFrom<String> for Device {
+    type Error = SpecError;
+
+    fn try_from(text: String) -> Result<Self, SpecError> {
+        text.parse()
+    }
+}
+
+impl From<Device> for String {
+    fn from(device: Device) -> Self {
+        device.to_string()
+    }
+}
+
+/// Which implementation of the recurrent layers a backend uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kernel {
+    /// The framework's own layers and differentiation, where it has them.
+    Stock,
+    /// The backend's own arrangement of the framework's operations, equal to float32 rounding.
+    Fused,
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Stock => "stock",
+            Self::Fused => "fused",
+        })
+    }
+}
+
+/// Everything a backend needs to build a model: an embedding, stacked recurrent layers, a dense head with one
+/// logit, binary cross-entropy on that logit (mean over the batch), and Adam. All arithmetic is float32 unless the backend says otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelSpec {
+    /// The recurrent cell.
+    pub cell: CellKind,
+    /// Rows of the embedding; token ids are `0..vocabulary_size`, id 0 pads.
+    pub vocabulary_size: usize,
+    /// Columns of the embedding.
+    pub embedding_size: usize,
+    /// Units of each recurrent layer (per direction).
+    pub hidden_size: usize,
+    /// How many recurrent layers are stacked.
+    pub layers: usize,
+    /// Whether each layer also runs from the last step to the first, outputs concatenated.
+    pub bidirectional: bool,
+    /// Whether each recurrent layer's output is layer-normalised.
+    pub layer_norm: bool,
+    /// Bias vectors of each recurrent layer. An absent `bias_hh` is zero and stays zero.
+    pub bias_vectors: BiasVectors,
+    /// Where a GRU applies its reset gate; ignored by the other cells.
+    pub gru_form: GruForm,
+    /// Which step's output goes into the head.
+    pub pooling: Pooling,
+    /// Whether padded steps leave the state as it was (Keras' masking, PyTorch's packing).
+    pub masking: bool,
+    /// Dropout rates and seed.
+    pub dropout: DropoutSpec,
+    /// The optimiser.
+    pub adam: AdamSpec,
+    /// Clipping by global norm, if any. It comes before weight decay.
+    pub clip: Option<ClipSpec>,
+    /// Weight decay.
+    pub weight_decay: WeightDecaySpec,
+    /// The largest `time` of any batch this model will be given.
+    pub max_time: usize,
+    /// The largest number of rows of any training batch.
+    pub max_batch: usize,
+    /// Threads the framework may compute with.
+    pub threads: usize,
+    /// Where to compute.
+    pub device: Device,
+    /// Which implementation of the recurrent layers to use.
+    pub kernel: Kernel,
+}
+
+/// A specification that makes no sense, whatever the backend.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct SpecError {
+    /// The field of [`ModelSpec`].
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl SpecError {
+    fn new(field: &'static str, reason: impl Into<String>) -> Self {
+        Self { field, reason: reason.into() }
+    }
+}
+
+impl ModelSpec {
+    /// 2 for a bidirectional model, else 1.
+    #[must_use]
+    pub const fn directions(&self) -> usize {
+        if self.bidirectional { 2 } else { 1 }
+    }
+
+    /// Columns of the input of layer `layer` (counted from 0).
+    #[must_use]
+    pub const fn input_size(&self, layer: usize) -> usize {
+        if layer == 0 { self.embedding_size } else { self.hidden_size * self.directions() }
+    }
+
+    /// Checks that sizes are positive, rates lie in `[0, 1)` and numbers are finite.
+    ///
+    /// # Errors
+    /// The first field that makes no sense, and why.
+    pub fn check(&self) -> Result<(), SpecError> {
+        for (field, value) in [
+            ("embedding_size", self.embedding_size),
+            ("hidden_size", self.hidden_size),
+            ("layers", self.layers),
+            ("max_time", self.max_time),
+            ("max_batch", self.max_batch),
+            ("threads", self.threads),
+        ] {
+            if value == 0 {
+                return Err(SpecError::new(field, "must be at least 1"));
+            }
+        }
+        if self.vocabulary_size < 2 {
+            return Err(SpecError::new("vocabulary_size", "must be at least 2"));
+        }
+        if self.vocabulary_size > i32::MAX as usize {
+            return Err(SpecError::new("vocabulary_size", "token ids must fit 32 bits"));
+        }
+        for (field, rate) in [
+            ("dropout.after_embedding", self.dropout.after_embedding),
+            ("dropout.between_layers", self.dropout.between_layers),
+            ("dropout.after_last", self.dropout.after_last),
+            ("adam.beta1", self.adam.beta1),
+            ("adam.beta2", self.adam.beta2),
+        ] {
+            if !(0.0..1.0).contains(&rate) {
+                return Err(SpecError::new(field, format!("{rate} does not lie in [0, 1)")));
+            }
+        }
+        if !(self.adam.epsilon.is_finite() && self.adam.epsilon > 0.0) {
+            return Err(SpecError::new("adam.epsilon", "must be a positive number"));
+        }
+        if let Some(clip) = self.clip {
+            if !(clip.norm.is_finite() && clip.norm > 0.0) {
+                return Err(SpecError::new("clip.norm", "must be a positive number"));
+            }
+            if !(clip.stabiliser.is_finite() && clip.stabiliser >= 0.0) {
+                return Err(SpecError::new("clip.stabiliser", "must be 0 or a positive number"));
+            }
+        }
+        if !(self.weight_decay.rate.is_finite() && self.weight_decay.rate >= 0.0) {
+            return Err(SpecError::new("weight_decay.rate", "must be 0 or a positive number"));
+        }
+        Ok(())
+    }
+}
