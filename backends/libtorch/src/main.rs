@@ -1,2 +1,2 @@
-//! Placeholder.
+//! Serves the libtorch backend over standard input and output.
 fn main() {}
