@@ -36,8 +36,7 @@ impl Input {
         let aligned = align(batch, spec);
         let (time, rows) = (aligned.time, batch.rows());
         let tokens = Tensor::f_from_slice(&time_major(&aligned.tokens, rows, time))?.f_to_device(device)?;
-        let answers: Vec<_> =
-            aligned.answers.iter().enumerate().map(|(row, step)| length(step * rows + row)).collect();
+        let answers: Vec<_> = aligned.answers.iter().enumerate().map(|(row, step)| length(step * rows + row)).collect();
         let answers = Tensor::f_from_slice(&answers)?.f_to_device(device)?;
         Ok((Self { time, rows, tokens, answers }, aligned))
     }
@@ -71,10 +70,7 @@ impl Occurrences {
 }
 
 /// The labels as targets of the loss, `[rows]`.
-pub(crate) fn targets(
-    batch: LabelledBatch<'_>,
-    options: (tch::Kind, Device),
-) -> Result<Tensor, TchError> {
+pub(crate) fn targets(batch: LabelledBatch<'_>, options: (tch::Kind, Device)) -> Result<Tensor, TchError> {
     let labels: Vec<_> = batch.labels().iter().map(|&label| f32::from(label)).collect();
     Tensor::f_from_slice(&labels)?.f_to_device(options.1)?.f_to_kind(options.0)
 }

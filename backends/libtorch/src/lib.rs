@@ -10,6 +10,8 @@ mod model;
 mod network;
 mod parameters;
 mod stock;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Once;
 
@@ -58,7 +60,8 @@ impl Backend for Libtorch {
     }
 
     fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
-        let model = LibtorchModel::new(spec, initial, Kind::Float).map_err(|error| failure("build the model", &error))?;
+        let model =
+            LibtorchModel::new(spec, initial, Kind::Float).map_err(|error| failure("build the model", &error))?;
         Ok(Box::new(model))
     }
 }

@@ -1,2 +1,7 @@
-//! Serves the libtorch backend over standard input and output.
-fn main() {}
+//! Serves the libtorch backend on standard input and output.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    harness_contract::serve(backend_libtorch::new)
+}

@@ -84,10 +84,7 @@ impl Model for LibtorchModel {
     }
 
     fn weights(&self) -> Result<WeightMap, BackendError> {
-        self.network
-            .layout
-            .save(&self.network.parameters)
-            .map_err(|error| failure("read the weights", &error))
+        self.network.layout.save(&self.network.parameters).map_err(|error| failure("read the weights", &error))
     }
 
     fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {

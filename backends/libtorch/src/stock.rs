@@ -39,7 +39,8 @@ pub(crate) fn gradient(
         let embedded = leaf(&input.embed(&parameters.embedding)?)?;
         let mut leaves = views.iter().map(leaf).collect::<Result<Vec<_>, _>>()?;
         let logits = forward(spec, &CoreViews::new(spec, &leaves)?, input, embedded.shallow_clone(), masks, true)?;
-        let loss = logits.f_binary_cross_entropy_with_logits(targets, None::<&Tensor>, None::<&Tensor>, Reduction::Mean)?;
+        let loss =
+            logits.f_binary_cross_entropy_with_logits(targets, None::<&Tensor>, None::<&Tensor>, Reduction::Mean)?;
         leaves.push(embedded);
         let mut gradients = Tensor::f_run_backward(&[&loss], &leaves, false, false)?;
         let tokens = gradients.pop().ok_or_else(|| TchError::Shape("autograd returned no gradient".into()))?;
@@ -70,7 +71,8 @@ fn forward(
 
 /// The outputs of one layer, `[time, rows, hidden_size]`, from a state of zeros.
 fn run_layer(spec: &ModelSpec, weights: &LayerViews, steps: &Tensor, train: bool) -> Result<Tensor, TchError> {
-    let state = steps.f_new_zeros([1, steps.size3()?.1, length(spec.hidden_size)], (steps.f_kind()?, steps.device()))?;
+    let state =
+        steps.f_new_zeros([1, steps.size3()?.1, length(spec.hidden_size)], (steps.f_kind()?, steps.device()))?;
     // The functions take both bias vectors or none. One that stands for none is zero and gets no gradient.
     let absent = match &weights.bias_hh {
         Some(_) => None,

@@ -10,7 +10,8 @@ pub(super) fn dense(block: &mut Block<'_>, gradient: &Tensor, update: &Update) -
     let _ = block.weights.f_mul_scalar_(update.shrink)?;
     let gradient = gradient.f_mul_scalar(update.clip)?.f_add(&block.weights.f_mul_scalar(update.coupled_decay)?)?;
     let _ = block.first.f_mul_scalar_(update.beta1)?.f_add_(&gradient.f_mul_scalar(1.0 - update.beta1)?)?;
-    let _ = block.second.f_mul_scalar_(update.beta2)?.f_add_(&gradient.f_square()?.f_mul_scalar(1.0 - update.beta2)?)?;
+    let _ =
+        block.second.f_mul_scalar_(update.beta2)?.f_add_(&gradient.f_square()?.f_mul_scalar(1.0 - update.beta2)?)?;
     step(block, update)
 }
 
@@ -24,9 +25,7 @@ pub(super) fn by_word(block: &mut Block<'_>, gradient: &EmbeddingGradient, updat
     let _ = block.first.f_mul_scalar_(update.beta1)?.f_add_(&decay.f_mul_scalar(1.0 - update.beta1)?)?;
     let _ = block.first.f_index_add_(0, &words, &sum.f_mul_scalar(1.0 - update.beta1)?)?;
     let squares = match &gradient.squares {
-        Some(squares) => {
-            decay.f_square()?.f_index_add(0, &words, &squares.f_mul_scalar(update.clip * update.clip)?)?
-        }
+        Some(squares) => decay.f_square()?.f_index_add(0, &words, &squares.f_mul_scalar(update.clip * update.clip)?)?,
         None => decay.f_index_add(0, &words, &sum)?.f_square()?,
     };
     let _ = block.second.f_mul_scalar_(update.beta2)?.f_add_(&squares.f_mul_scalar(1.0 - update.beta2)?)?;

@@ -118,7 +118,8 @@ impl Constants {
 
 fn update_rows(constants: &Constants, rows: Rows<'_>, columns: usize, sum: &[f32], squares: Option<&[f32]>) {
     let Rows { weights, first, second, slots } = rows;
-    let rows = weights.chunks_exact_mut(columns).zip(first.chunks_exact_mut(columns)).zip(second.chunks_exact_mut(columns));
+    let rows =
+        weights.chunks_exact_mut(columns).zip(first.chunks_exact_mut(columns)).zip(second.chunks_exact_mut(columns));
     for (((weights, first), second), slot) in rows.zip(slots) {
         match (slot.map(|slot| slot * columns..(slot + 1) * columns), squares) {
             (None, _) => update_idle_row(constants, weights, first, second),

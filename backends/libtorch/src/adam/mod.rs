@@ -57,11 +57,7 @@ struct Block<'a> {
 }
 
 /// The gradient's global norm, and what it says about clipping.
-pub(crate) fn clipping(
-    spec: &ModelSpec,
-    core: &Tensor,
-    embedding: &EmbeddingGradient,
-) -> Result<Clipping, TchError> {
+pub(crate) fn clipping(spec: &ModelSpec, core: &Tensor, embedding: &EmbeddingGradient) -> Result<Clipping, TchError> {
     let norms = Tensor::f_stack(&[core.f_norm()?, embedding.sum.f_norm()?], 0)?;
     let norm = norms.f_norm()?.f_double_value(&[])?;
     // A norm that is not a number compares as not clipped, and the gradient goes on as it is.
@@ -95,11 +91,8 @@ impl Adam {
     ) -> Result<(), TchError> {
         self.step += 1;
         let update = Update::new(spec, self.step, clip, learning_rate);
-        let mut dense = Block {
-            weights: &mut parameters.core,
-            first: &mut self.first.core,
-            second: &mut self.second.core,
-        };
+        let mut dense =
+            Block { weights: &mut parameters.core, first: &mut self.first.core, second: &mut self.second.core };
         let mut sparse = Block {
             weights: &mut parameters.embedding,
             first: &mut self.first.embedding,
@@ -131,6 +124,15 @@ impl Update {
             WeightDecayForm::Coupled => (spec.weight_decay.rate, 1.0),
             WeightDecayForm::Decoupled => (0.0, 1.0 - learning_rate * spec.weight_decay.rate),
         };
-        Self { beta1: adam.beta1, beta2: adam.beta2, epsilon: adam.epsilon, rate, root_scale, clip, coupled_decay, shrink }
+        Self {
+            beta1: adam.beta1,
+            beta2: adam.beta2,
+            epsilon: adam.epsilon,
+            rate,
+            root_scale,
+            clip,
+            coupled_decay,
+            shrink,
+        }
     }
 }
