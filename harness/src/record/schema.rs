@@ -1,0 +1,273 @@
+//! The schema of records. A version stands in each; a field is never reused for another meaning.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use harness_contract::{CellKind, LibraryVersion, ModelSpec, NativeDefaults};
+use serde::{Deserialize, Serialize};
+
+use crate::data::DataSummary;
+use crate::metrics::Metrics;
+use crate::plan::Protocol;
+
+/// The version of every record this build writes.
+pub const RECORD_VERSION: u32 = 1;
+
+/// A point of the grid.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunKey {
+    /// The backend's name.
+    pub backend: String,
+    /// The cell.
+    pub cell: CellKind,
+    /// The variant's name; `base` where a study has none.
+    pub variant: String,
+    /// The seed of initial weights, order of examples and dropout.
+    pub seed: u64,
+}
+
+impl fmt::Display for RunKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}-{}-{}-s{}", self.backend, self.cell, self.variant, self.seed))
+    }
+}
+
+/// What a study consists of; written before its first run, read by reports.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StudyRecord {
+    /// [`RECORD_VERSION`].
+    pub version: u32,
+    /// The study's name.
+    pub name: String,
+    /// One line on what it asks.
+    pub title: String,
+    /// `native` or `matched`.
+    pub division: String,
+    /// Whether it is a demonstration, whose figures stand for nothing.
+    pub demonstration: bool,
+    /// Its runs, in the order in which reports list them.
+    pub runs: Vec<PlannedRun>,
+    /// The data it uses.
+    pub data: DataSummary,
+    /// Native defaults of each backend that could be asked.
+    pub native_defaults: BTreeMap<String, NativeDefaults>,
+}
+
+/// One run of a study and where its record is to be found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedRun {
+    /// The point of the grid.
+    pub key: RunKey,
+    /// The run's fingerprint, 64 hexadecimal digits.
+    pub fingerprint: String,
+    /// The run's directory, relative to the study's.
+    pub directory: String,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Outcome {
+    /// All epochs were trained and the test split was evaluated.
+    Completed,
+    /// A loss, a gradient norm or a logit was not finite.
+    Diverged {
+        /// The epoch, counted from 1.
+        epoch: u32,
+        /// The step within the epoch, counted from 1; 0 in an evaluation.
+        step: u64,
+        /// What was not finite.
+        what: String,
+    },
+    /// The backend failed or its process died.
+    Failed {
+        /// Why, as a sentence fragment.
+        reason: String,
+        /// The last lines the worker wrote to stderr.
+        last_words: String,
+    },
+    /// The backend did not answer within the deadline.
+    TimedOut {
+        /// What it was asked to do.
+        request: String,
+        /// The deadline in seconds.
+        seconds: f64,
+        /// The last lines the worker wrote to stderr.
+        last_words: String,
+    },
+    /// The backend can't do what the run asks for, or can't be started at all.
+    Unsupported {
+        /// What, and what it could do instead.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// The outcome's name as tables write it.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Diverged { .. } => "diverged",
+            Self::Failed { .. } => "failed",
+            Self::TimedOut { .. } => "timed out",
+            Self::Unsupported { .. } => "unsupported",
+        }
+    }
+
+    /// Why a run did not complete; `None` for one that did.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        match self {
+            Self::Completed => None,
+            Self::Diverged { epoch, step, what } => {
+                Some(format!("{what} was not finite in epoch {epoch}, step {step}"))
+            }
+            Self::Failed { reason, .. } | Self::Unsupported { reason } => Some(reason.clone()),
+            Self::TimedOut { request, seconds, .. } => Some(format!("no answer to `{request}` within {seconds} s")),
+        }
+    }
+}
+
+/// One epoch of training and its validation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochRecord {
+    /// Counted from 1.
+    pub epoch: u32,
+    /// The learning rate of its steps.
+    pub learning_rate: f64,
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Mean training loss over examples, each step's loss being that before its update, in nats.
+    pub train_loss: f64,
+    /// Metrics on the validation split after the epoch.
+    pub validation: Metrics,
+    /// Mean over steps of the global gradient norm before clipping.
+    pub gradient_norm_mean: f64,
+    /// Maximum of the same.
+    pub gradient_norm_max: f64,
+    /// Share of steps that were clipped, in `0..=1`.
+    pub clipped_share: f64,
+    /// Mean number of steps (padded length) of a training batch.
+    pub padded_length_mean: f64,
+    /// Share of the token slots of training batches that held padding, in `0..=1`.
+    pub padding_share: f64,
+    /// Seconds, compute seconds and tokens a second.
+    pub timing: Timing,
+    /// Mean over the rows of one validation batch of `|dL/d embedding(t)|`, `[time]`, where the protocol asks for it.
+    pub input_gradient_norms: Option<Vec<f64>>,
+}
+
+/// Where an epoch's time went.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timing {
+    /// Wall-clock seconds of the epoch's training steps, batches and transport included.
+    pub train_seconds: f64,
+    /// Wall-clock seconds of its validation.
+    pub evaluation_seconds: f64,
+    /// Seconds the worker spent inside training calls.
+    pub train_compute_seconds: f64,
+    /// Seconds the worker spent inside prediction calls.
+    pub evaluation_compute_seconds: f64,
+    /// Tokens (padding not counted) trained on per wall-clock second of training.
+    pub tokens_per_second: f64,
+}
+
+/// Numbers of weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterCounts {
+    /// The embedding.
+    pub embedding: u64,
+    /// Recurrent layers, as the model was built.
+    pub recurrent: u64,
+    /// Recurrent layers by `gates * (d h + h^2 + h)` summed over layers, i.e. with one bias vector.
+    pub recurrent_formula: u64,
+    /// The dense head.
+    pub head: u64,
+    /// All of them.
+    pub total: u64,
+}
+
+/// The backend that made a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackendRecord {
+    /// Its name.
+    pub name: String,
+    /// Its libraries with their versions.
+    pub libraries: Vec<LibraryVersion>,
+}
+
+/// Where a run was made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// This program's version.
+    pub harness_version: String,
+    /// The git commit it was built from, if known, with `-dirty` where the tree had changes.
+    pub git_commit: Option<String>,
+    /// Operating system and architecture.
+    pub platform: String,
+    /// The processor's name.
+    pub cpu: String,
+    /// Cores this process may use.
+    pub cores: usize,
+    /// Bytes of memory.
+    pub memory_bytes: Option<u64>,
+    /// Threads the framework was told to use.
+    pub threads: usize,
+    /// Runs at once; their timings bear on each other.
+    pub jobs: usize,
+    /// The device.
+    pub device: String,
+    /// Seconds since 1970-01-01 UTC when the run began.
+    pub started_unix: u64,
+}
+
+/// What a run leaves behind. Written last, so its presence means the run has ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunRecord {
+    /// [`RECORD_VERSION`].
+    pub version: u32,
+    /// The study's name.
+    pub study: String,
+    /// The point of the grid.
+    pub key: RunKey,
+    /// The fingerprint, 64 hexadecimal digits.
+    pub fingerprint: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The backend that made it.
+    pub backend: BackendRecord,
+    /// The protocol, every knob resolved.
+    pub protocol: Protocol,
+    /// Where each knob's value came from, by dotted key.
+    pub origins: BTreeMap<String, String>,
+    /// The specification the backend was given.
+    pub model: ModelSpec,
+    /// Numbers of weights.
+    pub parameters: ParameterCounts,
+    /// The hash of the encoded data.
+    pub data_hash: String,
+    /// Where it was made.
+    pub environment: Environment,
+    /// Finished epochs.
+    pub epochs: Vec<EpochRecord>,
+    /// The epoch whose weights were tested; 0 if none were.
+    pub tested_epoch: u32,
+    /// Metrics on the test split; `None` unless the run completed.
+    pub test: Option<Metrics>,
+    /// The most memory the worker held, in bytes, where the system tells.
+    pub peak_memory_bytes: Option<u64>,
+    /// Wall-clock seconds from the worker's start to the last evaluation.
+    pub wall_seconds: f64,
+    /// Seconds from the worker's start to the end of its first training step.
+    pub first_step_seconds: Option<f64>,
+}
