@@ -33,10 +33,12 @@ impl DropoutMasks {
             let key = mix(mix(mix(seed) ^ step) ^ place);
             (rate > 0.0).then(|| (0..elements as u64).map(|element| keep(rate, key, element)).collect())
         };
-        let between = (1..spec.layers).zip(2..);
         Self {
             after_embedding: draw(after_embedding, 0, rows * time * spec.embedding_size),
-            between_layers: between.filter_map(|(_, place)| draw(between_layers, place, rows * time * width)).collect(),
+            between_layers: (2..)
+                .take(spec.layers - 1)
+                .filter_map(|place| draw(between_layers, place, rows * time * width))
+                .collect(),
             after_last: draw(after_last, 1, rows * width),
         }
     }

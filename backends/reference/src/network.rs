@@ -1,11 +1,15 @@
 //! The whole model, forward and backward.
 //!
 //! ```text
-//! x[b, t] = embedding[token[b, t]]                          then dropout `after_embedding`
-//! x = layer(x), for every layer                             then layer norm; dropout `between_layers` but after the last
-//! pooled[b] = x[b, answer(b)]                               then dropout `after_last`
-//! logit[b] = head_weight . pooled[b] + head_bias
+//! x[b, t] = embedding[token[b, t]]                        then dropout `after_embedding`
+//! x = layer(x)                for every layer but the last, then layer norm, then dropout `between_layers`
+//! x[b] = layer(x)[b, answer]  for the last layer,           then layer norm, then dropout `after_last`
+//! logit[b] = head_weight . x[b] + head_bias
 //! ```
+//!
+//! Each direction of the last layer answers with the step that it reads last, as `Bidirectional(return_sequences=False)` in
+//! Keras does and `h_n` in PyTorch gives: the reverse direction with the row's first step. (At the forward direction's answer the reverse one would have read a
+//! single token.)
 
 use std::ops::Range;
 
@@ -27,28 +31,33 @@ pub struct Inputs {
     pub time: usize,
     /// For each row the steps that are read; without masking all of them.
     pub valid: Vec<Range<usize>>,
-    /// For each row the step whose output goes into the head.
-    pub answers: Vec<usize>,
+    /// For each direction and row the step whose output goes into the head.
+    pub answers: [Vec<usize>; 2],
 }
 
 impl Inputs {
     /// Reads a batch as the spec says.
     ///
-    /// With masking both ways of pooling give the row's last token: the state after it is carried to the last step.
+    /// With masking both ways of pooling give the row's last token (and, in the reverse direction, its first): the state
+    /// after it is carried over the padding.
     #[must_use]
     #[expect(clippy::cast_sign_loss, reason = "batches are checked to hold no negative id")]
     pub fn new(spec: &ModelSpec, batch: TokenBatch<'_>) -> Self {
         let rows = 0..batch.rows();
-        let answer = |row| match spec.pooling {
-            Pooling::LastStep if !spec.masking => batch.time() - 1,
-            Pooling::LastStep | Pooling::LastValidStep => batch.valid_steps(row).end - 1,
+        let all = 0..batch.time();
+        let read = |row| if spec.masking { batch.valid_steps(row) } else { all.clone() };
+        let pooled = |row| match spec.pooling {
+            Pooling::LastStep => read(row),
+            Pooling::LastValidStep => batch.valid_steps(row),
         };
-        let valid = |row| if spec.masking { batch.valid_steps(row) } else { 0..batch.time() };
         Self {
             words: batch.tokens().iter().map(|&id| id as usize).collect(),
             time: batch.time(),
-            valid: rows.clone().map(valid).collect(),
-            answers: rows.map(answer).collect(),
+            valid: rows.clone().map(read).collect(),
+            answers: [
+                rows.clone().map(|row| pooled(row).end - 1).collect(),
+                rows.map(|row| pooled(row).start).collect(),
+            ],
         }
     }
 
@@ -65,7 +74,7 @@ pub struct Pass {
     /// One logit a row, `[batch]`.
     pub logits: Vec<f64>,
     layers: Vec<LayerPass>,
-    /// The pooled output of the last layer after dropout, `[batch, width]`.
+    /// What the head read, `[batch, width]`.
     pooled: Vec<f64>,
 }
 
@@ -117,21 +126,21 @@ pub fn forward(spec: &ModelSpec, weights: &Parameters, inputs: &Inputs, masks: &
                 direction::forward(spec, parameters, &reading(inputs, at), &x, &mut output, &columns(spec, at))
             })
             .collect();
+        if layer + 1 == spec.layers {
+            output = pool(spec, inputs, &output);
+        }
         let norm = parameters.norm.as_ref().map(|parameters| norm::forward(parameters, &mut output));
-        drop_out(&mut output, masks.between_layers.get(layer).map(Vec::as_slice));
+        drop_out(&mut output, mask_after(spec, masks, layer));
         layers.push(LayerPass { input: std::mem::replace(&mut x, output), directions, norm });
     }
 
-    let answers = answers(inputs, width);
-    let mut pooled: Vec<f64> = answers.flat_map(|at| &x[at]).copied().collect();
-    drop_out(&mut pooled, masks.after_last.as_deref());
     let mut logits = Vec::with_capacity(inputs.rows());
-    for pooled in pooled.chunks_exact(width) {
+    for pooled in x.chunks_exact(width) {
         let mut logit = weights.head_bias.clone();
         add_product(&mut logit, &weights.head_weight, pooled);
         logits.append(&mut logit);
     }
-    Pass { logits, layers, pooled }
+    Pass { logits, layers, pooled: x }
 }
 
 /// The mean loss of a forward pass and its gradient, by the chain rule from the head back to the embedding.
@@ -144,30 +153,26 @@ pub fn backward(
     pass: &Pass,
     labels: &[u8],
 ) -> Gradients {
-    let steps = inputs.words.len();
     let width = spec.hidden_size * spec.directions();
     let mut gradient = Parameters::zeros(spec);
 
     let (loss, d_logits) = binary_cross_entropy(&pass.logits, labels);
-    let mut d_pooled = vec![0.0; pass.pooled.len()];
+    let mut d_x = vec![0.0; pass.pooled.len()];
     for (row, d_logit) in d_logits.chunks_exact(1).enumerate() {
         let columns = row * width..(row + 1) * width;
         add(&mut gradient.head_bias, d_logit);
         add_outer(&mut gradient.head_weight, d_logit, &pass.pooled[columns.clone()]);
-        add_transposed_product(&mut d_pooled[columns], &weights.head_weight, d_logit);
+        add_transposed_product(&mut d_x[columns], &weights.head_weight, d_logit);
     }
-    drop_out(&mut d_pooled, masks.after_last.as_deref());
-    let mut d_x = vec![0.0; steps * width];
-    for (at, d_pooled) in answers(inputs, width).zip(d_pooled.chunks_exact(width)) {
-        add(&mut d_x[at], d_pooled);
-    }
-
     for (layer, parameters) in weights.layers.iter().enumerate().rev() {
         let LayerPass { input, directions, norm } = &pass.layers[layer];
         let gradient = &mut gradient.layers[layer];
-        drop_out(&mut d_x, masks.between_layers.get(layer).map(Vec::as_slice));
+        drop_out(&mut d_x, mask_after(spec, masks, layer));
         if let (Some(parameters), Some(norm), Some(gradient)) = (&parameters.norm, norm, &mut gradient.norm) {
             norm::backward(parameters, norm, &mut d_x, gradient);
+        }
+        if layer + 1 == spec.layers {
+            d_x = unpool(spec, inputs, &d_x);
         }
         let mut d_input = vec![0.0; input.len()];
         for (at, parameters) in parameters.directions.iter().enumerate() {
@@ -210,10 +215,41 @@ fn columns(spec: &ModelSpec, direction: usize) -> Range<usize> {
     direction * spec.hidden_size..(direction + 1) * spec.hidden_size
 }
 
-/// Where the answer of each row lies in `[batch, time, width]`.
-fn answers(inputs: &Inputs, width: usize) -> impl Iterator<Item = Range<usize>> {
-    inputs.answers.iter().enumerate().map(move |(row, step)| {
-        let at = row * inputs.time + step;
-        at * width..(at + 1) * width
+/// The answer of each row, `[batch, width]`, out of the last layer's output, `[batch, time, width]`.
+fn pool(spec: &ModelSpec, inputs: &Inputs, output: &[f64]) -> Vec<f64> {
+    let mut pooled = vec![0.0; inputs.rows() * spec.hidden_size * spec.directions()];
+    for (answer, at) in answers(spec, inputs) {
+        pooled[answer].copy_from_slice(&output[at]);
+    }
+    pooled
+}
+
+/// The gradient with respect to the output, given that with respect to the answers.
+fn unpool(spec: &ModelSpec, inputs: &Inputs, d_pooled: &[f64]) -> Vec<f64> {
+    let mut d_output = vec![0.0; inputs.words.len() * spec.hidden_size * spec.directions()];
+    for (answer, at) in answers(spec, inputs) {
+        d_output[at].copy_from_slice(&d_pooled[answer]);
+    }
+    d_output
+}
+
+/// For each row and direction, where its answer lies in `[batch, width]` and in `[batch, time, width]`.
+fn answers(spec: &ModelSpec, inputs: &Inputs) -> impl Iterator<Item = (Range<usize>, Range<usize>)> {
+    let (time, hidden, directions) = (inputs.time, spec.hidden_size, spec.directions());
+    let block = move |step: usize, direction: usize| {
+        let start = (step * directions + direction) * hidden;
+        start..start + hidden
+    };
+    let directed = inputs.answers.iter().take(directions).enumerate();
+    directed.flat_map(move |(direction, answers)| {
+        let rows = answers.iter().enumerate();
+        rows.map(move |(row, step)| (block(row, direction), block(row * time + step, direction)))
     })
+}
+
+/// The dropout mask on what a layer gives.
+fn mask_after<'a>(spec: &ModelSpec, masks: &'a DropoutMasks, layer: usize) -> Option<&'a [f64]> {
+    let last = layer + 1 == spec.layers;
+    let mask = if last { masks.after_last.as_ref() } else { masks.between_layers.get(layer) };
+    mask.map(Vec::as_slice)
 }
