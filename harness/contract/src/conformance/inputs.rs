@@ -118,6 +118,35 @@ pub(super) fn weights(spec: &ModelSpec, random: &mut Random) -> Result<WeightMap
     })
 }
 
+/// Weights of a model that remembers: what it read at the first of 40 steps still moves its answer. Small inputs keep the RNN linear under a recurrent kernel
+/// near the identity; a bias of 4 keeps the gates that carry the state (forget of the LSTM, update of the GRU) at 0.98.
+pub(super) fn long_memory(spec: &ModelSpec, random: &mut Random) -> Result<WeightMap, WeightError> {
+    let mut weights = weights(spec, random)?;
+    let hidden = spec.hidden_size;
+    for parameter in spec.parameters() {
+        let data = &mut weights.get_mut(&parameter.name)?.data;
+        let carrying = match (spec.cell, parameter.group) {
+            (CellKind::Rnn, TensorGroup::RecurrentKernel) => {
+                for (at, weight) in data.iter_mut().enumerate() {
+                    *weight = 0.05 * *weight + if at / hidden == at % hidden { 0.97 } else { 0.0 };
+                }
+                None
+            }
+            (CellKind::Rnn, TensorGroup::InputKernel | TensorGroup::InputBias | TensorGroup::RecurrentBias) => {
+                data.iter_mut().for_each(|weight| *weight *= 0.02);
+                None
+            }
+            (CellKind::Lstm | CellKind::Gru, TensorGroup::InputBias) => Some(1),
+            _ => None,
+        };
+        // Both the LSTM's forget gate and the GRU's update gate are the second.
+        if let Some(gate) = carrying {
+            data[gate * hidden..(gate + 1) * hidden].fill(4.0);
+        }
+    }
+    Ok(weights)
+}
+
 /// A weight map with a value for each element, asked for in canonical order.
 pub(super) fn weights_from(
     spec: &ModelSpec,

@@ -76,6 +76,7 @@ pub const CHECKS: &[(&str, &str)] = &[
         "clipped-gradients",
         "what enters the optimiser after clipping equals the reference's, with and without a stabiliser",
     ),
+    ("unclipped-norm", "the norm that a clipped step reports is the one before clipping"),
     ("adam-losses", "losses of 50 steps with changing learning rates equal the reference's"),
     ("adam-weights", "so do the weights afterwards, relative to how far they moved"),
     ("learning-rate-zero", "a step with learning rate 0 leaves every weight as it was, weight decay or not"),

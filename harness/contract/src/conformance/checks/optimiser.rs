@@ -2,7 +2,9 @@
 
 use crate::batch::Side;
 use crate::error::BackendError;
-use crate::spec::{AdamSpec, ClipSpec, EpsilonPlacement, ModelSpec, RepeatedWords, WeightDecayForm, WeightDecaySpec};
+use crate::spec::{
+    AdamSpec, BiasVectors, ClipSpec, EpsilonPlacement, ModelSpec, RepeatedWords, WeightDecayForm, WeightDecaySpec,
+};
 
 use super::super::deviation::{self, PerWeight};
 use super::super::inputs::{MAX_BATCH, MAX_TIME, Rows, Stack, weights};
@@ -27,6 +29,11 @@ pub(super) fn run(suite: &mut Suite<'_>) {
         suite.check_together(checks, &stack.name(), |suite, measures| {
             let spec = suite.spec(stack);
             trajectory(suite, &ModelSpec { clip: Some(ClipSpec { norm: 0.5, stabiliser: 1e-6 }), ..spec }, measures)
+        });
+    }
+    for stack in Stack::PLAIN {
+        suite.check_together(checks, &format!("{}, one bias vector", stack.name()), |suite, measures| {
+            trajectory(suite, &ModelSpec { bias_vectors: BiasVectors::One, ..suite.spec(stack) }, measures)
         });
     }
     // ... and one of them with every setting, and an epsilon large enough that its place can't be mistaken.

@@ -5,10 +5,11 @@ use crate::batch::Side;
 use crate::capabilities::Unsupported;
 use crate::error::BackendError;
 use crate::spec::{BiasVectors, ModelSpec, Pooling};
+use crate::weights::WeightMap;
 
 use super::super::deviation;
 use super::super::gradient;
-use super::super::inputs::{MAX_TIME, Rows, Stack, weights};
+use super::super::inputs::{self, MAX_TIME, Rows, Stack, weights};
 use super::super::measure::Measure;
 use super::super::random::Random;
 use super::super::suite::Suite;
@@ -42,6 +43,9 @@ pub(super) fn run(suite: &mut Suite<'_>) {
             |suite, measures| gradients(suite, stack, measures),
         );
     }
+    for stack in Stack::PLAIN {
+        long_memory(suite, stack);
+    }
     if suite.study_size() {
         for stack in Stack::PLAIN {
             study_size(suite, stack);
@@ -70,7 +74,7 @@ fn forward(suite: &mut Suite<'_>, stack: Stack, measures: &mut [Measure; 2]) -> 
                 let expected = reference.input_gradient_norms(batch.labelled()?)?.norms;
                 norms.see(deviation::relative(&found, &expected), "");
             } else {
-                norms.lacks(&Unsupported { setting: "input_gradient_norms".into(), supported: "none".into() });
+                norms.lacks(&no_input_gradients());
             }
         }
     }
@@ -86,9 +90,30 @@ fn gradients(suite: &mut Suite<'_>, stack: Stack, measures: &mut [Measure; 3]) -
             let (time, padding, rows) = arrangements[(4 * at + spec.layers + k) % arrangements.len()];
             let mut random = Random::named(&format!("gradients {} {} {k}", stack.name(), label(&spec)));
             let batch = Rows::drawn(&spec, rows, time, padding, &mut random);
-            compare_gradients(suite, &spec, &batch, &mut random, &label(&spec), measures)?;
+            let initial = weights(&spec, &mut random)?;
+            compare_gradients(suite, &spec, &initial, &batch, &label(&spec), measures)?;
         }
     }
+    Ok(())
+}
+
+/// The input gradient norms of either model.
+fn compare_input_gradients(
+    suite: &mut Suite<'_>,
+    spec: &ModelSpec,
+    initial: &WeightMap,
+    batch: &Rows,
+    label: &str,
+    norms: &mut Measure,
+) -> Result<(), BackendError> {
+    if !suite.capabilities().input_gradient_norms {
+        norms.lacks(&no_input_gradients());
+        return Ok(());
+    }
+    norms.case(format!("{label}, {}", batch.label()));
+    let found = suite.build(spec, initial)?.input_gradient_norms(batch.labelled()?)?.norms;
+    let expected = suite.build_reference(spec, initial)?.input_gradient_norms(batch.labelled()?)?.norms;
+    norms.see(deviation::relative(&found, &expected), "");
     Ok(())
 }
 
@@ -96,8 +121,8 @@ fn gradients(suite: &mut Suite<'_>, stack: Stack, measures: &mut [Measure; 3]) -
 fn compare_gradients(
     suite: &mut Suite<'_>,
     spec: &ModelSpec,
+    initial: &WeightMap,
     batch: &Rows,
-    random: &mut Random,
     label: &str,
     [loss, gradients, norm]: &mut [Measure; 3],
 ) -> Result<(), BackendError> {
@@ -106,17 +131,37 @@ fn compare_gradients(
         measure.case(&case);
     }
     let spec = gradient::reading(spec);
-    let initial = weights(&spec, random)?;
-    let mut model = suite.build(&spec, &initial)?;
-    let mut reference = suite.build_reference(&spec, &initial)?;
-    let (found, report) = gradient::read(model.as_mut(), &spec, &initial, batch.labelled()?)?;
-    let (expected, expected_report) = gradient::read(reference.as_mut(), &spec, &initial, batch.labelled()?)?;
+    let mut model = suite.build(&spec, initial)?;
+    let mut reference = suite.build_reference(&spec, initial)?;
+    let (found, report) = gradient::read(model.as_mut(), &spec, initial, batch.labelled()?)?;
+    let (expected, expected_report) = gradient::read(reference.as_mut(), &spec, initial, batch.labelled()?)?;
     loss.see(deviation::scalar(report.loss, expected_report.loss), "");
     let (difference, place) = found.deviation(&spec, &expected, FLOOR);
     gradients.see(difference, place);
     norm.see(deviation::relative_scalar(report.gradient_norm, expected_report.gradient_norm), "reported");
     norm.see(deviation::relative_scalar(report.gradient_norm, found.norm()), "against the gradients read");
     Ok(())
+}
+
+/// One layer over the longest batch, with weights that let the first step matter as much as the last.
+fn long_memory(suite: &mut Suite<'_>, stack: Stack) {
+    let checks =
+        [("input-gradients", INPUT_GRADIENTS), ("loss", LOSS), ("gradients", GRADIENTS), ("gradient-norm", NORM)];
+    suite.check_together(checks, &format!("{}, long memory", stack.name()), |suite, measures| {
+        for masking in [false, true] {
+            let spec = ModelSpec { layers: 1, masking, ..suite.spec(stack) };
+            if !suite.can_compare(&spec, measures) {
+                continue;
+            }
+            let mut random = Random::named(&format!("long memory {}", stack.name()));
+            let initial = inputs::long_memory(&spec, &mut random)?;
+            let batch = Rows::drawn(&spec, 5, MAX_TIME, Side::Front, &mut random);
+            let [norms, rest @ ..] = &mut *measures;
+            compare_input_gradients(suite, &spec, &initial, &batch, &label(&spec), norms)?;
+            compare_gradients(suite, &spec, &initial, &batch, &label(&spec), rest)?;
+        }
+        Ok(())
+    });
 }
 
 /// The published study's model and batch: two layers of 64 units over 32 rows of up to 400 steps.
@@ -151,10 +196,14 @@ fn study_size(suite: &mut Suite<'_>, stack: Stack) {
             let found = predict(suite.build(&spec, &initial)?)?;
             let expected = predict(suite.build_reference(&spec, &initial)?)?;
             logits.see(deviation::logits(&found, &expected), "");
-            compare_gradients(suite, &spec, &batch, &mut random, "2 layers", rest)?;
+            compare_gradients(suite, &spec, &initial, &batch, "2 layers", rest)?;
         }
         Ok(())
     });
+}
+
+fn no_input_gradients() -> Unsupported {
+    Unsupported { setting: "input_gradient_norms".into(), supported: "none".into() }
 }
 
 /// Every length with padding at either end, and a batch of one row.
