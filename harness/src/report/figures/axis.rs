@@ -68,6 +68,12 @@ impl Axis {
         Self { low: 10_f64.powi(first), high: 10_f64.powi(last), scale: Scale::Logarithmic, ticks }
     }
 
+    /// The same axis without ticks.
+    pub(super) fn without_ticks(mut self) -> Self {
+        self.ticks.clear();
+        self
+    }
+
     /// The upper end.
     pub(super) fn high(&self) -> f64 {
         self.high
