@@ -23,6 +23,8 @@ pub enum ErrorKind {
     Request,
     /// The framework failed.
     Framework,
+    /// The backend's process died, fell silent or broke the wire format. Only the harness says this.
+    Connection,
 }
 
 /// A request that a backend did not carry out. The backend stays usable.

@@ -1,6 +1,6 @@
 //! All that a backend of the comparison harness needs: the two traits it implements
 //! ([`Backend`] and [`Model`]), the specification it is built from ([`ModelSpec`]), batches and
-//! weights as plain host slices, the wire format, and `serve`, the one function that turns a
+//! weights as plain host slices, the wire format, and [`serve()`], the one function that turns a
 //! `Backend` into an executable.
 //!
 //! No tensor type of any framework crosses this boundary, and this crate depends on no
@@ -14,8 +14,10 @@ pub mod defaults;
 pub mod error;
 pub mod initializer;
 pub mod parameters;
+pub mod serve;
 pub mod spec;
 pub mod weights;
+pub mod wire;
 
 pub use backend::{Backend, BackendInfo, GradientNorms, LibraryVersion, Model, StepReport, build_checked};
 pub use batch::{BatchError, LabelledBatch, Side, TokenBatch};
@@ -26,6 +28,7 @@ pub use defaults::{
 pub use error::{BackendError, ErrorKind};
 pub use initializer::Initializer;
 pub use parameters::{Parameter, TensorGroup};
+pub use serve::serve;
 pub use spec::{
     AdamSpec, BiasVectors, CellKind, ClipSpec, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, ModelSpec,
     Pooling, RepeatedWords, SpecError, WeightDecayForm, WeightDecaySpec,

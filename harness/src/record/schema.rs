@@ -65,6 +65,8 @@ pub struct PlannedRun {
     pub fingerprint: String,
     /// The run's directory, relative to the study's.
     pub directory: String,
+    /// Why the run can't be made here: its backend can't be started. Such a run has no fingerprint.
+    pub unavailable: Option<String>,
 }
 
 /// How a run ended.

@@ -1,0 +1,153 @@
+//! The loop that turns a [`Backend`] into an executable.
+
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use crate::backend::{Backend, Model, build_checked};
+use crate::error::{BackendError, ErrorKind};
+use crate::wire::{
+    Frame, PROTOCOL_VERSION, Reply, ReplyFrame, Request, floats_to_bytes, read_batch, read_frame, read_weights,
+    weights_payload, write_frame,
+};
+
+/// Serves a backend on this process' stdin and stdout until stdin ends: the whole `main` of a backend's executable.
+///
+/// The streams are taken first: from then on file descriptor 1 leads to stderr and descriptor 0 to nothing, because native
+/// libraries print and read as they please. `make` runs after that. Where it fails, the process says why on stderr
+/// and ends with code 1, which the harness reports as a backend that can't be started.
+pub fn serve<B: Backend>(make: impl FnOnce() -> Result<B, BackendError>) -> ExitCode {
+    match take_streams().map_err(|error| error.to_string()).and_then(|(input, output)| {
+        let mut backend = make().map_err(|error| error.to_string())?;
+        serve_on(&mut backend, BufReader::new(input), BufWriter::new(output)).map_err(|error| error.to_string())
+    }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            // The harness keeps the tail of stderr for its report; if even that is gone there is nobody to tell.
+            let _ = writeln!(io::stderr(), "{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves a backend on any pair of streams until the input ends.
+///
+/// # Errors
+/// A stream that fails, a frame that is truncated or over the cap: after these nothing on the stream can be trusted.
+pub fn serve_on(
+    backend: &mut dyn Backend,
+    mut input: impl Read,
+    mut output: impl Write,
+) -> Result<(), crate::wire::FrameError> {
+    let mut session = Session { backend, model: None, greeted: false };
+    while let Some(frame) = read_frame(&mut input)? {
+        let (answer, goes_on) = session.answer(&frame);
+        let header = serde_json::to_vec(&answer.frame).map_err(io::Error::from)?;
+        write_frame(&mut output, &header, &answer.payload)?;
+        if !goes_on {
+            break;
+        }
+    }
+    Ok(())
+}
+
+struct Session<'a> {
+    backend: &'a mut dyn Backend,
+    model: Option<Box<dyn Model>>,
+    greeted: bool,
+}
+
+struct Answer {
+    frame: ReplyFrame,
+    payload: Vec<u8>,
+}
+
+impl Session<'_> {
+    /// The answer to a frame, and whether the conversation goes on.
+    fn answer(&mut self, frame: &Frame) -> (Answer, bool) {
+        let mut compute_ns = 0;
+        let (reply, payload) = match self.carry_out(frame, &mut compute_ns) {
+            Ok(answer) => answer,
+            Err(error) => (error.into(), Vec::new()),
+        };
+        let goes_on = !matches!(reply, Reply::Hello { info: None, .. });
+        (Answer { frame: ReplyFrame { compute_ns, reply }, payload }, goes_on)
+    }
+
+    fn carry_out(&mut self, frame: &Frame, compute_ns: &mut u64) -> Result<(Reply, Vec<u8>), BackendError> {
+        let request: Request = serde_json::from_slice(&frame.header).map_err(|error| {
+            BackendError::new(ErrorKind::Request, format!("the request can't be understood: {error}"))
+        })?;
+        if !self.greeted && !matches!(request, Request::Hello { .. }) {
+            return Err(BackendError::new(ErrorKind::Request, "the first request must be `hello`"));
+        }
+        match request {
+            Request::Hello { protocol } => {
+                self.greeted = protocol == PROTOCOL_VERSION;
+                let info = self.greeted.then(|| Box::new(self.backend.describe()));
+                Ok((Reply::Hello { protocol: PROTOCOL_VERSION, info }, Vec::new()))
+            }
+            Request::Build { spec, tensors } => {
+                let weights = read_weights(&tensors, &frame.payload)?;
+                // The model before goes first, so that two never share the memory.
+                self.model = None;
+                let model = timed(compute_ns, || build_checked(self.backend, &spec, &weights))?;
+                self.model = Some(model);
+                Ok((Reply::Done, Vec::new()))
+            }
+            Request::TrainBatch { batch, learning_rate } => {
+                let parts = read_batch(batch, &frame.payload, true)?;
+                let batch = parts.labelled()?;
+                let model = self.model()?;
+                let report = timed(compute_ns, || model.train_batch(batch, learning_rate))?;
+                let mut payload = report.loss.to_le_bytes().to_vec();
+                payload.extend_from_slice(&report.gradient_norm.to_le_bytes());
+                Ok((Reply::Step { clipped: report.clipped }, payload))
+            }
+            Request::PredictBatch { batch } => {
+                let parts = read_batch(batch, &frame.payload, false)?;
+                let tokens = parts.tokens()?;
+                let model = self.model()?;
+                let logits = timed(compute_ns, || model.predict_batch(tokens))?;
+                Ok((Reply::Logits, floats_to_bytes(&logits)))
+            }
+            Request::Weights => {
+                let model = self.model()?;
+                let weights = timed(compute_ns, || model.weights())?;
+                let (tensors, payload) = weights_payload(&weights);
+                Ok((Reply::Weights { tensors }, payload))
+            }
+            Request::InputGradientNorms { batch } => {
+                let parts = read_batch(batch, &frame.payload, true)?;
+                let batch = parts.labelled()?;
+                let model = self.model()?;
+                let norms = timed(compute_ns, || model.input_gradient_norms(batch))?;
+                Ok((Reply::GradientNorms, floats_to_bytes(&norms.norms)))
+            }
+        }
+    }
+
+    fn model(&mut self) -> Result<&mut dyn Model, BackendError> {
+        match &mut self.model {
+            Some(model) => Ok(model.as_mut()),
+            None => Err(BackendError::new(ErrorKind::Request, "no model has been built yet")),
+        }
+    }
+}
+
+fn timed<T>(nanoseconds: &mut u64, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    *nanoseconds = u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    result
+}
+
+/// Keeps the pipe for ourselves and gives the native libraries nothing to write into or read from.
+fn take_streams() -> io::Result<(File, File)> {
+    let input = File::from(rustix::io::dup(rustix::stdio::stdin())?);
+    let output = File::from(rustix::io::dup(rustix::stdio::stdout())?);
+    rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
+    rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
+    Ok((input, output))
+}
