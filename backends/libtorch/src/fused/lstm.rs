@@ -4,6 +4,7 @@
 use tch::{TchError, Tensor};
 
 use super::activation::Real;
+use super::gates::{LstmBack, LstmStep};
 use super::steps::Steps;
 use super::{Recurrence, bias, gates, plain_gradients};
 use crate::parameters::LayerViews;
@@ -46,7 +47,8 @@ impl<T: Real> Recurrence for Layer<T> {
             let _ = self.gates.view_mut(step)?.f_addmm_(self.states.view(step)?, &kernel)?;
             let (before, cell) = self.cells.slice_and_next(step)?;
             let (gates, squashed) = (self.gates.slice_mut(step)?, self.squashed.slice_mut(step)?);
-            gates::lstm_forward(self.sizes.2, gates, before, cell, squashed, self.states.slice_mut(step + 1)?);
+            let state = self.states.slice_mut(step + 1)?;
+            gates::lstm_forward(self.sizes.2, gates, LstmStep { before, cell, squashed, state });
         }
         Ok(())
     }
@@ -72,16 +74,16 @@ impl<T: Real> Recurrence for Layer<T> {
         gradients: &LayerViews,
         input_gradient: &Tensor,
     ) -> Result<(), TchError> {
-        let Some((upstream, carried)) = &mut self.upstream else {
+        let Some((at_outputs, carried)) = &mut self.upstream else {
             return Err(TchError::Shape("a backward pass without an upstream gradient".into()));
         };
         carried.fill(T::ZERO);
         for step in (0..time).rev() {
             let (gates, before) = (self.gates.slice_mut(step)?, self.cells.slice(step)?);
-            let squashed = self.squashed.slice(step)?;
-            gates::lstm_backward(self.sizes.2, gates, before, squashed, upstream.slice(step)?, carried);
+            let (squashed, upstream) = (self.squashed.slice(step)?, at_outputs.slice(step)?);
+            gates::lstm_backward(self.sizes.2, gates, LstmBack { before, squashed, upstream, carried });
             if step > 0 {
-                let _ = upstream.view_mut(step - 1)?.f_addmm_(self.gates.view(step)?, &weights.weight_hh)?;
+                let _ = at_outputs.view_mut(step - 1)?.f_addmm_(self.gates.view(step)?, &weights.weight_hh)?;
             }
         }
         let at_sums = self.gates.matrix(0, time)?;
