@@ -94,6 +94,7 @@ fn trajectory(suite: &mut Suite<'_>, spec: &ModelSpec, measures: &mut [Measure; 
         .collect();
     let mut model = suite.build(spec, &initial)?;
     let mut reference = suite.build_reference(spec, &initial)?;
+    let mut clipped = 0;
     for (step, batch) in (0..STEPS).zip(batches.iter().cycle()) {
         // Over three rounds of batches and five rates every batch meets every rate.
         let learning_rate = LEARNING_RATES[(step + step / 5) % LEARNING_RATES.len()];
@@ -101,7 +102,10 @@ fn trajectory(suite: &mut Suite<'_>, spec: &ModelSpec, measures: &mut [Measure; 
         let found = model.train_batch(batch.labelled()?, learning_rate)?;
         let expected = reference.train_batch(batch.labelled()?, learning_rate)?;
         losses.see(deviation::scalar(found.loss, expected.loss), "");
+        clipped += usize::from(expected.clipped);
     }
+    // A trajectory that never clips would say nothing about clipping.
+    losses.require(spec.clip.is_none() || (1..STEPS).contains(&clipped), format!("{clipped} steps were clipped"));
     moved.case(format!("after {STEPS} steps"));
     let found = PerWeight::change(spec, &initial, &model.weights()?, 1.0);
     let expected = PerWeight::change(spec, &initial, &reference.weights()?, 1.0);
