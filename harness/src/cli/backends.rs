@@ -36,7 +36,8 @@ fn describe(text: &mut String, info: &BackendInfo) {
     let mut row = |item: &str, value: String| {
         let _ = writeln!(text, "  {item:<36} {value}");
     };
-    let libraries: Vec<_> = info.libraries.iter().map(|library| format!("{} {}", library.name, library.version)).collect();
+    let libraries: Vec<_> =
+        info.libraries.iter().map(|library| format!("{} {}", library.name, library.version)).collect();
     row("versions", libraries.join(", "));
     let can = &info.capabilities;
     row("devices", words(&can.devices));

@@ -40,5 +40,8 @@ pub fn say(line: &str) {
 /// If stdout is closed or full.
 pub fn print(text: &str) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| CliError::new("write to stdout", error))
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .map_err(|error| CliError::new("write to stdout", error))
 }

@@ -91,7 +91,8 @@ impl Display {
             RunEvent::Ended { outcome, test_accuracy, seconds } => {
                 self.advance(key, PARTS);
                 self.drop_bar(key);
-                let accuracy = test_accuracy.map_or_else(String::new, |accuracy| format!(", test accuracy {accuracy:.4}"));
+                let accuracy =
+                    test_accuracy.map_or_else(String::new, |accuracy| format!(", test accuracy {accuracy:.4}"));
                 let reason = outcome.reason().map_or_else(String::new, |reason| format!(": {reason}"));
                 self.line(&format!("{key}  {}{reason}{accuracy}, {seconds:.0} s", outcome.name()));
             }
@@ -142,7 +143,10 @@ impl Display {
 
     fn work_done(&self) -> u64 {
         let cost = |key: &RunKey| self.costs.get(key).copied().unwrap_or(0);
-        self.done.iter().map(|(key, parts)| (u128::from(cost(key)) * u128::from(*parts) / u128::from(PARTS)) as u64).sum()
+        self.done
+            .iter()
+            .map(|(key, parts)| (u128::from(cost(key)) * u128::from(*parts) / u128::from(PARTS)) as u64)
+            .sum()
     }
 
     /// The time left if the rest goes on at the pace so far, e.g. `12 min`.

@@ -18,7 +18,8 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<u8, CliError> {
 pub(super) fn write_report(directory: &Path, out: &Path) -> Result<(), CliError> {
     let results = load_study(directory).map_err(|error| CliError::new("read the study's records", error))?;
     let published = report::published().map_err(|error| CliError::new("read the published figures", error))?;
-    let files = report::write(&results, Some(&published), out).map_err(|error| CliError::new("write the report", error))?;
+    let files =
+        report::write(&results, Some(&published), out).map_err(|error| CliError::new("write the report", error))?;
     let lines: String = files.iter().map(|path| format!("{}\n", path.display())).collect();
     print(&lines)
 }

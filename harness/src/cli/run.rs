@@ -1,6 +1,6 @@
 //! `study run`: every run that has not ended yet, then the report.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -9,10 +9,10 @@ use signal_hook::flag;
 
 use super::args::{Common, Jobs, RunArguments};
 use super::ask::ask_backends;
+use super::data::encoded_data;
 use super::exit::{COMPLETED, CliError, INTERRUPTED, NOT_ALL_COMPLETED, print, say};
 use super::progress::Display;
 use super::report::write_report;
-use crate::data::{Source, prepare};
 use crate::grid::{self, GridOptions, allowed_cores, run_grid};
 use crate::plan::{Overrides, Study, plan_text, resolve, resolve_data};
 use crate::worker::Registry;
@@ -37,14 +37,13 @@ pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliEr
     for (name, reason) in asked.iter().filter_map(|(name, answer)| Some((name, answer.as_ref().err()?))) {
         say(&format!("backend {name} can't be started: {reason}"));
     }
-    let data = prepare(&settings, &source(arguments.from.as_deref()), &common.data_dir, &|line| say(line))
-        .map_err(|error| CliError::new("prepare the corpus", error))?;
+    let data = encoded_data(&settings, &arguments.from, common)?;
     let directory = arguments.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&study.file.name));
     let prepared = grid::prepare(&study, &runs, &asked, &programs, &data, &directory)
         .map_err(|error| CliError::new("set up the grid", error))?;
     let stop = stop_on_signals()?;
     let mut display = Display::new(&prepared.costs());
-    let options = GridOptions { jobs };
+    let options = GridOptions { jobs, deadline: arguments.deadline };
     let summary = run_grid(&prepared, &data, options, &stop, &mut |event| display.show(&event))
         .map_err(|error| CliError::new("run the grid", error))?;
     display.finish();
@@ -54,17 +53,10 @@ pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliEr
     }
     write_report(&directory, &directory.join("report"))?;
     if study.file.demonstration {
-        say(
-            "\nThis was a demonstration on part of the corpus; its figures stand for nothing.\n\
-             The full study: study run harness/studies/grid.toml --jobs auto (or `just study`)",
-        );
+        say("\nThis was a demonstration on part of the corpus; its figures stand for nothing.\n\
+             The full study: study run harness/studies/grid.toml --jobs auto (or `just study`)");
     }
     Ok(if summary.not_completed == 0 { COMPLETED } else { NOT_ALL_COMPLETED })
-}
-
-/// The source that `--from` names, or the usual ones.
-pub(super) fn source(from: Option<&Path>) -> Source {
-    from.map_or(Source::Default, |path| Source::Path(path.to_path_buf()))
 }
 
 /// A flag that the first SIGINT or SIGTERM sets; the second one ends the program at once.

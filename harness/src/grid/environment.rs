@@ -19,11 +19,19 @@ impl Machine {
     #[must_use]
     pub fn read() -> Self {
         let cpu = fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
-            text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim().to_owned()))
+            text.lines().find_map(|line| {
+                line.strip_prefix("model name")?.split_once(':').map(|(_, name)| name.trim().to_owned())
+            })
         });
         let memory = fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-            let kibibytes: u64 =
-                text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?.trim().strip_suffix("kB")?.trim().parse().ok()?;
+            let kibibytes: u64 = text
+                .lines()
+                .find_map(|line| line.strip_prefix("MemTotal:"))?
+                .trim()
+                .strip_suffix("kB")?
+                .trim()
+                .parse()
+                .ok()?;
             Some(kibibytes * 1024)
         });
         Self {
@@ -56,7 +64,8 @@ impl Machine {
 #[must_use]
 pub fn allowed_cores() -> Vec<usize> {
     let set = rustix::thread::sched_getaffinity(None);
-    let cores: Vec<usize> =
-        set.map(|set| (0..rustix::thread::CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect()).unwrap_or_default();
+    let cores: Vec<usize> = set
+        .map(|set| (0..rustix::thread::CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect())
+        .unwrap_or_default();
     if cores.is_empty() { vec![0] } else { cores }
 }

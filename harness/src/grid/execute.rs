@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::environment::Machine;
 use super::events::RunEvent;
+use super::schedule::GridOptions;
 use crate::data::EncodedData;
 use crate::plan::{Protocol, ResolvedSettings};
 use crate::record::{
@@ -48,8 +49,8 @@ pub struct JobContext<'a> {
     pub data: &'a EncodedData,
     /// The machine.
     pub machine: &'a Machine,
-    /// Runs at once.
-    pub jobs: usize,
+    /// Runs at once and their deadline.
+    pub options: GridOptions,
     /// Set when everything is to stop.
     pub stop: &'a AtomicBool,
 }
@@ -80,7 +81,8 @@ impl Job {
             _ => fs::create_dir_all(&self.directory).map_err(io)?,
         }
         let protocol = &self.settings.protocol;
-        let environment = context.machine.environment(protocol.threads, context.jobs, &protocol.device.to_string());
+        let environment =
+            context.machine.environment(protocol.threads, context.options.jobs, &protocol.device.to_string());
         write_json(
             &self.directory.join("resolved.json"),
             &json!({ "key": self.key, "fingerprint": self.fingerprint, "model": self.model, "protocol": protocol,
@@ -154,7 +156,12 @@ impl Job {
             .map_err(|error| Ending::Outcome(Outcome::Unsupported { reason: error.to_string() }))?;
         let clock = ComputeClock::default();
         let log = self.directory.join("worker.log");
-        let options = WorkerOptions { log: Some(&log), cores, ..WorkerOptions::default() };
+        let options = WorkerOptions {
+            request_deadline: context.options.deadline,
+            log: Some(&log),
+            cores,
+            ..WorkerOptions::default()
+        };
         let mut backend = Worker::start(&self.program, &options, clock.clone()).map_err(Ending::from)?;
         let worker = backend.worker();
         let initial = initial_weights(&self.model, &protocol.initializers, self.key.seed)

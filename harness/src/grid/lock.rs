@@ -41,8 +41,7 @@ impl StudyLock {
     pub fn take(directory: &Path) -> Result<Self, LockError> {
         let io = |source| LockError::Io { directory: directory.into(), source };
         let path = directory.join("study.lock");
-        let mut file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).map_err(io)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => {

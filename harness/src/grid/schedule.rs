@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use super::environment::{Machine, allowed_cores};
 use super::events::{GridEvent, RunEvent};
@@ -25,6 +26,8 @@ use crate::worker::WorkerProgram;
 pub struct GridOptions {
     /// Runs at once.
     pub jobs: usize,
+    /// How long a backend may take over one request.
+    pub deadline: Duration,
 }
 
 /// A study that is ready to run: its plan is written, its directory is locked.
@@ -187,7 +190,7 @@ pub fn run_grid(
         waiting.sort_by_key(|job| std::cmp::Reverse(cost(job)));
     }
     let machine = Machine::read();
-    let context = JobContext { study: &prepared.name, data, machine: &machine, jobs: options.jobs, stop };
+    let context = JobContext { study: &prepared.name, data, machine: &machine, options, stop };
     let cores = divide(&allowed_cores(), options.jobs);
     let queue = Mutex::new(VecDeque::from(waiting));
     let (events, incoming) = channel();

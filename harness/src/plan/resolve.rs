@@ -102,7 +102,8 @@ pub fn resolve(
         if study.file.variants.is_empty() { (&base[..], false) } else { (&study.file.variants[..], true) };
     let mut runs = Vec::new();
     for (index, variant) in variants.iter().enumerate() {
-        for &cell in study.file.cells.iter().filter(|cell| variant.cells.as_ref().is_none_or(|own| own.contains(cell))) {
+        for &cell in study.file.cells.iter().filter(|cell| variant.cells.as_ref().is_none_or(|own| own.contains(cell)))
+        {
             let own = |name: &&String| variant.backends.as_ref().is_none_or(|own| own.contains(name));
             let mut row = Vec::new();
             for backend in study.file.backends.iter().filter(own) {
@@ -177,7 +178,9 @@ impl At<'_> {
             Some(Ok(BackendInfo { native_defaults: Some(native), .. })) => {
                 lay(&native_settings(native, self.cell), &|_| format!("native default of {model}"))?;
             }
-            Some(Err(reason)) => return Ok(Err(format!("`{model}`, whose defaults it takes, can't be asked: {reason}"))),
+            Some(Err(reason)) => {
+                return Ok(Err(format!("`{model}`, whose defaults it takes, can't be asked: {reason}")));
+            }
             Some(Ok(_)) => {}
             None => {
                 let place = self.study.place("matched_to");
@@ -257,7 +260,9 @@ fn check(protocol: &Protocol, cell: CellKind, layers: &Layers) -> Result<(), Pla
     if !(protocol.clip_norm.is_finite() && protocol.clip_norm >= 0.0) {
         return refuse("clip_norm", "must be a positive number, or 0 for no clipping".into());
     }
-    if protocol.scheduler.kind == SchedulerKind::Plateau && !(protocol.scheduler.factor > 0.0 && protocol.scheduler.factor < 1.0) {
+    if protocol.scheduler.kind == SchedulerKind::Plateau
+        && !(protocol.scheduler.factor > 0.0 && protocol.scheduler.factor < 1.0)
+    {
         return refuse("scheduler.factor", format!("{} does not lie in (0, 1)", protocol.scheduler.factor));
     }
     let spec: ModelSpec = protocol.model_spec(cell, 2, 0);
@@ -315,7 +320,10 @@ fn set_settings(set: &[(String, String)]) -> Result<Settings, PlanError> {
         for part in parts {
             let entry = inner.entry(part).or_insert_with(|| Value::Table(Table::new()));
             let Value::Table(next) = entry else {
-                return Err(PlanError::Value { place: format!("--set {key}"), message: format!("`{part}` is no table") });
+                return Err(PlanError::Value {
+                    place: format!("--set {key}"),
+                    message: format!("`{part}` is no table"),
+                });
             };
             inner = next;
         }

@@ -34,7 +34,8 @@ pub fn plan_text(runs: &[ResolvedRun], data: &DataSettings) -> String {
     for (key, given) in values.iter().filter(|(_, given)| same(given)) {
         let (_, value, origin) = &given[0];
         let origins: std::collections::BTreeSet<_> = given.iter().map(|(_, _, origin)| origin.as_str()).collect();
-        let origin = if origins.len() == 1 { origin.clone() } else { origins.into_iter().collect::<Vec<_>>().join("; ") };
+        let origin =
+            if origins.len() == 1 { origin.clone() } else { origins.into_iter().collect::<Vec<_>>().join("; ") };
         line(&mut text, &format!("  {key:<32} {value:<24} {origin}"));
     }
     let differing: Vec<_> = values.iter().filter(|(_, given)| !same(given)).collect();

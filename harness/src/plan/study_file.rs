@@ -112,10 +112,14 @@ pub enum PlanError {
         message: String,
     },
     /// A matched study whose backends differ.
-    #[error("a matched study needs equal settings for every backend, but\n{0}\nset them alike under [protocol], or use division = \"native\"")]
+    #[error(
+        "a matched study needs equal settings for every backend, but\n{0}\nset them alike under [protocol], or use division = \"native\""
+    )]
     NotMatched(String),
     /// Keys that nothing gives.
-    #[error("nothing gives {keys} for `{backend}`, which has no defaults of its own; set them under [protocol], or use division = \"matched\" with matched_to")]
+    #[error(
+        "nothing gives {keys} for `{backend}`, which has no defaults of its own; set them under [protocol], or use division = \"matched\" with matched_to"
+    )]
     Missing {
         /// The backend.
         backend: String,
@@ -139,8 +143,10 @@ impl Study {
     /// # Errors
     /// As [`Self::read`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, PlanError> {
-        let syntax =
-            |error: toml::de::Error| PlanError::Syntax { path: path.into(), message: error.to_string().trim().to_owned() };
+        let syntax = |error: toml::de::Error| PlanError::Syntax {
+            path: path.into(),
+            message: error.to_string().trim().to_owned(),
+        };
         let file: StudyFile = toml::from_str(text).map_err(syntax)?;
         let mut lines = BTreeMap::new();
         if let Ok(table) = DeTable::parse(text) {
@@ -164,16 +170,15 @@ impl Study {
         let refuse = |key: &str, message: String| Err(PlanError::Value { place: self.place(key), message });
         let file = &self.file;
         let is_name = |name: &str| {
-            !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
+            !name.is_empty()
+                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
         };
         if !is_name(&file.name) {
             return refuse("name", format!("`{}` is no name: use lowercase letters, digits, `-` and `_`", file.name));
         }
-        for (key, empty) in [
-            ("backends", file.backends.is_empty()),
-            ("cells", file.cells.is_empty()),
-            ("seeds", file.seeds.is_empty()),
-        ] {
+        for (key, empty) in
+            [("backends", file.backends.is_empty()), ("cells", file.cells.is_empty()), ("seeds", file.seeds.is_empty())]
+        {
             if empty {
                 return refuse(key, format!("`{key}` is empty; name at least one"));
             }

@@ -24,7 +24,5 @@ pub fn write_weights(path: &Path, weights: &WeightMap, fingerprint: &str) -> Res
     }
     let metadata = HashMap::from([("fingerprint".to_owned(), fingerprint.to_owned())]);
     let file = serialize(views, Some(metadata)).map_err(refuse)?;
-    write_atomically(path, |out| {
-        out.write_all(&file).map_err(|source| RecordError::Io { path: path.into(), source })
-    })
+    write_atomically(path, |out| out.write_all(&file).map_err(|source| RecordError::Io { path: path.into(), source }))
 }

@@ -146,3 +146,115 @@ pub fn evaluation_batches(split: &EncodedSplit, settings: &BatchSettings) -> Vec
     }
     order.chunks(settings.rows).map(<[usize]>::to_vec).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reviews of the given lengths; review `r` holds ids `100 r + 2, 100 r + 3, ...`.
+    fn split(lengths: &[usize]) -> EncodedSplit {
+        EncodedSplit::from_reviews(lengths.iter().enumerate().map(|(review, &length)| {
+            let first = 100 * review as i32 + 2;
+            (review as u32, (review % 2) as u8, (first..first + length as i32).collect::<Vec<_>>())
+        }))
+    }
+
+    fn settings(batching: Batching, padding: Side, truncation: Side) -> BatchSettings {
+        BatchSettings { rows: 4, max_length: 3, padding, truncation, batching }
+    }
+
+    #[test]
+    fn front_padding_puts_zeros_before_the_tokens_and_end_padding_after_them() {
+        let split = split(&[2]);
+        for (padding, expected) in [(Side::Front, [0, 2, 3]), (Side::End, [2, 3, 0])] {
+            let batch = settings(Batching::Static, padding, Side::End).assemble(&split, &[0]);
+            assert_eq!(batch.tokens().unwrap().tokens(), expected);
+            assert_eq!(batch.tokens().unwrap().lengths(), [2]);
+        }
+    }
+
+    #[test]
+    fn truncation_cuts_the_side_it_names() {
+        let split = split(&[5]);
+        for (truncation, expected) in [(Side::Front, [4, 5, 6]), (Side::End, [2, 3, 4])] {
+            let batch = settings(Batching::Static, Side::Front, truncation).assemble(&split, &[0]);
+            assert_eq!(batch.tokens().unwrap().tokens(), expected);
+        }
+    }
+
+    #[test]
+    fn static_batches_have_the_maximum_length_and_dynamic_ones_that_of_their_longest_review() {
+        let split = split(&[1, 2]);
+        let time = |batching| settings(batching, Side::End, Side::End).assemble(&split, &[0, 1]).time();
+        assert_eq!(time(Batching::Static), 3);
+        assert_eq!(time(Batching::Dynamic), 2);
+    }
+
+    #[test]
+    fn labels_go_with_their_reviews() {
+        let split = split(&[1, 1, 1, 1]);
+        let batch = settings(Batching::Dynamic, Side::End, Side::End).assemble(&split, &[3, 0, 1]);
+        assert_eq!(batch.labelled().unwrap().labels(), [1, 0, 1]);
+        assert_eq!(batch.tokens().unwrap().tokens(), [302, 2, 102]);
+    }
+
+    fn any_batching() -> impl Strategy<Value = Batching> {
+        prop_oneof![Just(Batching::Static), Just(Batching::Dynamic), Just(Batching::LengthBucketed)]
+    }
+
+    proptest! {
+        #[test]
+        fn an_epoch_uses_every_review_exactly_once_and_only_its_last_batch_is_short(
+            lengths in prop::collection::vec(1usize..9, 1..900), rows in 1usize..40, seed: u64, batching in any_batching(),
+        ) {
+            let split = split(&lengths);
+            let settings = BatchSettings { rows, ..settings(batching, Side::End, Side::End) };
+            for batches in [
+                training_batches(&split, &settings, &mut Stream::new(seed, "test")),
+                evaluation_batches(&split, &settings),
+            ] {
+                let mut all: Vec<_> = batches.concat();
+                all.sort_unstable();
+                prop_assert_eq!(all, (0..lengths.len()).collect::<Vec<_>>());
+                prop_assert_eq!(batches.len(), lengths.len().div_ceil(rows));
+                prop_assert_eq!(batches.iter().filter(|batch| batch.len() < rows).count(), usize::from(lengths.len() % rows > 0));
+            }
+        }
+
+        #[test]
+        fn every_batch_is_one_that_the_contract_accepts(
+            lengths in prop::collection::vec(1usize..9, 1..40), front: bool, cut_front: bool, batching in any_batching(),
+        ) {
+            let side = |front| if front { Side::Front } else { Side::End };
+            let split = split(&lengths);
+            let settings = settings(batching, side(front), side(cut_front));
+            for reviews in evaluation_batches(&split, &settings) {
+                let batch = settings.assemble(&split, &reviews);
+                let labelled = batch.labelled().unwrap();
+                prop_assert_eq!(batch.token_count(), reviews.iter().map(|&r| lengths[r].min(3) as u64).sum::<u64>());
+                for (row, &review) in reviews.iter().enumerate() {
+                    let valid = labelled.tokens().valid_steps(row);
+                    let kept = labelled.tokens().row(row)[valid].to_vec();
+                    let whole = split.review(review);
+                    prop_assert!(whole.windows(kept.len()).any(|window| window == kept));
+                }
+            }
+        }
+
+        #[test]
+        fn bucketed_batches_hold_reviews_of_similar_length(seed: u64) {
+            let lengths: Vec<usize> = (0..1600).map(|index| 1 + (index * 7919) % 300).collect();
+            let split = split(&lengths);
+            let padded = |batching| {
+                let settings = BatchSettings { rows: 16, max_length: 300, ..settings(batching, Side::End, Side::End) };
+                let batches = training_batches(&split, &settings, &mut Stream::new(seed, "test"));
+                batches.iter().map(|batch| settings.assemble(&split, batch).time() * batch.len()).sum::<usize>()
+            };
+            let tokens: usize = lengths.iter().sum();
+            prop_assert!(padded(Batching::LengthBucketed) < tokens * 11 / 10);
+            prop_assert!(padded(Batching::Dynamic) > tokens * 15 / 10);
+        }
+    }
+}

@@ -138,7 +138,7 @@ pub fn train(
             learning_rate,
             steps: steps.steps,
             train_loss: steps.train_loss,
-            validation: evaluate(&logits, &data.validation.labels)?,
+            validation: evaluate(&logits, data.validation.labels())?,
             gradient_norm_mean: steps.gradient_norm_mean,
             gradient_norm_max: steps.gradient_norm_max,
             clipped_share: steps.clipped_share,
@@ -177,7 +177,7 @@ pub fn train(
         model = build_checked(backend, spec, &kept.weights)?;
     }
     let test = predict(model.as_mut(), protocol, &data.test, kept.epoch, PredictionSplit::Test, observe)?;
-    let metrics = evaluate(&test, &data.test.labels)?;
+    let metrics = evaluate(&test, data.test.labels())?;
     let mut predictions = paired(PredictionSplit::Validation, &data.validation, &kept.validation);
     predictions.extend(paired(PredictionSplit::Test, &data.test, &test));
     Ok(Trained { tested_epoch: kept.epoch, predictions, test: metrics, weights: kept.weights, first_step })
@@ -243,6 +243,6 @@ fn input_gradient_norms(
 }
 
 fn paired(which: PredictionSplit, split: &EncodedSplit, logits: &[f32]) -> Vec<Prediction> {
-    let rows = split.row_ids.iter().zip(&split.labels).zip(logits);
+    let rows = split.row_ids().iter().zip(split.labels()).zip(logits);
     rows.map(|((&row_id, &label), &logit)| Prediction { split: which, row_id, label, logit }).collect()
 }

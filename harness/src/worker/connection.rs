@@ -70,7 +70,8 @@ impl Connection {
                     compute: Duration::from_nanos(answer.compute_ns),
                 }),
                 Err(error) => {
-                    Err(self.fail(format!("answered `{}` with a header that can't be understood: {error}", request.name())))
+                    Err(self
+                        .fail(format!("answered `{}` with a header that can't be understood: {error}", request.name())))
                 }
             },
             Ok(Err(FrameError::Io(_))) | Err(RecvTimeoutError::Disconnected) => Err(self.died(request)),

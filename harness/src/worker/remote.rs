@@ -76,10 +76,11 @@ impl Worker {
         options: &WorkerOptions<'_>,
         clock: ComputeClock,
     ) -> Result<RemoteBackend, WorkerFailure> {
-        let process = WorkerProcess::start(program, options.log, options.cores).map_err(|error| WorkerFailure::Broken {
-            reason: format!("could not start {}: {error}", program.path.display()),
-            last_words: String::new(),
-        })?;
+        let process =
+            WorkerProcess::start(program, options.log, options.cores).map_err(|error| WorkerFailure::Broken {
+                reason: format!("could not start {}: {error}", program.path.display()),
+                last_words: String::new(),
+            })?;
         let mut connection = Connection::open(process)?;
         let hello = Request::Hello { protocol: PROTOCOL_VERSION };
         let info = match connection.ask(&hello, Vec::new(), options.start_deadline)?.reply {
@@ -91,8 +92,7 @@ impl Worker {
             Reply::Hello { info: Some(info), .. } => *info,
             other => return Err(connection.fail(format!("answered `hello` with {other:?}"))),
         };
-        let shared =
-            Shared { connection: RefCell::new(connection), deadline: options.request_deadline, clock };
+        let shared = Shared { connection: RefCell::new(connection), deadline: options.request_deadline, clock };
         Ok(RemoteBackend { worker: Self { shared: Rc::new(shared) }, info })
     }
 
@@ -110,7 +110,8 @@ impl Worker {
 
     fn ask(&self, request: &Request, payload: Vec<u8>) -> Result<Reception, BackendError> {
         let mut connection = self.shared.connection.borrow_mut();
-        let reception = connection.ask(request, payload, self.shared.deadline).map_err(|failure| connection_error(&failure))?;
+        let reception =
+            connection.ask(request, payload, self.shared.deadline).map_err(|failure| connection_error(&failure))?;
         self.shared.clock.add(reception.compute);
         match reception.reply {
             Reply::Error { error, message } => Err(BackendError::new(error, message)),

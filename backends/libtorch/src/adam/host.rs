@@ -1,0 +1,197 @@
+//! The update in one pass over float32 weights in main memory.
+//!
+//! Every element is computed alone, so neither the number of threads nor how the rows are shared among them can change
+//! a bit of the result.
+
+use std::thread;
+
+use tch::{Device, Kind, TchError, Tensor};
+
+use super::{Block, Update};
+use crate::embedding::EmbeddingGradient;
+
+/// The numbers of an update in the precision it is computed in.
+#[derive(Clone, Copy)]
+struct Constants {
+    beta1: f32,
+    rest1: f32,
+    beta2: f32,
+    rest2: f32,
+    epsilon: f32,
+    rate: f32,
+    root_scale: f32,
+    clip: f32,
+    coupled_decay: f32,
+    shrink: f32,
+}
+
+/// A run of consecutive rows of the embedding with their moments.
+struct Rows<'a> {
+    weights: &'a mut [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+    /// For each row the row of the gradient that belongs to it, if its word occurs.
+    slots: &'a [Option<usize>],
+}
+
+/// Updates a block whose gradient is dense.
+pub(super) fn dense(block: &mut Block<'_>, gradient: &Tensor, update: &Update) -> Result<(), TchError> {
+    let constants = Constants::new(update);
+    let gradient = elements(gradient)?;
+    let (weights, first, second) =
+        (elements_mut(block.weights)?, elements_mut(block.first)?, elements_mut(block.second)?);
+    update_row(&constants, weights, first, second, gradient);
+    Ok(())
+}
+
+/// Updates the embedding, whose gradient has rows for the words of the batch only. Rows of other words move as well, by
+/// their moments.
+pub(super) fn by_word(
+    block: &mut Block<'_>,
+    gradient: &EmbeddingGradient,
+    update: &Update,
+    threads: usize,
+) -> Result<(), TchError> {
+    let constants = Constants::new(update);
+    let columns = usize::try_from(block.weights.size2()?.1).unwrap_or(1).max(1);
+    let sum = elements(&gradient.sum)?;
+    let squares = gradient.squares.as_ref().map(elements).transpose()?;
+    let (weights, first, second) =
+        (elements_mut(block.weights)?, elements_mut(block.first)?, elements_mut(block.second)?);
+    let mut slots = vec![None; weights.len() / columns];
+    for (slot, &word) in gradient.words.iter().enumerate() {
+        match usize::try_from(word).ok().and_then(|word| slots.get_mut(word)) {
+            Some(place) => *place = Some(slot),
+            None => return Err(TchError::Shape(format!("word {word} is not in the embedding"))),
+        }
+    }
+    let share = slots.len().div_ceil(threads.max(1)).max(1);
+    let shares = weights
+        .chunks_mut(share * columns)
+        .zip(first.chunks_mut(share * columns))
+        .zip(second.chunks_mut(share * columns))
+        .zip(slots.chunks(share))
+        .map(|(((weights, first), second), slots)| Rows { weights, first, second, slots });
+    thread::scope(|scope| {
+        let mut mine = None;
+        for rows in shares {
+            // The first share is this thread's own.
+            match mine {
+                None => mine = Some(rows),
+                Some(_) => drop(scope.spawn(move || update_rows(&constants, rows, columns, sum, squares))),
+            }
+        }
+        if let Some(rows) = mine {
+            update_rows(&constants, rows, columns, sum, squares);
+        }
+    });
+    Ok(())
+}
+
+impl Constants {
+    #[expect(clippy::cast_possible_truncation, reason = "the update is computed in float32")]
+    fn new(update: &Update) -> Self {
+        Self {
+            beta1: update.beta1 as f32,
+            rest1: (1.0 - update.beta1) as f32,
+            beta2: update.beta2 as f32,
+            rest2: (1.0 - update.beta2) as f32,
+            epsilon: update.epsilon as f32,
+            rate: update.rate as f32,
+            root_scale: update.root_scale as f32,
+            clip: update.clip as f32,
+            coupled_decay: update.coupled_decay as f32,
+            shrink: update.shrink as f32,
+        }
+    }
+
+    /// The new first and second moment and weight of one element, from its gradient (clipped and with decay) and its
+    /// square.
+    #[inline(always)]
+    fn step(&self, weight: f32, first: f32, second: f32, gradient: f32, square: f32) -> (f32, f32, f32) {
+        let first = self.beta1 * first + self.rest1 * gradient;
+        let second = self.beta2 * second + self.rest2 * square;
+        let weight = weight - self.rate * (first / (self.root_scale * second.sqrt() + self.epsilon));
+        (weight, first, second)
+    }
+}
+
+fn update_rows(constants: &Constants, rows: Rows<'_>, columns: usize, sum: &[f32], squares: Option<&[f32]>) {
+    let Rows { weights, first, second, slots } = rows;
+    let rows =
+        weights.chunks_exact_mut(columns).zip(first.chunks_exact_mut(columns)).zip(second.chunks_exact_mut(columns));
+    for (((weights, first), second), slot) in rows.zip(slots) {
+        match (slot.map(|slot| slot * columns..(slot + 1) * columns), squares) {
+            (None, _) => update_idle_row(constants, weights, first, second),
+            (Some(at), None) => update_row(constants, weights, first, second, &sum[at]),
+            (Some(at), Some(squares)) => {
+                update_row_with_squares(constants, weights, first, second, &sum[at.clone()], &squares[at]);
+            }
+        }
+    }
+}
+
+/// A row with a gradient, which is squared.
+fn update_row(constants: &Constants, weights: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32]) {
+    for (((weight, first), second), gradient) in weights.iter_mut().zip(first).zip(second).zip(gradient) {
+        let shrunk = *weight * constants.shrink;
+        let gradient = constants.clip * gradient + constants.coupled_decay * shrunk;
+        (*weight, *first, *second) = constants.step(shrunk, *first, *second, gradient, gradient * gradient);
+    }
+}
+
+/// A row with a gradient and the sum of its occurrences' squares. Coupled decay counts as an occurrence of its own.
+fn update_row_with_squares(
+    constants: &Constants,
+    weights: &mut [f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    gradient: &[f32],
+    squares: &[f32],
+) {
+    let moments = weights.iter_mut().zip(first).zip(second);
+    for ((((weight, first), second), gradient), square) in moments.zip(gradient).zip(squares) {
+        let shrunk = *weight * constants.shrink;
+        let decay = constants.coupled_decay * shrunk;
+        let gradient = constants.clip * gradient + decay;
+        let square = constants.clip * constants.clip * square + decay * decay;
+        (*weight, *first, *second) = constants.step(shrunk, *first, *second, gradient, square);
+    }
+}
+
+/// A row whose word doesn't occur: its gradient is that of the decay alone.
+fn update_idle_row(constants: &Constants, weights: &mut [f32], first: &mut [f32], second: &mut [f32]) {
+    for ((weight, first), second) in weights.iter_mut().zip(first).zip(second) {
+        let shrunk = *weight * constants.shrink;
+        let gradient = constants.coupled_decay * shrunk;
+        (*weight, *first, *second) = constants.step(shrunk, *first, *second, gradient, gradient * gradient);
+    }
+}
+
+/// The elements of a contiguous float32 tensor in main memory.
+fn elements(tensor: &Tensor) -> Result<&[f32], TchError> {
+    let len = check(tensor)?;
+    if len == 0 {
+        return Ok(&[]);
+    }
+    // SAFETY: `check` made sure that `data_ptr` points at `len` consecutive f32 in main memory. The tensor keeps them
+    // alive and nothing writes to them while the borrow of it lasts: this module is given the only reference.
+    Ok(unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<f32>(), len) })
+}
+
+/// The elements of a contiguous float32 tensor in main memory, to change them.
+fn elements_mut(tensor: &mut Tensor) -> Result<&mut [f32], TchError> {
+    let len = check(tensor)?;
+    if len == 0 {
+        return Ok(&mut []);
+    }
+    // SAFETY: as for `elements`. Views of the same memory exist in `Network`, but nothing reads them during an update,
+    // and the three tensors of a block have memory of their own each.
+    Ok(unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), len) })
+}
+
+/// The number of elements, if they are consecutive float32 in main memory.
+fn check(tensor: &Tensor) -> Result<usize, TchError> {
+    let fits = tensor.f_kind()? == Kind::Float && tensor.device() == Device::Cpu && tensor.is_contiguous();
+    if fits { Ok(tensor.numel()) } else { Err(TchError::Kind("not contiguous float32 in main memory".into())) }
+}

@@ -1,0 +1,112 @@
+//! A network with its optimiser: the contract's [`Model`].
+
+use harness_contract::{
+    BackendError, GradientNorms, LabelledBatch, Model, ModelSpec, StepReport, TokenBatch, WeightMap,
+};
+use tch::{Kind, TchError};
+
+use crate::adam::{self, Adam};
+use crate::dropout::{self, Masks};
+use crate::embedding;
+use crate::input::{self, Input, Occurrences};
+use crate::network::Network;
+use crate::parameters::to_host;
+
+/// Predictions are computed for at most this many tokens at once, which bounds what they take to some hundred
+/// megabytes for the sizes in use.
+const TOKENS_AT_ONCE: usize = 1 << 17;
+
+/// A model that libtorch computes.
+pub(crate) struct LibtorchModel {
+    network: Network,
+    adam: Adam,
+}
+
+impl LibtorchModel {
+    /// A model with these weights and an optimiser that has taken no step; see [`Network::new`] for `kind`.
+    pub(crate) fn new(spec: &ModelSpec, weights: &WeightMap, kind: Kind) -> Result<Self, TchError> {
+        limit_threads(spec);
+        let network = Network::new(spec, weights, kind)?;
+        let adam = Adam::new(&network.layout, network.options)?;
+        Ok(Self { network, adam })
+    }
+
+    fn train(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, TchError> {
+        let (spec, options) = (self.network.spec.clone(), self.network.options);
+        let (input, aligned) = Input::new(batch.tokens(), &spec, options.1)?;
+        let targets = input::targets(batch, options)?;
+        let masks = dropout::draw(&spec, self.adam.step() + 1, input.time, input.rows, options)?;
+        let gradient = self.network.gradient(&input, &targets, &masks)?;
+        let occurrences = Occurrences::new(&aligned, spec.vocabulary_size);
+        let embedding = embedding::collect(&gradient.tokens, occurrences, spec.adam.repeated_words)?;
+        let clipping = adam::clipping(&spec, &gradient.core, &embedding)?;
+        let parameters = &mut self.network.parameters;
+        self.adam.update(&spec, parameters, &gradient.core, &embedding, clipping.coefficient, learning_rate)?;
+        Ok(StepReport {
+            loss: gradient.loss.f_double_value(&[])?,
+            gradient_norm: clipping.norm,
+            clipped: clipping.coefficient < 1.0,
+        })
+    }
+
+    fn predict(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, TchError> {
+        let at_once = (TOKENS_AT_ONCE / batch.time()).max(1);
+        let mut logits = Vec::with_capacity(batch.rows());
+        for (tokens, lengths) in batch.tokens().chunks(at_once * batch.time()).zip(batch.lengths().chunks(at_once)) {
+            let part = TokenBatch::new(tokens, lengths, batch.time(), batch.padding())
+                .map_err(|error| TchError::Shape(error.to_string()))?;
+            let (input, _) = Input::new(part, &self.network.spec, self.network.options.1)?;
+            logits.extend(to_host(&self.network.logits(&input)?)?);
+        }
+        Ok(logits)
+    }
+
+    fn token_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, TchError> {
+        let options = self.network.options;
+        let (input, aligned) = Input::new(batch.tokens(), &self.network.spec, options.1)?;
+        let targets = input::targets(batch, options)?;
+        let gradient = self.network.gradient(&input, &targets, &Masks::default())?;
+        let norms = gradient.tokens.f_norm_scalaropt_dim(2.0, [2], false)?;
+        let norms = to_host(&norms.f_transpose(0, 1)?)?;
+        Ok(GradientNorms { norms: aligned.restore(&norms, batch.tokens().time()) })
+    }
+}
+
+impl Model for LibtorchModel {
+    fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
+        limit_threads(&self.network.spec);
+        self.train(batch, learning_rate).map_err(|error| failure("take a training step", &error))
+    }
+
+    fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
+        limit_threads(&self.network.spec);
+        self.predict(tokens).map_err(|error| failure("predict", &error))
+    }
+
+    fn weights(&self) -> Result<WeightMap, BackendError> {
+        self.network.layout.save(&self.network.parameters).map_err(|error| failure("read the weights", &error))
+    }
+
+    fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
+        limit_threads(&self.network.spec);
+        self.token_gradient_norms(batch).map_err(|error| failure("differentiate with respect to the tokens", &error))
+    }
+}
+
+/// An error of libtorch's, without the C++ stack that follows its first line.
+pub(crate) fn failure(doing: &str, error: &TchError) -> BackendError {
+    let text = match error {
+        TchError::Torch(text) => text.clone(),
+        other => other.to_string(),
+    };
+    BackendError::framework(doing, text.lines().next().unwrap_or("no reason given"))
+}
+
+/// Holds libtorch to the spec's threads. The number belongs to the calling thread and not to a model, so it is looked at
+/// before every computation; setting it also empties caches, so it is only set where it differs.
+fn limit_threads(spec: &ModelSpec) {
+    let threads = i32::try_from(spec.threads).unwrap_or(i32::MAX);
+    if tch::get_num_threads() != threads {
+        tch::set_num_threads(threads);
+    }
+}

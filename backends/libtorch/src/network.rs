@@ -1,0 +1,65 @@
+//! A model without its optimiser: logits and gradients, by either kernel.
+
+use harness_contract::{Kernel, ModelSpec, WeightMap};
+use tch::{Device, Kind, TchError, Tensor};
+
+use crate::dropout::Masks;
+use crate::input::Input;
+use crate::parameters::{CoreViews, Layout, Parameters};
+use crate::stock;
+
+/// The gradient of the mean loss of a batch.
+pub(crate) struct Gradient {
+    /// The loss, a scalar.
+    pub(crate) loss: Tensor,
+    /// With respect to every parameter but the embedding, flat as [`Parameters::core`] is.
+    pub(crate) core: Tensor,
+    /// With respect to the embedded tokens, `[time, rows, embedding_size]`.
+    pub(crate) tokens: Tensor,
+}
+
+/// A model's weights, and how to compute with them.
+pub(crate) struct Network {
+    /// What it was built from.
+    pub(crate) spec: ModelSpec,
+    /// Element kind and device of every tensor of it.
+    pub(crate) options: (Kind, Device),
+    /// Where its parameters lie.
+    pub(crate) layout: Layout,
+    /// Its weights.
+    pub(crate) parameters: Parameters,
+    /// Views of `parameters.core`, in canonical order.
+    views: Vec<Tensor>,
+}
+
+impl Network {
+    /// A model with these weights. Its elements are of kind `kind`: float32 in earnest, float64 where a test wants to
+    /// see the mathematics without its rounding.
+    pub(crate) fn new(spec: &ModelSpec, weights: &WeightMap, kind: Kind) -> Result<Self, TchError> {
+        let device = match spec.device {
+            harness_contract::Device::Cpu => Device::Cpu,
+            harness_contract::Device::Cuda(index) => Device::Cuda(index),
+        };
+        let layout = Layout::new(spec);
+        let parameters = layout.load(weights, (kind, device))?;
+        let views = layout.views(&parameters.core)?;
+        Ok(Self { spec: spec.clone(), options: (kind, device), layout, parameters, views })
+    }
+
+    /// One logit a row, `[rows]`, without dropout.
+    pub(crate) fn logits(&self, input: &Input) -> Result<Tensor, TchError> {
+        let views = CoreViews::new(&self.spec, &self.views)?;
+        match self.spec.kernel {
+            Kernel::Stock | Kernel::Fused => stock::logits(&self.spec, &self.parameters.embedding, &views, input),
+        }
+    }
+
+    /// The mean loss of a batch and its gradient.
+    pub(crate) fn gradient(&mut self, input: &Input, targets: &Tensor, masks: &Masks) -> Result<Gradient, TchError> {
+        match self.spec.kernel {
+            Kernel::Stock | Kernel::Fused => {
+                stock::gradient(&self.spec, &self.parameters, &self.views, input, targets, masks)
+            }
+        }
+    }
+}
