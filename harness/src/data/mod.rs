@@ -25,7 +25,9 @@ use corpus::Corpus;
 pub use encoded::{EncodedData, EncodedSplit, PADDING_ID, UNKNOWN_ID};
 pub use error::{DataError, Place};
 pub use lengths::LengthCounts;
-pub use settings::{CorpusPin, CsvPin, DataSettings, Hash, NpmPin, Pins, Source, StanfordPin};
+pub use settings::{
+    CorpusPin, CsvPin, DataSettings, NpmPin, PinnedHash, Pins, Source, StanfordPin,
+};
 pub use summary::{CorpusSummary, DataSummary, SharedTexts, SplitSummary};
 pub use table::summary_table;
 use vocabulary::Vocabulary;
@@ -65,7 +67,7 @@ pub fn prepare_pinned(
 ) -> Result<EncodedData, DataError> {
     settings.check()?;
     let downloads = data_dir.join("downloads");
-    let _lock = lock(data_dir, progress)?;
+    let _lock = FolderLock::take(data_dir, progress)?;
     store::remove_partial(&downloads)?;
     store::remove_partial(&data_dir.join("encoded"))?;
 
@@ -151,17 +153,32 @@ fn key(settings: &DataSettings, content_hash: &str) -> String {
 
 /// Keeps other processes from preparing the same folder at the same time, until it is dropped or the
 /// process ends.
-fn lock(data_dir: &Path, progress: &dyn Fn(&str)) -> Result<File, DataError> {
-    fs::create_dir_all(data_dir).map_err(DataError::io("create", data_dir))?;
-    let path = data_dir.join(".lock");
-    let file = File::create(&path).map_err(DataError::io("create", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            progress("waiting for another process that prepares the same data");
-            file.lock().map_err(DataError::io("lock", &path))?;
-            Ok(file)
+struct FolderLock {
+    file: File,
+}
+
+impl FolderLock {
+    fn take(data_dir: &Path, progress: &dyn Fn(&str)) -> Result<Self, DataError> {
+        fs::create_dir_all(data_dir).map_err(DataError::io("create", data_dir))?;
+        let path = data_dir.join(".lock");
+        let file = File::create(&path).map_err(DataError::io("create", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                progress("waiting for another process that prepares the same data");
+                file.lock().map_err(DataError::io("lock", &path))?;
+            }
+            Err(TryLockError::Error(error)) => return Err(DataError::io("lock", &path)(error)),
         }
-        Err(TryLockError::Error(error)) => Err(DataError::io("lock", &path)(error)),
+        Ok(Self { file })
+    }
+}
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        // Closing the file would do, were it not that another thread may be starting a process at this
+        // very moment: until that process has begun its program, it holds the file open too. An error
+        // leaves the lock to the end of this process, which is safe.
+        let _ = self.file.unlock();
     }
 }

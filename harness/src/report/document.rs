@@ -104,8 +104,7 @@ fn section(text: &mut String, title: &str, body: &str) {
 
 fn figures(drawings: &[Drawing], subject: Subject) -> String {
     let own = drawings.iter().filter(|drawing| drawing.subject == subject);
-    own.map(|drawing| format!("![{caption}]({name}.png)\n\n*{caption}*\n\n", caption = drawing.caption, name = drawing.name))
-        .collect()
+    own.map(|Drawing { caption, name, .. }| format!("![{caption}]({name}.png)\n\n*{caption}*\n\n")).collect()
 }
 
 /// Narrow figures in a table of one row, up to three to a table.
@@ -113,7 +112,8 @@ fn side_by_side(drawings: &[Drawing], subject: Subject) -> String {
     let own: Vec<_> = drawings.iter().filter(|drawing| drawing.subject == subject).collect();
     let mut text = String::new();
     for row in own.chunks(3) {
-        let images: Vec<_> = row.iter().map(|drawing| format!("![{}]({}.png)", drawing.caption, drawing.name)).collect();
+        let images: Vec<_> =
+            row.iter().map(|drawing| format!("![{}]({}.png)", drawing.caption, drawing.name)).collect();
         let blank = vec![" "; row.len()].join(" | ");
         let rule = vec!["---"; row.len()].join(" | ");
         text.push_str(&format!("| {blank} |\n| {rule} |\n| {} |\n\n", images.join(" | ")));

@@ -58,7 +58,9 @@ pub enum ReportError {
         run: String,
     },
     /// The record of a completed run lacks its test metrics.
-    #[error("the record of run {run} says it completed but has no test metrics; delete the run's directory and run the study again")]
+    #[error(
+        "the record of run {run} says it completed but has no test metrics; delete the run's directory and run the study again"
+    )]
     NoTestMetrics {
         /// The run.
         run: String,

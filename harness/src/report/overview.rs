@@ -101,9 +101,22 @@ impl Group<'_> {
     }
 }
 
-/// How a run stands: the name of its outcome, or that it has none yet.
+/// How a run stands: the name of its outcome, or that it has none yet. A run whose backend can't be started is
+/// unsupported though it left no record.
 pub(super) fn standing(run: &RunResult) -> &'static str {
-    run.record.as_ref().map_or("not run yet", |record| record.outcome.name())
+    match (&run.record, &run.planned.unavailable) {
+        (Some(record), _) => record.outcome.name(),
+        (None, Some(_)) => "unsupported",
+        (None, None) => "not run yet",
+    }
+}
+
+/// Why a run has no results; `None` for one that has, or that has not been tried.
+pub(super) fn reason(run: &RunResult) -> Option<String> {
+    match &run.record {
+        Some(record) => record.outcome.reason(),
+        None => run.planned.unavailable.clone(),
+    }
 }
 
 /// The mean of a quantity over finished epochs, `None` when there are none.

@@ -8,7 +8,7 @@ use polars::prelude::{
 };
 
 use super::ReportError;
-use super::overview::{Overview, mean_over_epochs, mean_over_steps, standing};
+use super::overview::{Overview, mean_over_epochs, mean_over_steps, reason, standing};
 use super::published::Published;
 use crate::metrics::Metrics;
 use crate::record::{EpochRecord, RunRecord, RunResult};
@@ -24,7 +24,9 @@ pub(super) fn results_frame(overview: &Overview<'_>, published: Option<&Publishe
     let runs = &overview.results.runs;
     let rows = Rows { runs };
     let framework = |run: &RunResult| {
-        published.and_then(|published| published.framework_of(&run.planned.key.backend)).map(|found| found.title.clone())
+        published
+            .and_then(|published| published.framework_of(&run.planned.key.backend))
+            .map(|found| found.title.clone())
     };
     let columns = vec![
         rows.column("backend", |run| run.planned.key.backend.clone()),
@@ -33,7 +35,7 @@ pub(super) fn results_frame(overview: &Overview<'_>, published: Option<&Publishe
         rows.column("variant", |run| run.planned.key.variant.clone()),
         rows.column("seed", |run| run.planned.key.seed),
         rows.column("outcome", |run| standing(run)),
-        rows.of_record("reason", |record| record.outcome.reason()),
+        rows.column("reason", reason),
         rows.of_test("accuracy", |test| test.accuracy),
         rows.of_test("precision", |test| test.precision),
         rows.of_test("recall", |test| test.recall),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ::csv::{ByteRecord, ReaderBuilder};
 
-use super::{Corpus, Pinned};
+use super::{Corpus, Pinned, given};
 use crate::data::DataError;
 use crate::data::error::Place;
 
@@ -64,7 +64,7 @@ pub(super) fn read(path: &Path, file: Pinned) -> Result<Corpus, DataError> {
         texts,
         labels,
         file: path.to_path_buf(),
-        name: format!("CSV file ({})", path.display()),
+        name: given(path),
         file_hash: Some(file.hash),
         members: None,
     })

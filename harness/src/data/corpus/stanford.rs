@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 
-use super::{Corpus, Pinned};
+use super::{Corpus, Pinned, given};
 use crate::data::DataError;
 use crate::data::error::Place;
 
@@ -48,8 +48,7 @@ pub(super) fn read_folder(path: &Path) -> Result<Option<Corpus>, DataError> {
             }
         }
     }
-    let name = format!("Stanford folder ({})", root.display());
-    corpus_of(&root, name, None, members).map(Some)
+    corpus_of(&root, None, members).map(Some)
 }
 
 /// Reads the archive `aclImdb_v1.tar.gz` out of its bytes.
@@ -67,8 +66,7 @@ pub(super) fn read_archive(path: &Path, file: Pinned) -> Result<Corpus, DataErro
         entry.read_to_end(&mut bytes).map_err(damaged())?;
         members.push((member, bytes));
     }
-    let name = format!("Stanford archive ({})", path.display());
-    corpus_of(path, name, Some(file.hash), members)
+    corpus_of(path, Some(file.hash), members)
 }
 
 /// One review's file. The derived order is that of the corpus: by folder, then by number.
@@ -109,7 +107,6 @@ fn member_of(inside: &Path) -> Option<Member> {
 
 fn corpus_of(
     root: &Path,
-    name: String,
     file_hash: Option<String>,
     mut found: Vec<(Member, Vec<u8>)>,
 ) -> Result<Corpus, DataError> {
@@ -118,7 +115,7 @@ fn corpus_of(
         texts: Vec::with_capacity(found.len()),
         labels: Vec::with_capacity(found.len()),
         file: root.to_path_buf(),
-        name,
+        name: given(root),
         file_hash,
         members: None,
     };

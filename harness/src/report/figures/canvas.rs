@@ -111,6 +111,27 @@ pub(super) fn text_width(text: &str, bold: bool) -> f64 {
     font.box_size(text).map_or(0.0, |(width, _)| f64::from(width) / EM * TEXT)
 }
 
+/// Room to keep for a text in points: an SVG may be shown in a font that is wider than Arimo, such as DejaVu Sans.
+pub(super) fn text_room(text: &str, bold: bool) -> f64 {
+    const WIDEST: f64 = 1.17;
+    WIDEST * text_width(text, bold)
+}
+
+/// A text cut to a width, with an ellipsis where something is missing.
+pub(super) fn fitted(text: &str, bold: bool, width: f64) -> String {
+    if text_width(text, bold) <= width {
+        return text.to_owned();
+    }
+    let mut kept: Vec<char> = text.chars().collect();
+    while kept.pop().is_some() {
+        let shorter = format!("{}…", kept.iter().collect::<String>().trim_end());
+        if text_width(&shorter, bold) <= width {
+            return shorter;
+        }
+    }
+    "…".into()
+}
+
 impl<DB: DrawingBackend> Canvas<DB> {
     /// A canvas on a whole drawing area.
     pub(super) fn new(area: DrawingArea<DB, Shift>, pixels_per_point: f64, medium: Medium) -> Self {
@@ -184,9 +205,7 @@ impl<DB: DrawingBackend> Canvas<DB> {
     fn solid_marker(&self, at: Point, marker: Marker, radius: f64, color: RGBColor) -> Drawn<DB> {
         let (x, y) = at;
         match marker {
-            Marker::Circle => {
-                self.area.draw(&Circle::new(self.pixel(at), self.length(radius), color.filled()))
-            }
+            Marker::Circle => self.area.draw(&Circle::new(self.pixel(at), self.length(radius), color.filled())),
             Marker::Square => {
                 let side = radius * 0.89;
                 self.rectangle((x - side, y - side), (x + side, y + side), color, 1.0)

@@ -147,11 +147,7 @@ fn range(records: &[(usize, &RunRecord)], quantities: &[Quantity]) -> Option<(f6
 }
 
 /// An entry for each backend that has a line and each quantity.
-fn quantity_entries(
-    overview: &Overview<'_>,
-    records: &[(usize, &RunRecord)],
-    quantities: &[Quantity],
-) -> Vec<Entry> {
+fn quantity_entries(overview: &Overview<'_>, records: &[(usize, &RunRecord)], quantities: &[Quantity]) -> Vec<Entry> {
     let mut entries = Vec::new();
     for (place, backend) in overview.backends.iter().enumerate() {
         if !records.iter().any(|(own, record)| *own == place && !record.epochs.is_empty()) {
@@ -199,7 +195,8 @@ impl OverEpochs {
         };
         let lines_of = |row: &Row, cell: CellKind| {
             let own = records.iter().filter(|(_, record)| record.key.cell == cell && !record.epochs.is_empty());
-            own.flat_map(|(place, record)| row.quantities.iter().map(|quantity| line(*place, record, quantity))).collect()
+            own.flat_map(|(place, record)| row.quantities.iter().map(|quantity| line(*place, record, quantity)))
+                .collect()
         };
         let lines = rows.iter().map(|row| overview.cells.iter().map(|cell| lines_of(row, *cell)).collect()).collect();
         let last = records.iter().flat_map(|(_, record)| &record.epochs).map(|epoch| epoch.epoch).max();

@@ -3,8 +3,8 @@
 use plotters::prelude::DrawingBackend;
 
 use super::axis::Axis;
-use super::canvas::{Canvas, Drawn, Lie, Point, Stroke, Writing, text_width};
-use super::theme::{GRID, INK, Marker, MUTED, RULE, TEXT};
+use super::canvas::{Canvas, Drawn, Lie, Point, Stroke, Writing, fitted, text_width};
+use super::theme::{GRID, INK, MUTED, Marker, RULE, TEXT};
 
 /// A rectangle in points.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,10 +83,11 @@ impl<DB: DrawingBackend> Frame<'_, DB> {
         Ok(())
     }
 
-    /// Writes a title above the frame.
+    /// Writes a title above the frame, cut where it would run into the next panel's.
     pub(super) fn title(&self, title: &str) -> Drawn<DB> {
         let middle = self.rect.left + self.rect.width / 2.0;
-        self.canvas.text((middle, self.rect.top - 4.0), title, Writing::bold(Lie::Middle))
+        let title = fitted(title, true, self.rect.width + 8.0);
+        self.canvas.text((middle, self.rect.top - 4.0), &title, Writing::bold(Lie::Middle))
     }
 
     /// Writes a note into the middle of the frame, for a panel that has no data.

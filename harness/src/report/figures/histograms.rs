@@ -3,7 +3,7 @@
 use plotters::prelude::DrawingBackend;
 
 use super::axis::Axis;
-use super::canvas::{Canvas, Drawn, Point, Stroke};
+use super::canvas::{Canvas, Drawn, Point, Stroke, text_width};
 use super::frame::{Frame, Labels};
 use super::layout::{Grid, figure_width, part_name};
 use super::legend::{self, Entry, Key};
@@ -15,6 +15,8 @@ use crate::report::scores::Scores;
 /// Bins from 0 to 1; even, so that the decision threshold is an edge.
 const BINS: usize = 40;
 const COLUMNS: usize = 3;
+/// The widest title that fits above one of three panels, in points.
+const WIDEST_TITLE: f64 = 138.0;
 /// Rows of panels that fit on a page.
 const ROWS: usize = 5;
 
@@ -44,7 +46,7 @@ pub(super) fn histograms(overview: &Overview<'_>, scores: &[Option<Scores>]) -> 
         histograms: scores.as_ref().map(by_class).ok_or_else(|| standing(run)),
     };
     let panels: Vec<_> = overview.results.runs.iter().zip(scores).map(panel).collect();
-    let columns = panels.len().clamp(1, COLUMNS);
+    let columns = columns_for(&panels);
     let parts = panels.len().div_ceil(columns * ROWS);
     let part = |(place, panels): (usize, &[Panel])| Histograms {
         name: part_name("scores", place, parts),
@@ -52,6 +54,13 @@ pub(super) fn histograms(overview: &Overview<'_>, scores: &[Option<Scores>]) -> 
         panels: panels.to_vec(),
     };
     panels.chunks(columns * ROWS).enumerate().map(part).collect()
+}
+
+/// As many columns as there are runs, up to three, but fewer where a title would run into the next one.
+fn columns_for(panels: &[Panel]) -> usize {
+    let widest = panels.iter().map(|panel| text_width(&panel.title, true)).fold(0.0, f64::max);
+    let most = if widest > WIDEST_TITLE { COLUMNS - 1 } else { COLUMNS };
+    panels.len().clamp(1, most)
 }
 
 fn by_class(scores: &Scores) -> [Histogram; 2] {

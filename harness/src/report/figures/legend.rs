@@ -3,7 +3,7 @@
 use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 
-use super::canvas::{Canvas, Drawn, Lie, Point, Stroke, Writing, text_width};
+use super::canvas::{Canvas, Drawn, Lie, Point, Stroke, Writing, text_room};
 use super::theme::{Marker, TEXT};
 
 /// What an entry shows before its text.
@@ -76,6 +76,9 @@ pub(super) fn strip<DB: DrawingBackend>(
 /// Draws entries one below the other on white, with the lower right corner of the legend at `corner`.
 pub(super) fn block<DB: DrawingBackend>(canvas: &Canvas<DB>, corner: Point, entries: &[Entry]) -> Drawn<DB> {
     const MARGIN: f64 = 3.0;
+    if entries.is_empty() {
+        return Ok(());
+    }
     let width = entries.iter().map(entry_width).fold(0.0, f64::max);
     let height = ROW * entries.len() as f64;
     let (left, top) = (corner.0 - width - MARGIN, corner.1 - height - MARGIN);
@@ -88,7 +91,7 @@ pub(super) fn block<DB: DrawingBackend>(canvas: &Canvas<DB>, corner: Point, entr
 
 fn entry_width(entry: &Entry) -> f64 {
     let key = if matches!(entry.key, Key::Blank) { 0.0 } else { KEY + AFTER_KEY };
-    key + text_width(&entry.text, false)
+    key + text_room(&entry.text, false)
 }
 
 fn draw_entry<DB: DrawingBackend>(canvas: &Canvas<DB>, (x, y): Point, entry: &Entry) -> Drawn<DB> {

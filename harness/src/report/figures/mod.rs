@@ -21,6 +21,9 @@ use super::ReportError;
 use super::overview::Overview;
 use super::scores::Scores;
 
+/// What stands below every figure of a demonstration, so that none can be taken for a result.
+const DEMONSTRATION: &str = "Demonstration: these figures stand for nothing.";
+
 /// What a figure is about; the report has a section for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
@@ -59,34 +62,39 @@ pub(super) fn draw_all(
     directory: &Path,
 ) -> Result<Vec<Drawing>, ReportError> {
     canvas::register_fonts()?;
-    let mut drawings = Vec::new();
+    let mut drawings =
+        Drawings { note: overview.results.study.demonstration.then_some(DEMONSTRATION), directory, all: Vec::new() };
     if overview.results.runs.is_empty() {
-        return Ok(drawings);
+        return Ok(drawings.all);
     }
     let curves = |source| ReportError::Curve { source };
     // Without a single curve, empty frames would say less than the table does.
     if scores.iter().any(Option::is_some) {
         let panels = roc::panels(overview, scores).map_err(curves)?;
-        add(&mut drawings, Subject::RocPanels, &panels, directory)?;
+        drawings.add(Subject::RocPanels, &panels)?;
         let cells = roc::of_cells(overview, scores).map_err(curves)?;
-        add(&mut drawings, Subject::RocOfCells, &cells, directory)?;
-        add(&mut drawings, Subject::Scores, &histograms::histograms(overview, scores), directory)?;
+        drawings.add(Subject::RocOfCells, &cells)?;
+        drawings.add(Subject::Scores, &histograms::histograms(overview, scores))?;
     }
-    add(&mut drawings, Subject::Epochs, &epochs::learning_curves(overview), directory)?;
-    add(&mut drawings, Subject::Epochs, &epochs::gradient_norms(overview), directory)?;
-    add(&mut drawings, Subject::Seconds, &seconds::seconds(overview), directory)?;
-    Ok(drawings)
+    drawings.add(Subject::Epochs, &epochs::learning_curves(overview))?;
+    drawings.add(Subject::Epochs, &epochs::gradient_norms(overview))?;
+    drawings.add(Subject::Seconds, &seconds::seconds(overview))?;
+    Ok(drawings.all)
 }
 
-fn add(
-    drawings: &mut Vec<Drawing>,
-    subject: Subject,
-    figures: &[impl Figure],
-    directory: &Path,
-) -> Result<(), ReportError> {
-    for figure in figures {
-        let paths = save(figure, directory)?;
-        drawings.push(Drawing { subject, name: figure.name(), caption: figure.caption(), paths });
+/// What has been drawn so far, and where to.
+struct Drawings<'d> {
+    note: Option<&'static str>,
+    directory: &'d Path,
+    all: Vec<Drawing>,
+}
+
+impl Drawings<'_> {
+    fn add(&mut self, subject: Subject, figures: &[impl Figure]) -> Result<(), ReportError> {
+        for figure in figures {
+            let paths = save(figure, self.note, self.directory)?;
+            self.all.push(Drawing { subject, name: figure.name(), caption: figure.caption(), paths });
+        }
+        Ok(())
     }
-    Ok(())
 }

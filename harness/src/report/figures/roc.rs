@@ -4,7 +4,7 @@ use harness_contract::CellKind;
 use plotters::prelude::DrawingBackend;
 
 use super::axis::Axis;
-use super::canvas::{Canvas, Drawn, Point, Stroke};
+use super::canvas::{Canvas, Drawn, Point, Stroke, fitted};
 use super::frame::{Frame, Labels};
 use super::layout::{Grid, figure_width, part_name};
 use super::legend::{self, Entry, Key};
@@ -25,6 +25,8 @@ const Y_TITLE: &str = "true positive rate";
 #[derive(Debug, Clone)]
 struct Curves {
     title: String,
+    /// The variant's name where the study has several.
+    variant: Option<String>,
     backend: String,
     style: BackendStyle,
     curves: Vec<Vec<Point>>,
@@ -115,12 +117,10 @@ fn curves(
         Some((mean, None)) => format!("AUC {mean:.3}"),
         Some((mean, Some(deviation))) => format!("AUC {mean:.3} ± {deviation:.3}"),
     };
-    let mut title = format!("{}, {}", group.cell.title(), group.backend);
-    if overview.has_variants() {
-        title.push_str(&format!(", {}", group.variant));
-    }
+    let title = format!("{} {}", group.backend, group.cell.title());
+    let variant = overview.has_variants().then(|| group.variant.to_owned());
     let style = backend_style(backend);
-    Ok(Some(Curves { title, backend: group.backend.to_owned(), style, curves, label }))
+    Ok(Some(Curves { title, variant, backend: group.backend.to_owned(), style, curves, label }))
 }
 
 impl RocPanels {
@@ -159,23 +159,26 @@ impl Figure for RocPanels {
         for (row, panels) in self.rows.iter().enumerate() {
             for (column, panel) in panels.iter().enumerate() {
                 let Some(panel) = panel else { continue };
-                let frame =
-                    Frame { canvas, rect: grid.panel(row, column), x: Axis::unit(false), y: Axis::unit(false) };
+                let frame = Frame { canvas, rect: grid.panel(row, column), x: Axis::unit(false), y: Axis::unit(false) };
                 let lowest = row + 1 == self.rows.len();
                 let x = if lowest { Labels::Titled(X_TITLE) } else { Labels::Ticks };
                 let y = if column == 0 { Labels::Titled(Y_TITLE) } else { Labels::Ticks };
                 frame.draw(x, y)?;
                 frame.title(&panel.title)?;
                 diagonal(&frame)?;
-                if panel.curves.is_empty() {
-                    frame.note(&panel.label)?;
-                    continue;
-                }
                 for curve in &panel.curves {
                     frame.line(curve, panel.style.stroke())?;
                 }
-                let entry = Entry { key: Key::Blank, text: panel.label.clone() };
-                legend::block(canvas, frame.point((0.97, 0.03)), &[entry])?;
+                let mut facts: Vec<_> = panel.variant.iter().cloned().collect();
+                if panel.curves.is_empty() {
+                    frame.note(&panel.label)?;
+                } else {
+                    facts.push(panel.label.clone());
+                }
+                let entry =
+                    |text: &String| Entry { key: Key::Blank, text: fitted(text, false, frame.rect.width * 0.8) };
+                let entries: Vec<_> = facts.iter().map(entry).collect();
+                legend::block(canvas, frame.point((0.97, 0.03)), &entries)?;
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use plotters::backend::{BitMapBackend, RGBPixel, SVGBackend};
 use plotters::prelude::{DrawingBackend, IntoDrawingArea};
 use plotters::style::WHITE;
 
-use super::canvas::{Canvas, Drawn, Medium};
+use super::canvas::{Canvas, Drawn, Lie, Medium, Writing, fitted};
 use crate::report::ReportError;
 
 /// A figure, drawn the same way on every canvas.
@@ -30,17 +30,48 @@ const PNG_PIXELS: f64 = 300.0 / 72.0;
 /// Pixels drawn per pixel kept, each way: plotters smooths no edges of thick lines itself.
 const OVERSAMPLING: usize = 2;
 const DOTS_PER_METRE: u32 = 11_811;
+/// Height of a note, in points.
+const NOTE: f64 = 14.0;
 
-/// Writes `NAME.svg` and `NAME.png` and returns their paths.
+/// Writes `NAME.svg` and `NAME.png`, with a note below the figure if there is one, and returns their paths.
 ///
 /// # Errors
 /// If drawing or writing fails.
-pub(super) fn save(figure: &impl Figure, directory: &Path) -> Result<[PathBuf; 2], ReportError> {
+pub(super) fn save(figure: &impl Figure, note: Option<&str>, directory: &Path) -> Result<[PathBuf; 2], ReportError> {
+    let noted = Noted { figure, note };
     let paths = ["svg", "png"].map(|extension| directory.join(format!("{}.{extension}", figure.name())));
-    let text = svg(figure)?;
+    let text = svg(&noted)?;
     std::fs::write(&paths[0], text).map_err(|source| ReportError::Io { path: paths[0].clone(), source })?;
-    png(figure, &paths[1])?;
+    png(&noted, &paths[1])?;
     Ok(paths)
+}
+
+/// A figure with a line of text below it.
+struct Noted<'n, F> {
+    figure: &'n F,
+    note: Option<&'n str>,
+}
+
+impl<F: Figure> Figure for Noted<'_, F> {
+    fn name(&self) -> String {
+        self.figure.name()
+    }
+
+    fn caption(&self) -> String {
+        self.note.map_or_else(|| self.figure.caption(), |note| format!("{} {note}", self.figure.caption()))
+    }
+
+    fn size(&self) -> (f64, f64) {
+        let (width, height) = self.figure.size();
+        (width, height + self.note.map_or(0.0, |_| NOTE))
+    }
+
+    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Drawn<DB> {
+        self.figure.draw(canvas)?;
+        let Some(note) = self.note else { return Ok(()) };
+        let (width, height) = self.size();
+        canvas.text((width / 2.0, height - 4.0), &fitted(note, true, width), Writing::bold(Lie::Middle))
+    }
 }
 
 /// The figure as an SVG document of its printed size, with a title for screen readers.

@@ -3,7 +3,7 @@
 use plotters::prelude::DrawingBackend;
 
 use super::axis::Axis;
-use super::canvas::{Canvas, Drawn, Lie, Stroke, Writing, text_width};
+use super::canvas::{Canvas, Drawn, Lie, Stroke, Writing, text_room};
 use super::frame::{Frame, Labels, Rect};
 use super::layout::part_name;
 use super::legend::{self, Entry, Key};
@@ -18,7 +18,9 @@ const BAR: f64 = 11.0;
 const PITCH: f64 = 15.0;
 /// Room between two cells.
 const BREAK: f64 = 6.0;
-const LEGEND: f64 = 2.0 * legend::ROW + 4.0;
+const LEGEND: f64 = legend::ROW + 5.0;
+/// Room right of the plot, for half of the last tick's number.
+const RIGHT: f64 = 12.0;
 
 /// One bar: the mean over epochs and seeds.
 #[derive(Debug, Clone)]
@@ -51,7 +53,7 @@ pub(super) fn seconds(overview: &Overview<'_>) -> Vec<Seconds> {
                 let Some(first) = group.runs.first().and_then(|place| overview.results.runs.get(*place)) else {
                     continue;
                 };
-                let mut label = format!("{}, {backend}", cell.title());
+                let mut label = format!("{backend} {}", cell.title());
                 if overview.has_variants() {
                     label.push_str(&format!(", {variant}"));
                 }
@@ -89,11 +91,11 @@ pub(super) fn seconds(overview: &Overview<'_>) -> Vec<Seconds> {
 impl Seconds {
     fn plot(&self) -> Rect {
         let width = if self.wide { TWO_COLUMNS } else { ONE_COLUMN };
-        let labels = self.bars.iter().map(|bar| text_width(&bar.label, false)).fold(0.0, f64::max);
-        let left = labels + 8.0;
+        let labels = self.bars.iter().map(|bar| text_room(&bar.label, false)).fold(0.0, f64::max);
+        let left = labels + 7.0;
         let breaks = self.bars.iter().skip(1).filter(|bar| bar.starts_cell).count() as f64;
         let height = self.bars.len() as f64 * PITCH + breaks * BREAK + 4.0;
-        Rect { left, top: LEGEND, width: width - left - 8.0, height }
+        Rect { left, top: LEGEND, width: width - left - RIGHT, height }
     }
 }
 
@@ -103,32 +105,31 @@ impl Figure for Seconds {
     }
 
     fn caption(&self) -> String {
-        "Wall-clock seconds of training an epoch, mean over the finished epochs; the solid part is spent in the \
-         framework's training calls, the rest in batches and transport. The bracket spans the fastest and the slowest \
-         epoch."
+        "Wall-clock seconds of training an epoch, mean over the finished epochs: compute is spent in the framework's \
+         training calls, overhead in batches and transport. The bracket spans the fastest and the slowest epoch."
             .into()
     }
 
     fn size(&self) -> (f64, f64) {
         let plot = self.plot();
-        (plot.left + plot.width + 8.0, plot.top + plot.height + 32.0)
+        (plot.left + plot.width + RIGHT, plot.top + plot.height + 32.0)
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Drawn<DB> {
         let rect = self.plot();
         // Room for the numbers behind the bars.
-        let number = text_width("0,000 s", false) + 8.0;
+        let number = text_room("0,000 s", false) + 8.0;
         let axis = Axis::covering(0.0, self.longest * rect.width / (rect.width - number).max(1.0), 4);
         let vertical = Axis::covering(0.0, 1.0, 1).without_ticks();
         let frame = Frame { canvas, rect, x: axis, y: vertical };
-        frame.draw(Labels::Titled("seconds of training an epoch"), Labels::Ticks)?;
+        frame.draw(Labels::Titled("training an epoch, seconds"), Labels::Ticks)?;
         let gray = (MUTED, INK);
         let entries = [
-            Entry { key: Key::Box(gray.0, 1.0, gray.1), text: "in the framework".into() },
-            Entry { key: Key::Box(gray.0, 0.25, gray.1), text: "batches, transport".into() },
+            Entry { key: Key::Box(gray.0, 1.0, gray.1), text: "compute".into() },
+            Entry { key: Key::Box(gray.0, 0.25, gray.1), text: "overhead".into() },
             Entry { key: Key::Line(Stroke { color: INK, width: 1.0, dash: None }, None), text: "range".into() },
         ];
-        legend::strip(canvas, (0.0, 0.0), self.size().0, &legend::rows(&entries, self.size().0))?;
+        legend::strip(canvas, (0.0, 1.0), self.size().0, &[entries.iter().collect()])?;
         let mut top = rect.top + 4.0;
         for (place, bar) in self.bars.iter().enumerate() {
             if bar.starts_cell && place > 0 {

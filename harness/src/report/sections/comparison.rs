@@ -60,6 +60,9 @@ pub(in crate::report) fn comparison(overview: &Overview<'_>, published: &Publish
              ones can be reproduced.** The table shows what the comparison of the full study looks like.\n",
         );
     }
+    if !study.demonstration {
+        text.push_str(&summary(&groups, published, overview));
+    }
     text.push_str(&departures(&groups, published, overview));
     text.push('\n');
     let mut table = Table::new(
@@ -148,7 +151,10 @@ fn verdicts(groups: &[(&PublishedResult, Group<'_>)], published: &Published, ove
         let name = [group.backend.to_owned(), group.cell.title().to_owned()];
         let Some(found) = Agreement::of(row, &tests, published) else {
             let nothing = [NONE; 4].map(str::to_owned);
-            table.push(name.into_iter().chain(nothing).chain(["not reproduced: no completed run".into()]).collect());
+            let standings: Vec<_> = group.runs.iter().filter_map(|place| overview.results.runs.get(*place)).collect();
+            let tried = standings.iter().any(|run| run.record.is_some());
+            let verdict = if tried { "**not reproduced**: no run completed" } else { "not run yet" };
+            table.push(name.into_iter().chain(nothing).chain([verdict.to_owned()]).collect());
             continue;
         };
         let verdict = match (found.accuracy_agrees(), found.auc_agrees()) {
@@ -167,6 +173,37 @@ fn verdicts(groups: &[(&PublishedResult, Group<'_>)], published: &Published, ove
     }
     text.push_str(&table.to_markdown());
     text
+}
+
+/// In one paragraph, which published results were reproduced.
+fn summary(groups: &[(&PublishedResult, Group<'_>)], published: &Published, overview: &Overview<'_>) -> String {
+    let name = |group: &Group<'_>| format!("{} {}", group.backend, group.cell.title());
+    let (mut agree, mut differ, mut open) = (Vec::new(), Vec::new(), Vec::new());
+    for (row, group) in groups {
+        match Agreement::of(row, &tests_of(group, overview), published) {
+            None => open.push(name(group)),
+            Some(found) if found.accuracy_agrees() && found.auc_agrees() => agree.push(name(group)),
+            Some(found) => {
+                let what = match (found.accuracy_agrees(), found.auc_agrees()) {
+                    (true, _) => "AUC",
+                    (false, true) => "accuracy",
+                    (false, false) => "accuracy and AUC",
+                };
+                differ.push(format!("{} ({what})", name(group)));
+            }
+        }
+    }
+    let mut text = String::from("\n");
+    if !differ.is_empty() {
+        text.push_str(&format!("**Published figures that are not reproduced: {}.** ", differ.join(", ")));
+    }
+    if !agree.is_empty() {
+        text.push_str(&format!("Accuracy and AUC agree within sampling error for {}. ", agree.join(", ")));
+    }
+    if !open.is_empty() {
+        text.push_str(&format!("No completed run for {}. ", open.join(", ")));
+    }
+    text.trim_end_matches(' ').to_owned() + "\n"
 }
 
 /// Differences of accuracy and AUC, regenerated minus published, and how large chance alone makes them.

@@ -29,8 +29,7 @@ pub(in crate::report) fn environment(overview: &Overview<'_>) -> Option<String> 
     let last = records.iter().map(|(_, record)| record.environment.started_unix).max()?;
     let mut table = Table::new([("item", Align::Left), ("value", Align::Left)]);
     for (item, of) in ITEMS {
-        let values: Vec<_> =
-            records.iter().map(|(key, record)| (overview.run_name(key), of(record))).collect();
+        let values: Vec<_> = records.iter().map(|(key, record)| (overview.run_name(key), of(record))).collect();
         table.push(vec![item.to_owned(), agreed(&values)]);
     }
     let (first, last) = (numbers::utc_date(first), numbers::utc_date(last));

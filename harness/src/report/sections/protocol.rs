@@ -47,13 +47,15 @@ pub(in crate::report) fn protocol(overview: &Overview<'_>) -> Option<String> {
     for key in keys {
         let all: Vec<_> = runs.iter().map(|(record, settings)| (record.key.cell, settings.get(key))).collect();
         let origins = merged(&all, |setting| &setting.1);
-        let same = all.windows(2).all(|pair| pair[0].1.map(|setting| &setting.0) == pair[1].1.map(|setting| &setting.0));
+        let same =
+            all.windows(2).all(|pair| pair[0].1.map(|setting| &setting.0) == pair[1].1.map(|setting| &setting.0));
         if same {
             shared.push(vec![format!("`{key}`"), merged(&all, |setting| &setting.0), origins]);
             continue;
         }
         let cell = |column: &(&str, &str)| {
-            let own = runs.iter().filter(|(record, _)| (record.key.backend.as_str(), record.key.variant.as_str()) == *column);
+            let own =
+                runs.iter().filter(|(record, _)| (record.key.backend.as_str(), record.key.variant.as_str()) == *column);
             let own: Vec<_> = own.map(|(record, settings)| (record.key.cell, settings.get(key))).collect();
             by_cell(&own)
         };

@@ -47,7 +47,9 @@ pub(in crate::report) fn cost(overview: &Overview<'_>) -> String {
         ("validation s", |record| {
             mean_over_epochs(record, |epoch| epoch.timing.evaluation_seconds).map(numbers::seconds)
         }),
-        ("tokens/s", |record| mean_over_epochs(record, |epoch| epoch.timing.tokens_per_second).map(numbers::significant)),
+        ("tokens/s", |record| {
+            mean_over_epochs(record, |epoch| epoch.timing.tokens_per_second).map(numbers::significant)
+        }),
         ("first step s", |record| record.first_step_seconds.map(numbers::seconds)),
         ("whole run s", |record| Some(numbers::seconds(record.wall_seconds))),
         ("peak memory", |record| record.peak_memory_bytes.map(numbers::bytes)),
@@ -106,8 +108,9 @@ pub(in crate::report) fn last_words(overview: &Overview<'_>) -> Option<String> {
     let mut text = String::new();
     for (key, record) in overview.recorded() {
         let words = match &record.outcome {
-            crate::record::Outcome::Failed { last_words, .. }
-            | crate::record::Outcome::TimedOut { last_words, .. } => last_words.trim_end(),
+            crate::record::Outcome::Failed { last_words, .. } | crate::record::Outcome::TimedOut { last_words, .. } => {
+                last_words.trim_end()
+            }
             _ => continue,
         };
         if words.is_empty() {
