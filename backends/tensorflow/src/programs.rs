@@ -240,8 +240,12 @@ fn train(
     let weights = variables.read();
     let masks = &dropout.masks;
     let gradients = match differentiation {
-        Differentiation::Stock(run) => Network::new("train", spec, run, batch.extent, &weights)
-            .loss_gradients(embedded, batch.answers, labels, masks),
+        Differentiation::Stock(run) => Network::new("train", spec, run, batch.extent, &weights).loss_gradients(
+            embedded,
+            batch.answers,
+            labels,
+            masks,
+        ),
         Differentiation::Fused => {
             let steps = batch.extent.steps;
             let inputs = fused::Inputs { embedded, steps, labels, answers: batch.answers, masks, weights: &weights };
