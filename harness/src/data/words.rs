@@ -4,7 +4,7 @@
 //! at the punctuation that Keras' `Tokenizer` filters by default; apostrophes stay in their words.
 //! The rule is written down twice: as the normalizer and pre-tokenizer of a `tokenizers`
 //! library pipeline, which goes into `tokenizer.json` for whoever wants to read text with a trained
-//! model, and as a plain loop, which is many times faster because it keeps no offsets into the
+//! model, and as a plain loop, which is several times faster because it keeps no offsets into the
 //! original text. A test holds the two against each other.
 
 use tokenizers::normalizers::{Lowercase, Replace, Sequence};
