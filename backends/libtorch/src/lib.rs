@@ -8,6 +8,7 @@ mod embedding;
 mod fused;
 mod host;
 mod input;
+mod memory;
 mod model;
 mod network;
 mod parameters;
@@ -44,6 +45,7 @@ pub fn new() -> Result<Libtorch, BackendError> {
             tch::set_num_interop_threads(1);
         }
     });
+    memory::keep();
     let libraries = [("backend-libtorch", env!("CARGO_PKG_VERSION")), ("libtorch", libtorch_version())]
         .map(|(name, version)| LibraryVersion { name: name.into(), version: version.into() });
     Ok(Libtorch {

@@ -55,9 +55,12 @@ pub(super) struct LstmBack<'a, T> {
 }
 
 vectorised! {
-    /// `h = tanh(a)`, in place. `state` holds the sums `a` and then the outputs `h`.
-    fn rnn_forward(state: &mut [T]) {
-        tanh(state);
+    /// `h = tanh(a + b)`, in place. `state` holds the sums `a` and then the outputs `h`; `bias`, `b`, is for one row.
+    fn rnn_forward(bias: &[T], state: &mut [T]) {
+        for state in state.chunks_exact_mut(bias.len()) {
+            add(bias, state);
+            tanh(state);
+        }
     }
 }
 
@@ -71,8 +74,9 @@ vectorised! {
 }
 
 vectorised! {
-    /// `c' = f c + i g`, `h' = o tanh(c')`. `gates` holds the sums of i, f, g, o and then the gates.
-    fn lstm_forward(hidden_size: usize, gates: &mut [T], step: LstmStep<'_, T>) {
+    /// `c' = f c + i g`, `h' = o tanh(c')`. `gates` holds the sums of i, f, g, o without their bias, which is for one
+    /// row, and then the gates.
+    fn lstm_forward(hidden_size: usize, bias: &[T], gates: &mut [T], step: LstmStep<'_, T>) {
         let LstmStep { before, cell, squashed, state } = step;
         let rows = gates
             .chunks_exact_mut(4 * hidden_size)
@@ -81,6 +85,7 @@ vectorised! {
             .zip(squashed.chunks_exact_mut(hidden_size))
             .zip(state.chunks_exact_mut(hidden_size));
         for ((((gates, before), cell), squashed), state) in rows {
+            add(bias, gates);
             let (i_and_f, g_and_o) = gates.split_at_mut(2 * hidden_size);
             let (g, o) = g_and_o.split_at_mut(hidden_size);
             sigmoid(i_and_f);
@@ -118,13 +123,14 @@ vectorised! {
 
 vectorised! {
     /// `n = tanh(a + r u)`, `h' = n + z (h - n)`. `gates` holds the sums of r, z, `u`, the recurrent part of n, and `a`,
-    /// its other part; then r, z, `u`, n.
-    fn gru_forward(hidden_size: usize, gates: &mut [T], before: &[T], state: &mut [T]) {
+    /// its other part, all without their bias, which is for one row; then r, z, `u`, n.
+    fn gru_forward(hidden_size: usize, bias: &[T], gates: &mut [T], before: &[T], state: &mut [T]) {
         let rows = gates
             .chunks_exact_mut(4 * hidden_size)
             .zip(before.chunks_exact(hidden_size))
             .zip(state.chunks_exact_mut(hidden_size));
         for ((gates, before), state) in rows {
+            add(bias, gates);
             let (r_and_z, u_and_n) = gates.split_at_mut(2 * hidden_size);
             let (u, n) = u_and_n.split_at_mut(hidden_size);
             sigmoid(r_and_z);
@@ -167,6 +173,14 @@ fn sigmoid<T: Real>(values: &mut [T]) {
 fn tanh<T: Real>(values: &mut [T]) {
     for value in values {
         *value = value.tanh();
+    }
+}
+
+/// `out = out + a`.
+#[inline(always)]
+fn add<T: Real>(a: &[T], out: &mut [T]) {
+    for (out, &a) in out.iter_mut().zip(a) {
+        *out += a;
     }
 }
 

@@ -6,6 +6,7 @@ use tch::{TchError, Tensor};
 use super::activation::Real;
 use super::steps::Steps;
 use super::{Recurrence, gates};
+use crate::host::elements;
 use crate::parameters::{LayerViews, length};
 
 /// A layer with its buffers.
@@ -39,6 +40,20 @@ impl<T: Real> Layer<T> {
         self.gates.matrix(0, time)?.f_narrow(1, length(start * hidden_size), length(blocks * hidden_size))
     }
 
+    /// The biases of the four blocks of `gates`.
+    fn bias(&self, weights: &LayerViews) -> Result<Tensor, TchError> {
+        let (mut rz, n) = self.parts(&weights.bias_ih)?;
+        let recurrent = match &weights.bias_hh {
+            Some(bias_hh) => {
+                let (recurrent_rz, recurrent) = self.parts(bias_hh)?;
+                rz = rz.f_add(&recurrent_rz)?;
+                recurrent
+            }
+            None => n.f_zeros_like()?,
+        };
+        Tensor::f_cat(&[rz, recurrent, n], 0)
+    }
+
     /// A parameter's rows, or elements, for r and z, and those for n.
     fn parts(&self, parameter: &Tensor) -> Result<(Tensor, Tensor), TchError> {
         let hidden_size = length(self.sizes.2);
@@ -49,25 +64,16 @@ impl<T: Real> Layer<T> {
 impl<T: Real> Recurrence for Layer<T> {
     fn forward(&mut self, weights: &LayerViews, input: &Tensor, time: usize) -> Result<(), TchError> {
         let (kernel_rz, kernel_n) = self.parts(&weights.weight_ih)?;
-        let (mut bias_rz, bias_n) = self.parts(&weights.bias_ih)?;
-        let mut recurrent_part = self.columns(time, 2, 1)?;
-        match &weights.bias_hh {
-            Some(bias_hh) => {
-                let (recurrent_rz, recurrent_n) = self.parts(bias_hh)?;
-                bias_rz = bias_rz.f_add(&recurrent_rz)?;
-                recurrent_part.f_copy_(&recurrent_n)?;
-            }
-            None => {
-                let _ = recurrent_part.f_zero_()?;
-            }
-        }
-        let _ = bias_rz.f_addmm_out(&self.columns(time, 0, 2)?, input, &kernel_rz.f_transpose(0, 1)?)?;
-        let _ = bias_n.f_addmm_out(&self.columns(time, 3, 1)?, input, &kernel_n.f_transpose(0, 1)?)?;
+        let _ = input.f_mm_out(&self.columns(time, 0, 2)?, &kernel_rz.f_transpose(0, 1)?)?;
+        let _ = self.columns(time, 2, 1)?.f_zero_()?;
+        let _ = input.f_mm_out(&self.columns(time, 3, 1)?, &kernel_n.f_transpose(0, 1)?)?;
+        let bias = self.bias(weights)?;
+        let bias = elements(&bias)?;
         let kernel = weights.weight_hh.f_transpose(0, 1)?;
         for (step, recurrent) in self.recurrent.iter_mut().enumerate().take(time) {
             let _ = recurrent.f_addmm_(self.states.view(step)?, &kernel)?;
             let (before, state) = self.states.slice_and_next(step)?;
-            gates::gru_forward(self.sizes.2, self.gates.slice_mut(step)?, before, state);
+            gates::gru_forward(self.sizes.2, bias, self.gates.slice_mut(step)?, before, state);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use super::activation::Real;
 use super::gates::{LstmBack, LstmStep};
 use super::steps::Steps;
 use super::{Recurrence, bias, gates, plain_gradients};
+use crate::host::elements;
 use crate::parameters::LayerViews;
 
 /// A layer with its buffers.
@@ -42,13 +43,15 @@ impl<T: Real> Recurrence for Layer<T> {
     fn forward(&mut self, weights: &LayerViews, input: &Tensor, time: usize) -> Result<(), TchError> {
         let kernel = weights.weight_hh.f_transpose(0, 1)?;
         let sums = self.gates.matrix(0, time)?;
-        let _ = bias(weights)?.f_addmm_out(&sums, input, &weights.weight_ih.f_transpose(0, 1)?)?;
+        let _ = input.f_mm_out(&sums, &weights.weight_ih.f_transpose(0, 1)?)?;
+        let bias = bias(weights)?;
+        let bias = elements(&bias)?;
         for step in 0..time {
             let _ = self.gates.view_mut(step)?.f_addmm_(self.states.view(step)?, &kernel)?;
             let (before, cell) = self.cells.slice_and_next(step)?;
             let (gates, squashed) = (self.gates.slice_mut(step)?, self.squashed.slice_mut(step)?);
             let state = self.states.slice_mut(step + 1)?;
-            gates::lstm_forward(self.sizes.2, gates, LstmStep { before, cell, squashed, state });
+            gates::lstm_forward(self.sizes.2, bias, gates, LstmStep { before, cell, squashed, state });
         }
         Ok(())
     }

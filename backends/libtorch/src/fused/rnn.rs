@@ -5,6 +5,7 @@ use tch::{TchError, Tensor};
 use super::activation::Real;
 use super::steps::Steps;
 use super::{Recurrence, bias, gates, plain_gradients};
+use crate::host::elements;
 use crate::parameters::LayerViews;
 
 /// A layer with its buffers.
@@ -27,11 +28,13 @@ impl<T: Real> Recurrence for Layer<T> {
     fn forward(&mut self, weights: &LayerViews, input: &Tensor, time: usize) -> Result<(), TchError> {
         let kernel = weights.weight_hh.f_transpose(0, 1)?;
         let sums = self.states.matrix(1, time)?;
-        let _ = bias(weights)?.f_addmm_out(&sums, input, &weights.weight_ih.f_transpose(0, 1)?)?;
+        let _ = input.f_mm_out(&sums, &weights.weight_ih.f_transpose(0, 1)?)?;
+        let bias = bias(weights)?;
+        let bias = elements(&bias)?;
         for step in 0..time {
             let before = self.states.view(step)?.shallow_clone();
             let _ = self.states.view_mut(step + 1)?.f_addmm_(&before, &kernel)?;
-            gates::rnn_forward(self.states.slice_mut(step + 1)?);
+            gates::rnn_forward(bias, self.states.slice_mut(step + 1)?);
         }
         Ok(())
     }
