@@ -37,6 +37,12 @@ lint: setup
     cargo clippy --release --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
 
+# Install the real Keras, PyTorch and scikit-learn, which the backends can be held against (2.6 GB to download).
+oracles:
+    python3 -m venv backends/python/.venv
+    backends/python/.venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes --requirement backends/python/requirements.txt
+    backends/python/.venv/bin/python backends/python/try_oracles.py
+
 # Format the code.
 fmt:
     cargo fmt --all

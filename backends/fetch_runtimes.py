@@ -31,16 +31,14 @@ FLAVOURS = {"cpu": ["libtorch", "tensorflow"], "cuda": ["libtorch", "tensorflow"
 # Goes up when what `add_linker_names` writes changes, so that folders made before that are made anew.
 LAYOUT = 1
 
-# The wheels are made for one CPython, but only their libraries are used, so any tag serves.
-WHEEL_TAGS = [
-    "--only-binary=:all:",
-    "--implementation=cp",
-    "--python-version=3.11",
-    "--abi=cp311",
-    *(f"--platform=manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)),
+# Every tag under which a wheel may stand that runs with the oldest C library that is served.
+OLDEST_GLIBC = (2, 28)
+PLATFORMS = [
+    *(f"--platform=manylinux_2_{minor}_x86_64" for minor in range(OLDEST_GLIBC[1], 4, -1)),
     *(f"--platform=manylinux{year}_x86_64" for year in (2014, 2010, 1)),
 ]
-OLDEST_GLIBC = (2, 28)
+# The wheels are made for one CPython, but only their libraries are used, so any tag serves.
+WHEEL_TAGS = ["--only-binary=:all:", "--implementation=cp", "--python-version=3.11", "--abi=cp311", *PLATFORMS]
 
 
 class SetupError(Exception):

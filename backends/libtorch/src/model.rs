@@ -49,7 +49,7 @@ impl LibtorchModel {
         })
     }
 
-    fn predict(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, TchError> {
+    fn predict(&mut self, batch: TokenBatch<'_>) -> Result<Vec<f32>, TchError> {
         let at_once = (TOKENS_AT_ONCE / batch.time()).max(1);
         let mut logits = Vec::with_capacity(batch.rows());
         for (tokens, lengths) in batch.tokens().chunks(at_once * batch.time()).zip(batch.lengths().chunks(at_once)) {

@@ -1,0 +1,7 @@
+//! The data from source to stored splits, on a corpus of 24 reviews in every form that a source can have.
+
+mod copies;
+mod damage;
+mod download;
+mod encoding;
+mod storing;
