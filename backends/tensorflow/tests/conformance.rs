@@ -4,8 +4,20 @@ use harness_contract::conformance::{Options, run};
 
 #[test]
 fn the_backend_conforms() {
+    conforms(&Options::default());
+}
+
+#[test]
+#[ignore = "the reference takes minutes at this size"]
+fn the_backend_conforms_at_the_size_of_the_study() {
+    let only = ["logits", "loss", "gradients", "gradient-norm"].map(String::from).to_vec();
+    conforms(&Options { only, study_size: true, ..Options::default() });
+}
+
+#[cfg(test)]
+fn conforms(options: &Options) {
     let mut backend = backend_tensorflow::new().unwrap();
-    let report = run(&mut backend, &mut backend_reference::new(), &Options::default(), &mut |_| {});
+    let report = run(&mut backend, &mut backend_reference::new(), options, &mut |_| {});
     println!("{}", report.markdown());
     let failures: Vec<_> = report.failures().collect();
     assert!(report.passed(), "{failures:#?}");

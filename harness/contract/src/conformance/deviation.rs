@@ -4,6 +4,10 @@ use crate::parameters::{Parameter, TensorGroup};
 use crate::spec::{CellKind, ModelSpec};
 use crate::weights::WeightMap;
 
+/// The gradient of the head's bias is a mean of `p - y` over the rows: of numbers of size 1/2 that may cancel to nearly nothing, while their
+/// rounding stays. So what is left of them is no measure of that rounding where it is smaller than this.
+const HEAD_BIAS: f64 = 0.01;
+
 /// The largest difference, relative to the expected value where that is larger than 1.
 pub(super) fn logits(found: &[f32], expected: &[f32]) -> f64 {
     largest(found, expected, |expected| expected.abs().max(1.0))
@@ -99,7 +103,8 @@ impl PerWeight {
     /// The largest difference in any block, relative to the largest expected value of that block, and which block it is.
     ///
     /// A block is one gate of one tensor, so that a gate with small values can't hide behind one with large ones. A block
-    /// whose expected values are all below `floor` of the largest of the whole model is measured against that.
+    /// whose expected values are all below `floor` of the largest of the whole model is measured against that, and the head's bias against
+    /// [`HEAD_BIAS`] at least.
     pub(super) fn deviation(&self, spec: &ModelSpec, expected: &Self, floor: f64) -> (f64, String) {
         let top = |values: &[f64]| values.iter().fold(0.0_f64, |top, x| top.max(x.abs()));
         let floor = floor * expected.tensors.iter().map(|(_, values)| top(values)).fold(0.0, f64::max);
@@ -109,6 +114,7 @@ impl PerWeight {
             let size = (parameter.len() / gates.len()).max(1);
             let blocks = found.chunks(size).zip(expected.chunks(size)).zip(gates);
             for ((found, expected), gate) in blocks {
+                let floor = if parameter.group == TensorGroup::HeadBias { floor.max(HEAD_BIAS) } else { floor };
                 let scale = top(expected).max(floor).max(f64::MIN_POSITIVE);
                 let differences = found.iter().zip(expected).map(|(a, b)| finite_or_infinite((a - b).abs() / scale));
                 let deviation = differences.fold(0.0, f64::max);

@@ -13,10 +13,10 @@ use super::super::suite::Suite;
 use super::yardstick::FLOOR;
 
 /// Relative to the largest entry of a gate's block.
-const CLIPPED_GRADIENTS: f64 = 1e-4;
+const CLIPPED_GRADIENTS: f64 = 5e-5;
 
 /// As without clipping.
-const NORM: f64 = 1e-5;
+const NORM: f64 = 5e-6;
 
 /// The clip norm and the stabiliser as multiples of the gradient's own norm. The last clips a gradient that is shorter than the clip norm:
 /// the coefficient is 1.2 / 1.5.

@@ -15,9 +15,9 @@ use super::super::suite::Suite;
 const STEPS: usize = 50;
 
 /// Losses of size 1; each step's rounding is carried into the next.
-const LOSSES: f64 = 1e-4;
+const LOSSES: f64 = 1e-5;
 /// Relative to the farthest that a weight of the block moved.
-const WEIGHTS: f64 = 2e-3;
+const WEIGHTS: f64 = 2e-4;
 
 /// Changing learning rates, 0 among them.
 const LEARNING_RATES: [f64; 5] = [0.01, 0.005, 0.0, 0.02, 0.001];

@@ -1,4 +1,7 @@
 //! Logits, losses and gradients held against the reference.
+//!
+//! Tolerances are about six times the largest deviation that careful `f32` implementations were seen to have (1.6e-6, 3e-7, 7e-6, 6e-7 and 1e-5 in the order below), which
+//! is 200 times below a gradient that is wrong by one per cent.
 
 use crate::backend::Model;
 use crate::batch::Side;
@@ -15,15 +18,15 @@ use super::super::random::Random;
 use super::super::suite::Suite;
 
 /// Logits of size 1 in `f32` after up to 40 steps of three layers.
-const LOGITS: f64 = 2e-5;
+const LOGITS: f64 = 1e-5;
 /// A mean of five losses of size 1.
-const LOSS: f64 = 1e-5;
+const LOSS: f64 = 2e-6;
 /// Relative to the largest entry of a gate's block.
-const GRADIENTS: f64 = 1e-4;
+const GRADIENTS: f64 = 5e-5;
 /// The norm averages the rounding of its parts away.
-const NORM: f64 = 1e-5;
+const NORM: f64 = 5e-6;
 /// Relative to each step's own norm.
-const INPUT_GRADIENTS: f64 = 2e-4;
+const INPUT_GRADIENTS: f64 = 1e-4;
 /// Blocks below this share of the largest gradient are measured against it.
 pub(super) const FLOOR: f64 = 1e-5;
 
