@@ -17,7 +17,7 @@ study: build
 report DIR: build
     {{ study }} report {{ DIR }}
 
-# Fetch the native runtimes that are not there yet: `just setup`, or `just setup cuda` for libtorch on a GPU too.
+# Fetch the native runtimes that are not there yet: `just setup`, or `just setup cuda` for libtorch on a GPU too (2.5 GB more).
 setup flavour="cpu":
     @command -v python3 >/dev/null || { echo "setup failed: python3 is missing. Install the Debian packages python3 and python3-pip." >&2; exit 1; }
     @python3 backends/fetch_runtimes.py {{ flavour }}
@@ -37,7 +37,7 @@ lint: setup
     cargo clippy --release --workspace --all-targets -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
 
-# Install the real Keras, PyTorch and scikit-learn, which the backends can be held against (2.6 GB to download).
+# Install the real Keras, PyTorch and scikit-learn, which the backends can be held against (2.7 GB to download).
 oracles:
     python3 -m venv backends/python/.venv
     backends/python/.venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes --requirement backends/python/requirements.txt

@@ -9,17 +9,12 @@ fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=LIBTORCH");
     let Some(libtorch) = env::var_os("LIBTORCH").map(PathBuf::from) else {
-        println!(
-            "cargo::error=LIBTORCH is not set: run cargo inside the repository, whose .cargo/config.toml sets it"
-        );
+        println!("cargo::error=LIBTORCH is not set: run cargo inside the repository, whose .cargo/config.toml sets it");
         return ExitCode::FAILURE;
     };
     let library = libtorch.join("lib/libtorch_cpu.so");
     if !library.exists() {
-        println!(
-            "cargo::error={} does not exist: run `just setup`, which fetches libtorch",
-            library.display()
-        );
+        println!("cargo::error={} does not exist: run `just setup`, which fetches libtorch", library.display());
         return ExitCode::FAILURE;
     }
     let record = libtorch.join("../installed.json");
@@ -34,10 +29,7 @@ fn main() -> ExitCode {
     let cuda = libtorch.join("../cuda/torch/lib");
     if cuda.join("libtorch_cuda.so").exists() {
         set_run_path(&cuda);
-        println!(
-            "cargo::rustc-link-arg=-Wl,--no-as-needed,{}/libtorch_cuda.so,--as-needed",
-            cuda.display()
-        );
+        println!("cargo::rustc-link-arg=-Wl,--no-as-needed,{}/libtorch_cuda.so,--as-needed", cuda.display());
     }
     ExitCode::SUCCESS
 }

@@ -16,10 +16,7 @@ fn main() -> ExitCode {
     };
     let library = libtensorflow.join("lib/libtensorflow.so");
     if !library.exists() {
-        println!(
-            "cargo::error={} does not exist: run `just setup`, which fetches libtensorflow",
-            library.display()
-        );
+        println!("cargo::error={} does not exist: run `just setup`, which fetches libtensorflow", library.display());
         return ExitCode::FAILURE;
     }
     let record = libtensorflow.join("../installed.json");
@@ -27,10 +24,7 @@ fn main() -> ExitCode {
         println!("cargo::rerun-if-changed={}", record.display());
     }
 
-    println!(
-        "cargo::rustc-link-search=native={}",
-        libtensorflow.join("lib").display()
-    );
+    println!("cargo::rustc-link-search=native={}", libtensorflow.join("lib").display());
     set_run_path(&libtensorflow.join("lib"));
     ExitCode::SUCCESS
 }

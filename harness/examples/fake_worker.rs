@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use harness_contract::defaults::{Batching, DropoutPlace, PatienceRule, ThresholdMode};
-use harness_contract::wire::{MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, Reply, ReplyFrame, write_frame};
+use harness_contract::wire::{MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, Reply, ReplyFrame, read_frame, write_frame};
 use harness_contract::{
     AdamSpec, Backend, BackendError, BackendInfo, BiasVectors, Capabilities, CellKind, Device, EpsilonPlacement,
     GradientNorms, GruForm, Initializer, Kernel, LabelledBatch, LibraryVersion, Model, ModelSpec, NativeDefaults,
@@ -37,6 +37,7 @@ fn main() -> ExitCode {
 }
 
 fn answer_with_another_version(pipe: OwnedFd) -> ExitCode {
+    let Ok(Some(_hello)) = read_frame(&mut std::io::stdin().lock()) else { return ExitCode::FAILURE };
     let reply = Reply::Hello { protocol: PROTOCOL_VERSION + 1, info: None };
     let header = serde_json::to_vec(&ReplyFrame { compute_ns: 0, reply }).unwrap_or_default();
     match write_frame(&mut File::from(pipe), &header, &[]) {

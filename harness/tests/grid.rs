@@ -195,7 +195,9 @@ fn the_same_run_gives_the_same_bytes_and_runs_side_by_side_give_what_they_give_a
     assert!(bench.run(&["fake"], &["--out", "one"]).output().unwrap().status.success());
     assert!(bench.run(&["fake"], &["--out", "two", "--jobs", "2"]).output().unwrap().status.success());
     let files = |folder: &str| {
-        let wanted = |path: &std::path::Path| ["parquet", "safetensors"].iter().any(|end| path.extension().is_some_and(|own| own == *end));
+        let wanted = |path: &std::path::Path| {
+            ["parquet", "safetensors"].iter().any(|end| path.extension().is_some_and(|own| own == *end))
+        };
         let all = bench.bytes_below(&format!("{folder}/runs"));
         all.into_iter().filter(|(path, _)| wanted(path)).map(|(_, bytes)| bytes).collect::<Vec<_>>()
     };

@@ -1,6 +1,7 @@
 //! Times training steps and predictions of the full-size model: `step_time [CELL] [KERNEL] [THREADS] [STEPS]`.
 //!
-//! Prints one line: the median milliseconds of a training step and of a prediction for a batch of 32 rows of 400 steps.
+//! Prints one line: for a batch of 32 rows of 400 steps the median of the time that a training step and a prediction
+//! take, and of the processor time of all threads, which other work on the machine disturbs less.
 #![expect(clippy::print_stdout, reason = "its output is its purpose")]
 
 use std::error::Error;
@@ -75,19 +76,33 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut backend = new()?;
     let mut model = build_checked(&mut backend, &spec, &weights)?;
-    let median = |run: &mut dyn FnMut() -> Result<(), Box<dyn Error>>| -> Result<f64, Box<dyn Error>> {
-        let mut times = Vec::new();
+    let medians = |run: &mut dyn FnMut() -> Result<(), Box<dyn Error>>| -> Result<String, Box<dyn Error>> {
+        let (mut wall, mut processor) = (Vec::new(), Vec::new());
         for _ in 0..steps + 2 {
-            let start = Instant::now();
+            let (start, used) = (Instant::now(), processor_milliseconds()?);
             run()?;
-            times.push(start.elapsed().as_secs_f64() * 1e3);
+            wall.push(start.elapsed().as_secs_f64() * 1e3);
+            processor.push(processor_milliseconds()? - used);
         }
-        times.drain(..2);
-        times.sort_by(f64::total_cmp);
-        Ok(times[times.len() / 2])
+        let [wall, processor] = [wall, processor].map(|mut times| {
+            times.drain(..2);
+            times.sort_by(f64::total_cmp);
+            times[times.len() / 2]
+        });
+        Ok(format!("{wall:.1} ms ({processor:.1} ms of processor time)"))
     };
-    let train = median(&mut || Ok(model.train_batch(batch, 1e-3).map(drop)?))?;
-    let predict = median(&mut || Ok(model.predict_batch(batch.tokens()).map(drop)?))?;
-    println!("{cell} {kernel} threads {threads}: training step {train:.1} ms, prediction {predict:.1} ms");
+    let train = medians(&mut || Ok(model.train_batch(batch, 1e-3).map(drop)?))?;
+    let predict = medians(&mut || Ok(model.predict_batch(batch.tokens()).map(drop)?))?;
+    println!("{cell} {kernel} threads {threads}: training step {train}, prediction {predict}");
     Ok(())
+}
+
+/// What all threads of this process have computed so far, from the first field of their `schedstat`, in nanoseconds.
+fn processor_milliseconds() -> Result<f64, Box<dyn Error>> {
+    let mut total = 0.0;
+    for thread in std::fs::read_dir("/proc/self/task")? {
+        let text = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        total += text.split_whitespace().next().unwrap_or("0").parse::<f64>()? / 1e6;
+    }
+    Ok(total)
 }

@@ -1,14 +1,16 @@
 //! Inverted dropout whose masks depend on the spec's seed and the number of the step alone.
 //!
-//! libtorch draws from one generator per process and device. It is seeded anew for every training step, from the
-//! spec's seed and the step's number, right before that step's masks are drawn, and nothing else draws from it. So a
-//! model's masks depend neither on other models in the process nor on what was predicted in between.
-
-use std::sync::{Mutex, PoisonError};
+//! libtorch has one generator per process and device, which every model in the process would share, and on processors
+//! that are not Intel's it draws masks one element at a time. So masks are drawn here, by `ChaCha8` with the spec's seed
+//! and the step's number as its stream: each step has its own stream, whatever was computed before, with any number of
+//! threads and on any device.
 
 use harness_contract::{DropoutSpec, ModelSpec};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use tch::{Device, Kind, TchError, Tensor};
 
+use crate::host::elements_mut;
 use crate::parameters::length;
 
 /// The masks of one training step, already scaled: each element is 0 or `1 / (1 - rate)`. `None` where the rate is 0.
@@ -30,22 +32,17 @@ pub(crate) fn draw(
     rows: usize,
     options: (Kind, Device),
 ) -> Result<Masks, TchError> {
-    /// Held from seeding to the last draw, because the generator belongs to the whole process.
-    static GENERATOR: Mutex<()> = Mutex::new(());
-
     let DropoutSpec { after_embedding, between_layers, after_last, seed } = spec.dropout;
-    if !spec.dropout.is_active() {
-        return Ok(Masks::default());
-    }
+    let mut numbers = ChaCha8Rng::seed_from_u64(seed);
+    numbers.set_stream(step);
     let (time, rows, hidden_size) = (length(time), length(rows), length(spec.hidden_size));
-    let _held = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    tch::manual_seed(step_seed(seed, step));
-    let mask = |rate: f64, shape: &[i64]| -> Result<Option<Tensor>, TchError> {
+    let mut mask = |rate: f64, shape: &[i64]| -> Result<Option<Tensor>, TchError> {
         if rate == 0.0 {
             return Ok(None);
         }
-        let keep = 1.0 - rate;
-        Tensor::f_empty(shape, options)?.f_bernoulli_float_(keep)?.f_div_scalar_(keep).map(Some)
+        let mut mask = Tensor::f_empty(shape, (Kind::Float, Device::Cpu))?;
+        fill(elements_mut(&mut mask)?, rate, &mut numbers);
+        mask.f_to_device(options.1)?.f_to_kind(options.0).map(Some)
     };
     Ok(Masks {
         after_embedding: mask(after_embedding, &[time, rows, length(spec.embedding_size)])?,
@@ -64,15 +61,19 @@ pub(crate) fn apply(values: Tensor, mask: Option<&Tensor>) -> Result<Tensor, Tch
     }
 }
 
-/// A seed for each pair of seed and step: the output function of `SplitMix64` (Steele, Lea & Flood 2014,
-/// <https://doi.org/10.1145/2660193.2660195>) applied to one, combined with the other, and applied again, so that
-/// neighbouring seeds and steps give unrelated masks.
-fn step_seed(seed: u64, step: u64) -> i64 {
-    const fn scatter(value: u64) -> u64 {
-        let value = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        value ^ (value >> 31)
+/// Sets each element to 0 with probability `rate`, to within `2^-32`, and else to `1 / (1 - rate)`.
+fn fill(mask: &mut [f32], rate: f64, numbers: &mut ChaCha8Rng) {
+    const WORD: usize = size_of::<u32>();
+    let keep = 1.0 - rate;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of 2^32, and a float32 scale")]
+    let (threshold, scale) = ((keep * 2.0_f64.powi(32)) as u32, (1.0 / keep) as f32);
+    let mut bytes = [0; 1_024 * WORD];
+    for part in mask.chunks_mut(bytes.len() / WORD) {
+        let bytes = &mut bytes[..part.len() * WORD];
+        numbers.fill_bytes(bytes);
+        let (words, _) = bytes.as_chunks::<WORD>();
+        for (element, &word) in part.iter_mut().zip(words) {
+            *element = if u32::from_le_bytes(word) < threshold { scale } else { 0.0 };
+        }
     }
-    i64::from_ne_bytes(scatter(scatter(seed) ^ step).to_ne_bytes())
 }

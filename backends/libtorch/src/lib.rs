@@ -5,7 +5,10 @@ mod adam;
 mod defaults;
 mod dropout;
 mod embedding;
+mod fused;
+mod host;
 mod input;
+mod memory;
 mod model;
 mod network;
 mod parameters;
@@ -17,7 +20,7 @@ use std::sync::Once;
 
 use harness_contract::{
     Backend, BackendError, BackendInfo, BiasVectors, Capabilities, CellKind, Device, EpsilonPlacement, GruForm, Kernel,
-    LibraryVersion, Model, ModelSpec, RepeatedWords, WeightDecayForm, WeightMap,
+    LibraryVersion, Model, ModelSpec, RepeatedWords, Unsupported, WeightDecayForm, WeightMap,
 };
 use tch::{Cuda, Kind};
 
@@ -42,6 +45,7 @@ pub fn new() -> Result<Libtorch, BackendError> {
             tch::set_num_interop_threads(1);
         }
     });
+    memory::keep();
     let libraries = [("backend-libtorch", env!("CARGO_PKG_VERSION")), ("libtorch", libtorch_version())]
         .map(|(name, version)| LibraryVersion { name: name.into(), version: version.into() });
     Ok(Libtorch {
@@ -60,6 +64,10 @@ impl Backend for Libtorch {
     }
 
     fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
+        if spec.kernel == Kernel::Fused && spec.device != Device::Cpu {
+            let setting = format!("kernel = fused with device = {}", spec.device);
+            return Err(Unsupported { setting, supported: "kernel = stock there, and fused on cpu".into() }.into());
+        }
         let model =
             LibtorchModel::new(spec, initial, Kind::Float).map_err(|error| failure("build the model", &error))?;
         Ok(Box::new(model))
@@ -70,7 +78,7 @@ fn capabilities() -> Capabilities {
     let cards = if Cuda::is_available() { usize::try_from(Cuda::device_count()).unwrap_or(0) } else { 0 };
     Capabilities {
         cells: CellKind::ALL.into(),
-        kernels: vec![Kernel::Stock],
+        kernels: vec![Kernel::Fused, Kernel::Stock],
         bias_vectors: vec![BiasVectors::Two, BiasVectors::One],
         gru_forms: vec![GruForm::ResetAfter],
         epsilon_placements: vec![EpsilonPlacement::AfterCorrection, EpsilonPlacement::Hat],

@@ -12,9 +12,8 @@ use crate::input::{self, Input, Occurrences};
 use crate::network::Network;
 use crate::parameters::to_host;
 
-/// Predictions are computed for at most this many tokens at once, which bounds what they take to some hundred
-/// megabytes for the sizes in use.
-const TOKENS_AT_ONCE: usize = 1 << 17;
+/// Predictions are computed for at most about this many tokens at once, so that they take no more memory than training.
+const TOKENS_AT_ONCE: usize = 1 << 15;
 
 /// A model that libtorch computes.
 pub(crate) struct LibtorchModel {
@@ -49,7 +48,7 @@ impl LibtorchModel {
         })
     }
 
-    fn predict(&self, batch: TokenBatch<'_>) -> Result<Vec<f32>, TchError> {
+    fn predict(&mut self, batch: TokenBatch<'_>) -> Result<Vec<f32>, TchError> {
         let at_once = (TOKENS_AT_ONCE / batch.time()).max(1);
         let mut logits = Vec::with_capacity(batch.rows());
         for (tokens, lengths) in batch.tokens().chunks(at_once * batch.time()).zip(batch.lengths().chunks(at_once)) {

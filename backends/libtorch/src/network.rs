@@ -4,6 +4,7 @@ use harness_contract::{Kernel, ModelSpec, WeightMap};
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::dropout::Masks;
+use crate::fused::Fused;
 use crate::input::Input;
 use crate::parameters::{CoreViews, Layout, Parameters};
 use crate::stock;
@@ -30,6 +31,8 @@ pub(crate) struct Network {
     pub(crate) parameters: Parameters,
     /// Views of `parameters.core`, in canonical order.
     views: Vec<Tensor>,
+    /// What the fused kernel keeps between batches.
+    fused: Fused,
 }
 
 impl Network {
@@ -43,22 +46,25 @@ impl Network {
         let layout = Layout::new(spec);
         let parameters = layout.load(weights, (kind, device))?;
         let views = layout.views(&parameters.core)?;
-        Ok(Self { spec: spec.clone(), options: (kind, device), layout, parameters, views })
+        Ok(Self { spec: spec.clone(), options: (kind, device), layout, parameters, views, fused: Fused::default() })
     }
 
     /// One logit a row, `[rows]`, without dropout.
-    pub(crate) fn logits(&self, input: &Input) -> Result<Tensor, TchError> {
+    pub(crate) fn logits(&mut self, input: &Input) -> Result<Tensor, TchError> {
         let views = CoreViews::new(&self.spec, &self.views)?;
         match self.spec.kernel {
-            Kernel::Stock | Kernel::Fused => stock::logits(&self.spec, &self.parameters.embedding, &views, input),
+            Kernel::Stock => stock::logits(&self.spec, &self.parameters.embedding, &views, input),
+            Kernel::Fused => self.fused.logits(&self.spec, &self.parameters.embedding, &views, input),
         }
     }
 
     /// The mean loss of a batch and its gradient.
     pub(crate) fn gradient(&mut self, input: &Input, targets: &Tensor, masks: &Masks) -> Result<Gradient, TchError> {
         match self.spec.kernel {
-            Kernel::Stock | Kernel::Fused => {
-                stock::gradient(&self.spec, &self.parameters, &self.views, input, targets, masks)
+            Kernel::Stock => stock::gradient(&self.spec, &self.parameters, &self.views, input, targets, masks),
+            Kernel::Fused => {
+                let views = CoreViews::new(&self.spec, &self.views)?;
+                self.fused.gradient(&self.spec, &self.layout, &self.parameters, &views, (input, targets), masks)
             }
         }
     }

@@ -6,6 +6,7 @@ mod cells;
 mod defaults;
 mod dropout;
 mod embedding;
+mod fused;
 mod graph;
 mod model;
 mod network;
@@ -45,7 +46,7 @@ impl Backend for TensorFlow {
             capabilities: Capabilities {
                 cells: CellKind::ALL.to_vec(),
                 // TensorFlow's C API has no layers of its own, so there is nothing more original than the While graph.
-                kernels: vec![Kernel::Stock],
+                kernels: vec![Kernel::Fused, Kernel::Stock],
                 bias_vectors: vec![BiasVectors::One, BiasVectors::Two],
                 gru_forms: vec![GruForm::ResetAfter],
                 epsilon_placements: vec![EpsilonPlacement::Hat, EpsilonPlacement::AfterCorrection],

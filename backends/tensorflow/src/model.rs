@@ -9,6 +9,7 @@ use tensorflow::Output;
 use crate::adam::Averages;
 use crate::dropout;
 use crate::embedding::Words;
+use crate::fused::padded_time;
 use crate::graph::scan::Loop;
 use crate::programs::{self, BatchFeeds, Programs};
 use crate::session::{Execution, Executor, Feed, Session};
@@ -52,9 +53,13 @@ fn arrangement(threads: usize) -> (Loop, Executor) {
 
 impl Model for TensorFlowModel {
     fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
-        let train = &self.programs.train;
         let aligned = align(batch.tokens(), &self.spec);
-        let tokens = time_major(&aligned);
+        let full = batch.tokens().rows() == self.spec.max_batch;
+        let (train, time) = match &self.programs.fused {
+            Some(fused) if full => (fused, padded_time(&self.spec, aligned.time)),
+            _ => (&self.programs.train, aligned.time),
+        };
+        let tokens = time_major(&aligned, time);
         let words = Words::of(&tokens, self.spec.vocabulary_size);
         let step = self.steps + 1;
         let size = self.averages.step_size(&self.spec.adam, step, learning_rate);
@@ -62,7 +67,7 @@ impl Model for TensorFlowModel {
         let decoupled = if decay.form == WeightDecayForm::Decoupled { decay.rate } else { 0.0 };
         let [rate, epsilon, shrink] = &train.hyperparameters;
 
-        let mut feeds = feed_batch(&train.batch, &aligned, &tokens)?;
+        let mut feeds = feed_batch(&train.batch, &aligned, &tokens, time)?;
         feeds.push((&train.labels, labels(batch)?));
         feeds.push((&train.words, Feed::ints(&[words.ids.len()], &words.ids)?));
         feeds.push((&train.places, Feed::ints(&[words.places.len()], &words.places)?));
@@ -91,7 +96,8 @@ impl Model for TensorFlowModel {
         for (ids, lengths) in tokens.tokens().chunks(ROWS_AT_ONCE * time).zip(tokens.lengths().chunks(ROWS_AT_ONCE)) {
             let chunk = TokenBatch::new(ids, lengths, time, tokens.padding())?;
             let aligned = align(chunk, &self.spec);
-            let feeds = feed_batch(&predict.batch, &aligned, &time_major(&aligned))?;
+            let tokens = time_major(&aligned, aligned.time);
+            let feeds = feed_batch(&predict.batch, &aligned, &tokens, aligned.time)?;
             let execution = Execution { feeds, fetches: vec![&predict.logits], targets: vec![] };
             for tensor in self.session.run::<f32>("predict a batch", &execution)? {
                 logits.extend_from_slice(&tensor);
@@ -114,7 +120,8 @@ impl Model for TensorFlowModel {
     fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
         let program = &self.programs.input_gradients;
         let aligned = align(batch.tokens(), &self.spec);
-        let mut feeds = feed_batch(&program.batch, &aligned, &time_major(&aligned))?;
+        let tokens = time_major(&aligned, aligned.time);
+        let mut feeds = feed_batch(&program.batch, &aligned, &tokens, aligned.time)?;
         feeds.push((&program.labels, labels(batch)?));
         let execution = Execution { feeds, fetches: vec![&program.norms], targets: vec![] };
         let fetched = self.session.run::<f32>("take the gradient of the inputs", &execution)?;
@@ -125,12 +132,13 @@ impl Model for TensorFlowModel {
     }
 }
 
-/// Token ids, `[time * batch]`: the first step of all rows, then the second.
-fn time_major(aligned: &Aligned<'_>) -> Vec<i32> {
-    let mut tokens = Vec::with_capacity(aligned.tokens.len());
+/// Token ids, `[time * batch]`: the first step of all rows, then the second. Steps that the batch doesn't have are padding.
+fn time_major(aligned: &Aligned<'_>, time: usize) -> Vec<i32> {
+    let mut tokens = Vec::with_capacity(time * aligned.answers.len());
     for step in 0..aligned.time {
         tokens.extend(aligned.tokens.iter().skip(step).step_by(aligned.time));
     }
+    tokens.resize(time * aligned.answers.len(), 0);
     tokens
 }
 
@@ -139,18 +147,22 @@ fn labels(batch: LabelledBatch<'_>) -> Result<Feed, BackendError> {
     Feed::floats(&[labels.len()], &labels)
 }
 
-/// Feeds what every program takes of a batch.
+/// Feeds what every program takes of a batch; `tokens` are those of `time` steps.
 fn feed_batch<'a>(
     feeds: &'a BatchFeeds,
     aligned: &Aligned<'_>,
     tokens: &[i32],
+    time: usize,
 ) -> Result<Vec<(&'a Output, Feed)>, BackendError> {
     let rows = aligned.answers.len();
     let mut fed = vec![
         (&feeds.tokens, Feed::ints(&[tokens.len()], tokens)?),
-        (&feeds.time, Feed::size(aligned.time)?),
+        (&feeds.time, Feed::size(time)?),
         (&feeds.batch, Feed::size(rows)?),
     ];
+    if let Some(steps) = &feeds.steps {
+        fed.push((steps, Feed::size(aligned.time)?));
+    }
     if let Some(answers) = &feeds.answers {
         let too_large = |_| BackendError::framework("feed a batch", "a size does not fit 32 bits");
         let mut steps = Vec::with_capacity(2 * rows);

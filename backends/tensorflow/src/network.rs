@@ -1,7 +1,10 @@
 //! The network as a graph: logits, the loss, and the gradient of the loss with respect to every weight and every embedded token.
 
+use harness_contract::{BiasVectors, ModelSpec};
+
 use crate::cells::{self, Layer, LayerWeights, Outputs, Upstream};
 use crate::graph::Value;
+use crate::graph::scan::{Extent, Loop};
 
 /// The recurrent layers and the head.
 pub(crate) struct Network<'b> {
@@ -41,15 +44,52 @@ pub(crate) struct LossGradients<'b> {
     pub(crate) loss: Value<'b>,
     /// Of the embedded tokens, each occurrence its own, `[time * batch, embedding]`.
     pub(crate) embedded: Value<'b>,
-    /// Of each layer's weights, from the one that reads the embedded tokens up.
-    pub(crate) layers: Vec<LayerWeights<'b>>,
-    /// `[1, hidden]`.
-    pub(crate) head_kernel: Value<'b>,
-    /// `[1]`.
-    pub(crate) head_bias: Value<'b>,
+    /// Of all weights but the embedding, in canonical order.
+    pub(crate) weights: Vec<Value<'b>>,
+}
+
+impl<'b> Masks<'b> {
+    /// All masks, in the order of their places.
+    pub(crate) fn all(&self) -> Vec<Value<'b>> {
+        self.after_embedding.iter().chain(&self.between_layers).chain(&self.after_last).copied().collect()
+    }
+
+    /// Masks that stand for these, one for one.
+    pub(crate) fn replaced<'s>(&self, by: &mut impl Iterator<Item = Value<'s>>) -> Masks<'s> {
+        Masks {
+            after_embedding: self.after_embedding.and_then(|_| by.next()),
+            between_layers: by.take(self.between_layers.len()).collect(),
+            after_last: self.after_last.and_then(|_| by.next()),
+        }
+    }
 }
 
 impl<'b> Network<'b> {
+    /// A network of this spec; `weights` are all but the embedding, in canonical order, and `name` distinguishes its
+    /// loops from those of the graph's other networks.
+    pub(crate) fn new(name: &str, spec: &ModelSpec, run: Loop, extent: Extent<'b>, weights: &[Value<'b>]) -> Self {
+        let per_layer = if spec.bias_vectors == BiasVectors::Two { 4 } else { 3 };
+        let layers = weights.chunks_exact(per_layer).take(spec.layers).enumerate();
+        let mut layers: Vec<_> = layers
+            .map(|(number, weights)| Layer {
+                name: format!("{name}_layer_{number}"),
+                cell: spec.cell,
+                hidden: i32::try_from(spec.hidden_size).unwrap_or(i32::MAX),
+                run,
+                extent,
+                weights: LayerWeights {
+                    input_kernel: weights[0],
+                    recurrent_kernel: weights[1],
+                    input_bias: weights[2],
+                    recurrent_bias: weights.get(3).copied(),
+                },
+            })
+            .collect();
+        let head = &weights[per_layer * spec.layers..];
+        let top = layers.remove(spec.layers - 1);
+        Self { top, below: layers, head_kernel: head[0], head_bias: head[1] }
+    }
+
     /// The logits of a batch, `[batch]`, without dropout; `embedded` is `[time * batch, embedding]`.
     pub(crate) fn logits(&self, embedded: Value<'b>, answers: Answers<'b>) -> Value<'b> {
         let inputs = self.below.iter().fold(embedded, |inputs, layer| flat(layer, cells::outputs(layer, inputs).all));
@@ -97,14 +137,9 @@ impl<'b> Network<'b> {
             gradients = cells::backward(layer, *inputs, tape, upstream);
             layers.push(gradients.weights);
         }
-        layers.reverse();
-        LossGradients {
-            loss,
-            embedded: masked(gradients.inputs, masks.after_embedding),
-            layers,
-            head_kernel: of_logits.transposed_matmul(pooled),
-            head_bias: of_logits.sum(&[0]),
-        }
+        let mut weights: Vec<_> = layers.iter().rev().flat_map(LayerWeights::in_canonical_order).collect();
+        weights.extend([of_logits.transposed_matmul(pooled), of_logits.sum(&[0])]);
+        LossGradients { loss, embedded: masked(gradients.inputs, masks.after_embedding), weights }
     }
 
     /// The logits, `[batch]`, of pooled outputs, `[batch, hidden]`.

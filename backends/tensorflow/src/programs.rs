@@ -1,16 +1,16 @@
 //! The parts of a model's graph that are run: initialisation, a training step, prediction, gradients of the inputs, reading
 //! the weights.
 
-use harness_contract::{BackendError, ModelSpec, Parameter, Pooling};
+use harness_contract::{BackendError, Kernel, ModelSpec, Parameter, Pooling};
 use tensorflow::{DataType, Graph, Output};
 
 use crate::adam::{Optimiser, Slots};
-use crate::cells::{Layer, LayerWeights};
 use crate::dropout::dropout;
 use crate::embedding::RowGradients;
+use crate::fused;
 use crate::graph::scan::{Extent, Loop};
 use crate::graph::{Builder, Value};
-use crate::network::{Answers, LossGradients, Masks, Network};
+use crate::network::{Answers, Masks, Network};
 
 /// A model's graph and where to feed and fetch it.
 pub(crate) struct Programs {
@@ -18,8 +18,10 @@ pub(crate) struct Programs {
     pub(crate) graph: Graph,
     /// Setting the variables up.
     pub(crate) initialise: Initialise,
-    /// A training step.
+    /// A training step on a batch of any shape.
     pub(crate) train: Train,
+    /// A training step on a batch of as many rows as the spec allows, padded in time, if the spec asks for it.
+    pub(crate) fused: Option<Train>,
     /// Prediction.
     pub(crate) predict: Predict,
     /// Gradient norms of the inputs.
@@ -32,8 +34,10 @@ pub(crate) struct Programs {
 pub(crate) struct BatchFeeds {
     /// Token ids.
     pub(crate) tokens: Output,
-    /// Steps, a scalar.
+    /// Steps that tokens are given for, a scalar.
     pub(crate) time: Output,
+    /// Steps to compute, a scalar, where they may be fewer.
+    pub(crate) steps: Option<Output>,
     /// Rows, a scalar.
     pub(crate) batch: Output,
     /// The answering step of each row and the row, `[batch, 2]`, unless every row answers at its last step.
@@ -101,12 +105,16 @@ pub(crate) fn build(spec: &ModelSpec, run: Loop) -> Result<Programs, BackendErro
     let parameters = spec.parameters();
     let variables = Variables::new(b, &parameters);
     let initialise = variables.initialise(b, &parameters)?;
-    let train = train(b, spec, run, &variables)?;
+    let train = train(b, spec, &variables, Differentiation::Stock(run))?;
+    let fused = match spec.kernel {
+        Kernel::Stock => None,
+        Kernel::Fused => Some(self::train(b, spec, &variables, Differentiation::Fused)?),
+    };
     let predict = predict(b, spec, run, &variables)?;
     let input_gradients = input_gradients(b, spec, run, &variables)?;
     let weights = variables.slots.iter().map(|slots| slots.weight.read().output()).collect::<Result<_, _>>()?;
     let graph = builder.finish()?;
-    Ok(Programs { graph, initialise, train, predict, input_gradients, weights })
+    Ok(Programs { graph, initialise, train, fused, predict, input_gradients, weights })
 }
 
 /// The handles of a model's variables, in canonical order: the embedding first.
@@ -147,6 +155,11 @@ impl<'b> Variables<'b> {
         Ok(Initialise { parameters: placeholders, assigned })
     }
 
+    /// The weights but for the embedding, in canonical order.
+    fn read(&self) -> Vec<Value<'b>> {
+        self.slots.iter().skip(1).map(|slots| slots.weight.read()).collect()
+    }
+
     fn embedding(&self) -> Slots<'b> {
         self.slots[0]
     }
@@ -156,17 +169,29 @@ impl<'b> Variables<'b> {
 struct Batch<'b> {
     tokens: Value<'b>,
     answers: Answers<'b>,
+    steps: Option<Value<'b>>,
     extent: Extent<'b>,
 }
 
 impl<'b> Batch<'b> {
     fn new(b: &'b Builder, spec: &ModelSpec) -> Self {
         let time = b.placeholder(DataType::Int32);
+        Self::of_steps(b, spec, time, None)
+    }
+
+    /// A batch of which not all steps need be computed.
+    fn padded(b: &'b Builder, spec: &ModelSpec) -> Self {
+        let time = b.placeholder(DataType::Int32);
+        Self::of_steps(b, spec, time, Some(b.placeholder(DataType::Int32)))
+    }
+
+    fn of_steps(b: &'b Builder, spec: &ModelSpec, time: Value<'b>, steps: Option<Value<'b>>) -> Self {
         let batch = b.placeholder(DataType::Int32);
         Self {
             tokens: b.placeholder(DataType::Int32),
             answers: if answers_last(spec) { Answers::Last } else { Answers::At(b.placeholder(DataType::Int32)) },
-            extent: Extent { time, steps: time, batch },
+            steps,
+            extent: Extent { time, steps: steps.unwrap_or(time), batch },
         }
     }
 
@@ -178,48 +203,58 @@ impl<'b> Batch<'b> {
         Ok(BatchFeeds {
             tokens: self.tokens.output()?,
             time: self.extent.time.output()?,
+            steps: self.steps.map(|steps| steps.output()).transpose()?,
             batch: self.extent.batch.output()?,
             answers,
         })
     }
 }
 
-/// The network over the variables; `name` distinguishes its loops from those of the graph's other networks.
-fn network<'b>(name: &str, spec: &ModelSpec, run: Loop, variables: &Variables<'b>, extent: Extent<'b>) -> Network<'b> {
-    let mut handles = variables.slots.iter().skip(1).map(|slots| slots.weight.read());
-    let mut next = || handles.next().unwrap_or(variables.zeros);
-    let mut layer = |number: usize| Layer {
-        name: format!("{name}_layer_{number}"),
-        cell: spec.cell,
-        hidden: i32::try_from(spec.hidden_size).unwrap_or(i32::MAX),
-        run,
-        extent,
-        weights: LayerWeights {
-            input_kernel: next(),
-            recurrent_kernel: next(),
-            input_bias: next(),
-            recurrent_bias: (spec.bias_vectors == harness_contract::BiasVectors::Two).then(&mut next),
-        },
-    };
-    let below = (0..spec.layers - 1).map(&mut layer).collect();
-    let top = layer(spec.layers - 1);
-    Network { below, top, head_kernel: next(), head_bias: next() }
+/// How the gradients of a training step are computed.
+#[derive(Clone, Copy)]
+enum Differentiation {
+    /// Operation by operation.
+    Stock(Loop),
+    /// By a function that XLA compiles.
+    Fused,
 }
 
-fn train(b: &Builder, spec: &ModelSpec, run: Loop, variables: &Variables<'_>) -> Result<Train, BackendError> {
-    let batch = Batch::new(b, spec);
+fn train(
+    b: &Builder,
+    spec: &ModelSpec,
+    variables: &Variables<'_>,
+    differentiation: Differentiation,
+) -> Result<Train, BackendError> {
+    let batch = match differentiation {
+        Differentiation::Stock(_) => Batch::new(b, spec),
+        Differentiation::Fused => Batch::padded(b, spec),
+    };
     let labels = b.placeholder(b.element());
     let words = b.placeholder(DataType::Int32);
     let places = b.placeholder(DataType::Int32);
     let optimiser = Optimiser::new(b, spec);
-    let network = network("train", spec, run, variables, batch.extent);
     let columns = i32::try_from(spec.embedding_size).unwrap_or(i32::MAX);
-    let dropout = dropout(b, &spec.dropout, spec.layers, batch.extent, columns, network.top.hidden);
+    let hidden = i32::try_from(spec.hidden_size).unwrap_or(i32::MAX);
+    let dropout = dropout(b, &spec.dropout, spec.layers, batch.extent, columns, hidden);
     let embedded = variables.embedding().weight.gather_rows(batch.tokens);
-    let gradients = network.loss_gradients(embedded, batch.answers, labels, &dropout.masks);
+    let weights = variables.read();
+    let masks = &dropout.masks;
+    let gradients = match differentiation {
+        Differentiation::Stock(run) => Network::new("train", spec, run, batch.extent, &weights).loss_gradients(
+            embedded,
+            batch.answers,
+            labels,
+            masks,
+        ),
+        Differentiation::Fused => {
+            let steps = batch.extent.steps;
+            let inputs = fused::Inputs { embedded, steps, labels, answers: batch.answers, masks, weights: &weights };
+            fused::loss_gradients(b, spec, &inputs)
+        }
+    };
 
     let rows = RowGradients::new(words, places, gradients.embedded);
-    let others = in_canonical_order(&gradients);
+    let others = gradients.weights;
     let squares: Vec<_> =
         others.iter().chain([&rows.sums]).map(|gradient| gradient.square().reshape_to(&[-1]).sum(&[0])).collect();
     let norm = Value::total(&squares).sqrt();
@@ -250,20 +285,9 @@ fn train(b: &Builder, spec: &ModelSpec, run: Loop, variables: &Variables<'_>) ->
     })
 }
 
-/// The gradients of all parameters but the embedding.
-fn in_canonical_order<'b>(gradients: &LossGradients<'b>) -> Vec<Value<'b>> {
-    let mut all = Vec::new();
-    for layer in &gradients.layers {
-        all.extend([layer.input_kernel, layer.recurrent_kernel, layer.input_bias]);
-        all.extend(layer.recurrent_bias);
-    }
-    all.extend([gradients.head_kernel, gradients.head_bias]);
-    all
-}
-
 fn predict(b: &Builder, spec: &ModelSpec, run: Loop, variables: &Variables<'_>) -> Result<Predict, BackendError> {
     let batch = Batch::new(b, spec);
-    let network = network("predict", spec, run, variables, batch.extent);
+    let network = Network::new("predict", spec, run, batch.extent, &variables.read());
     let embedded = variables.embedding().weight.gather_rows(batch.tokens);
     let logits = network.logits(embedded, batch.answers);
     Ok(Predict { batch: batch.feeds()?, logits: logits.output()? })
@@ -277,7 +301,7 @@ fn input_gradients(
 ) -> Result<InputGradients, BackendError> {
     let batch = Batch::new(b, spec);
     let labels = b.placeholder(b.element());
-    let network = network("input_gradients", spec, run, variables, batch.extent);
+    let network = Network::new("input_gradients", spec, run, batch.extent, &variables.read());
     let embedded = variables.embedding().weight.gather_rows(batch.tokens);
     let gradients = network.loss_gradients(embedded, batch.answers, labels, &Masks::default());
     let norms = gradients.embedded.square().sum(&[1]).sqrt();

@@ -86,11 +86,8 @@ impl Session {
         for output in &execution.targets {
             arguments.add_target(&output.operation);
         }
-        let tokens: Vec<_> = execution
-            .fetches
-            .iter()
-            .map(|output| arguments.request_fetch(&output.operation, output.index))
-            .collect();
+        let tokens: Vec<_> =
+            execution.fetches.iter().map(|output| arguments.request_fetch(&output.operation, output.index)).collect();
         self.inner.run(&mut arguments).map_err(|status| BackendError::framework(doing, status))?;
         tokens
             .into_iter()

@@ -44,6 +44,8 @@ pub enum Command {
     Data(DataArguments),
     /// Say what each backend is, can do and does by default
     Backends(BackendsArguments),
+    /// Hold a backend against the reference: logits, losses, gradients, optimiser, refusals
+    Conform(ConformArguments),
 }
 
 /// Arguments of `study run`.
@@ -108,6 +110,19 @@ pub struct DataArguments {
 pub struct BackendsArguments {
     /// Only these; all that are bundled or named by `--backend` otherwise
     pub names: Vec<String>,
+}
+
+/// Arguments of `study conform`.
+#[derive(Debug, Args)]
+pub struct ConformArguments {
+    /// The backend
+    pub name: String,
+    /// Only the check of this name; may be given several times
+    #[arg(long, value_name = "CHECK")]
+    pub only: Vec<String>,
+    /// Compare models of the published study's full size as well
+    #[arg(long)]
+    pub study_size: bool,
 }
 
 /// How many runs at once.

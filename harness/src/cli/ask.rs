@@ -6,7 +6,7 @@ use harness_contract::Backend;
 
 use crate::plan::Asked;
 use crate::train::ComputeClock;
-use crate::worker::{Registry, Worker, WorkerFailure, WorkerOptions, WorkerProgram};
+use crate::worker::{Registry, Worker, WorkerOptions, WorkerProgram};
 
 /// What each backend says of itself, or why it can't be asked and what to do; and the programs that were found.
 pub(super) fn ask_backends(
@@ -20,7 +20,7 @@ pub(super) fn ask_backends(
             Ok(program) => {
                 let info = Worker::start(&program, &WorkerOptions::default(), ComputeClock::default())
                     .map(|backend| backend.describe())
-                    .map_err(|failure| why(&failure));
+                    .map_err(|failure| failure.to_string());
                 programs.insert(name.clone(), program);
                 info
             }
@@ -29,18 +29,4 @@ pub(super) fn ask_backends(
         asked.insert(name.clone(), answer);
     }
     (asked, programs)
-}
-
-fn why(failure: &WorkerFailure) -> String {
-    let (reason, last_words) = match failure {
-        WorkerFailure::Broken { reason, last_words } => (reason.clone(), last_words),
-        WorkerFailure::TimedOut { request, deadline, last_words } => {
-            (format!("no answer to `{request}` within {} s", deadline.as_secs_f64()), last_words)
-        }
-    };
-    let hint = if last_words.contains("shared librar") { "; run `just setup` and `just build`" } else { "" };
-    match last_words.lines().last() {
-        Some(line) => format!("{reason}: {line}{hint}"),
-        None => format!("{reason}{hint}"),
-    }
 }

@@ -14,11 +14,11 @@ pub const INTERRUPTED: u8 = 130;
 
 /// A failed command, as a sentence for people: what was being done, what is wrong, what to do.
 #[derive(Debug)]
-pub struct CliError(String);
+pub(super) struct CliError(String);
 
 impl CliError {
     /// Failed to do something, for a reason.
-    pub fn new(doing: &str, reason: impl fmt::Display) -> Self {
+    pub(super) fn new(doing: &str, reason: impl fmt::Display) -> Self {
         Self(format!("failed to {doing}: {reason}"))
     }
 }
@@ -30,7 +30,7 @@ impl fmt::Display for CliError {
 }
 
 /// Writes a line to stderr. A closed stderr is no reason to stop.
-pub fn say(line: &str) {
+pub(super) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
@@ -38,7 +38,7 @@ pub fn say(line: &str) {
 ///
 /// # Errors
 /// If stdout is closed or full.
-pub fn print(text: &str) -> Result<(), CliError> {
+pub(super) fn print(text: &str) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
     stdout
         .write_all(text.as_bytes())

@@ -3,6 +3,7 @@
 mod args;
 mod ask;
 mod backends;
+mod conform;
 mod data;
 mod exit;
 mod progress;
@@ -24,6 +25,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => run::run(command, &arguments.common),
         Command::Report(command) => report::report(command),
         Command::Data(command) => data::data(command, &arguments.common),
+        Command::Conform(command) => conform::conform(command, &arguments.common),
         Command::Backends(command) => backends::backends(command, &arguments.common),
     };
     match result {

@@ -27,11 +27,7 @@ impl EncodedData {
     /// Each split with its name.
     #[must_use]
     pub fn splits(&self) -> [(&'static str, &EncodedSplit); 3] {
-        [
-            ("train", &self.train),
-            ("validation", &self.validation),
-            ("test", &self.test),
-        ]
+        [("train", &self.train), ("validation", &self.validation), ("test", &self.test)]
     }
 }
 
@@ -49,10 +45,7 @@ pub struct EncodedSplit {
 impl EncodedSplit {
     /// Puts together a split of reviews given as row id, label (0 or 1) and token ids.
     pub fn from_reviews<T: AsRef<[i32]>>(reviews: impl IntoIterator<Item = (u32, u8, T)>) -> Self {
-        let mut split = Self {
-            offsets: vec![0],
-            ..Self::default()
-        };
+        let mut split = Self { offsets: vec![0], ..Self::default() };
         for (row_id, label, tokens) in reviews {
             split.row_ids.push(row_id);
             split.labels.push(label);

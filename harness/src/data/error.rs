@@ -150,20 +150,13 @@ impl DataError {
     /// Wraps an error of the operating system; to be used with `map_err`.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io {
-            doing,
-            path,
-            source,
-        }
+        move |source| Self::Io { doing, path, source }
     }
 
     /// Wraps what a parser said about a file; to be used with `map_err`.
     pub(super) fn damaged<E: ToString>(file: &Path) -> impl FnOnce(E) -> Self {
         let file = file.to_path_buf();
-        move |error| Self::Damaged {
-            file,
-            reason: error.to_string(),
-        }
+        move |error| Self::Damaged { file, reason: error.to_string() }
     }
 }
 

@@ -18,9 +18,7 @@ impl FromIterator<usize> for LengthCounts {
     fn from_iter<I: IntoIterator<Item = usize>>(lengths: I) -> Self {
         let mut counts = BTreeMap::new();
         for length in lengths {
-            *counts
-                .entry(u32::try_from(length).unwrap_or(u32::MAX))
-                .or_default() += 1;
+            *counts.entry(u32::try_from(length).unwrap_or(u32::MAX)).or_default() += 1;
         }
         Self { counts }
     }
@@ -36,10 +34,7 @@ impl LengthCounts {
     /// Tokens of all reviews together.
     #[must_use]
     pub fn tokens(&self) -> u64 {
-        self.counts
-            .iter()
-            .map(|(length, count)| u64::from(*length) * count)
-            .sum()
+        self.counts.iter().map(|(length, count)| u64::from(*length) * count).sum()
     }
 
     /// Mean length in tokens; 0 when there are no reviews.
@@ -52,11 +47,7 @@ impl LengthCounts {
     #[must_use]
     pub fn mean_truncated(&self, max_length: usize) -> f64 {
         let cut = |length: &u32| u64::from(*length).min(max_length as u64);
-        let total: u64 = self
-            .counts
-            .iter()
-            .map(|(length, count)| cut(length) * count)
-            .sum();
+        let total: u64 = self.counts.iter().map(|(length, count)| cut(length) * count).sum();
         ratio(total, self.reviews())
     }
 
@@ -78,10 +69,7 @@ impl LengthCounts {
     /// Share of the reviews that have more than `max_length` tokens.
     #[must_use]
     pub fn share_longer_than(&self, max_length: usize) -> f64 {
-        let longer = self
-            .counts
-            .iter()
-            .filter(|(length, _)| **length as usize > max_length);
+        let longer = self.counts.iter().filter(|(length, _)| **length as usize > max_length);
         ratio(longer.map(|(_, count)| count).sum(), self.reviews())
     }
 
@@ -100,16 +88,8 @@ impl LengthCounts {
             return 0.0;
         }
         let (whole, rest) = (reviews / batch, reviews % batch);
-        let of_whole = if whole > 0 {
-            self.expected_longest(max_length, batch)
-        } else {
-            0.0
-        };
-        let of_rest = if rest > 0 {
-            self.expected_longest(max_length, rest)
-        } else {
-            0.0
-        };
+        let of_whole = if whole > 0 { self.expected_longest(max_length, batch) } else { 0.0 };
+        let of_rest = if rest > 0 { self.expected_longest(max_length, rest) } else { 0.0 };
         let batches = whole + u64::from(rest > 0);
         (whole as f64 * of_whole + of_rest) / batches as f64
     }
@@ -127,17 +107,9 @@ impl LengthCounts {
         let batches = reviews.div_ceil(batch);
         let (mut total, mut seen) = (0, 0);
         for (length, count) in &self.counts {
-            let ended_before = if seen == reviews {
-                batches
-            } else {
-                seen / batch
-            };
+            let ended_before = if seen == reviews { batches } else { seen / batch };
             seen += count;
-            let ended = if seen == reviews {
-                batches
-            } else {
-                seen / batch
-            };
+            let ended = if seen == reviews { batches } else { seen / batch };
             total += (ended - ended_before) * u64::from(*length).min(max_length as u64);
         }
         ratio(total, batches)
@@ -168,26 +140,16 @@ fn chance_all(within: u64, all: u64, batch: u64) -> f64 {
     if within < batch {
         return 0.0;
     }
-    (0..batch)
-        .map(|drawn| (within - drawn) as f64 / (all - drawn) as f64)
-        .product()
+    (0..batch).map(|drawn| (within - drawn) as f64 / (all - drawn) as f64).product()
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 impl Serialize for LengthCounts {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let words: Vec<String> = self
-            .counts
-            .iter()
-            .map(|(l, count)| format!("{l}x{count}"))
-            .collect();
+        let words: Vec<String> = self.counts.iter().map(|(l, count)| format!("{l}x{count}")).collect();
         serializer.serialize_str(&words.join(" "))
     }
 }
@@ -200,15 +162,10 @@ impl<'de> Deserialize<'de> for LengthCounts {
             Some((length.parse().ok()?, count.parse().ok()?))
         };
         let counts = text.split_whitespace().map(|word| {
-            pair(word).ok_or_else(|| {
-                serde::de::Error::custom(format!(
-                    "`{word}` is not a length and its count, as in 10x4"
-                ))
-            })
+            pair(word)
+                .ok_or_else(|| serde::de::Error::custom(format!("`{word}` is not a length and its count, as in 10x4")))
         });
-        counts
-            .collect::<Result<_, _>>()
-            .map(|counts| Self { counts })
+        counts.collect::<Result<_, _>>().map(|counts| Self { counts })
     }
 }
 
@@ -225,18 +182,9 @@ mod tests {
     #[test]
     fn quantiles_and_means_by_hand() {
         let four = counts(&[10, 2, 4, 4]);
-        assert_eq!(
-            (four.quantile(0.0), four.quantile(0.5), four.quantile(1.0)),
-            (2, 4, 10)
-        );
-        assert_eq!(
-            (four.mean(), four.mean_truncated(4), four.tokens()),
-            (5.0, 3.5, 20)
-        );
-        assert_eq!(
-            (four.share_longer_than(4), four.share_longer_than(3)),
-            (0.25, 0.75)
-        );
+        assert_eq!((four.quantile(0.0), four.quantile(0.5), four.quantile(1.0)), (2, 4, 10));
+        assert_eq!((four.mean(), four.mean_truncated(4), four.tokens()), (5.0, 3.5, 20));
+        assert_eq!((four.share_longer_than(4), four.share_longer_than(3)), (0.25, 0.75));
         assert_eq!(LengthCounts::default().mean(), 0.0);
     }
 

@@ -25,9 +25,7 @@ use corpus::Corpus;
 pub use encoded::{EncodedData, EncodedSplit, PADDING_ID, UNKNOWN_ID};
 pub use error::{DataError, Place};
 pub use lengths::LengthCounts;
-pub use settings::{
-    CorpusPin, CsvPin, DataSettings, NpmPin, PinnedHash, Pins, Source, StanfordPin,
-};
+pub use settings::{CorpusPin, CsvPin, DataSettings, NpmPin, PinnedHash, Pins, Source, StanfordPin};
 pub use summary::{CorpusSummary, DataSummary, SharedTexts, SplitSummary};
 pub use table::summary_table;
 use vocabulary::Vocabulary;
@@ -82,9 +80,7 @@ pub fn prepare_pinned(
             return Ok(data);
         }
         Ok(None) => {}
-        Err(error) => progress(&format!(
-            "the stored splits are damaged and made anew: {error}"
-        )),
+        Err(error) => progress(&format!("the stored splits are damaged and made anew: {error}")),
     }
     progress("splitting and encoding the corpus");
     let (data, vocabulary) = encode(&corpus, content_hash, settings)?;
@@ -107,47 +103,29 @@ fn encode(
     settings: &DataSettings,
 ) -> Result<(EncodedData, Vocabulary), DataError> {
     let rows = split::assign(&corpus.labels, settings)?;
-    let texts = rows.each_ref().map(|rows| -> Vec<&str> {
-        rows.iter()
-            .map(|row| corpus.texts[*row as usize].as_str())
-            .collect()
-    });
+    let texts = rows
+        .each_ref()
+        .map(|rows| -> Vec<&str> { rows.iter().map(|row| corpus.texts[*row as usize].as_str()).collect() });
     let vocabulary = Vocabulary::fit(&texts[0], settings);
     let mut splits: [EncodedSplit; 3] = Default::default();
     for ((split, rows), texts) in splits.iter_mut().zip(&rows).zip(&texts) {
         let reviews = vocabulary.encode(texts);
         if let Some(index) = reviews.iter().position(Vec::is_empty) {
-            return Err(DataError::EmptyReview {
-                place: corpus.place(rows[index] as usize),
-            });
+            return Err(DataError::EmptyReview { place: corpus.place(rows[index] as usize) });
         }
         let labelled = rows.iter().zip(reviews);
-        *split = EncodedSplit::from_reviews(
-            labelled.map(|(row, review)| (*row, corpus.labels[*row as usize], review)),
-        );
+        *split = EncodedSplit::from_reviews(labelled.map(|(row, review)| (*row, corpus.labels[*row as usize], review)));
     }
     let summary = summary::summarise(corpus, content_hash, settings, &vocabulary, &splits);
     let [train, validation, test] = splits;
-    let data = EncodedData {
-        train,
-        validation,
-        test,
-        summary,
-    };
+    let data = EncodedData { train, validation, test, summary };
     Ok((data, vocabulary))
 }
 
 /// What the encoded splits depend on, as the name of their folder.
 fn key(settings: &DataSettings, content_hash: &str) -> String {
-    let DataSettings {
-        train,
-        validation,
-        test,
-        seed,
-        vocabulary_size,
-    } = settings;
-    let inputs =
-        format!("{FORMAT} {train} {validation} {test} {seed} {vocabulary_size} {content_hash}");
+    let DataSettings { train, validation, test, seed, vocabulary_size } = settings;
+    let inputs = format!("{FORMAT} {train} {validation} {test} {seed} {vocabulary_size} {content_hash}");
     corpus::hexadecimal(&Sha256::digest(inputs))
 }
 

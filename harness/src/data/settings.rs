@@ -28,13 +28,7 @@ pub struct DataSettings {
 
 impl Default for DataSettings {
     fn default() -> Self {
-        Self {
-            train: 20_000,
-            validation: 5_000,
-            test: 25_000,
-            seed: 1,
-            vocabulary_size: 30_000,
-        }
+        Self { train: 20_000, validation: 5_000, test: 25_000, seed: 1, vocabulary_size: 30_000 }
     }
 }
 
@@ -71,11 +65,7 @@ impl DataSettings {
     /// Name and size of each split, in the order in which they are drawn.
     #[must_use]
     pub fn sizes(&self) -> [(&'static str, usize); 3] {
-        [
-            ("train", self.train),
-            ("validation", self.validation),
-            ("test", self.test),
-        ]
+        [("train", self.train), ("validation", self.validation), ("test", self.test)]
     }
 }
 
@@ -198,9 +188,7 @@ impl TryFrom<String> for PinnedHash {
         } else if text.len() == 64 && text.chars().all(hexadecimal) {
             Ok(Self::Sha256(text))
         } else {
-            Err(format!(
-                "`{text}` is neither \"unknown\" nor a SHA-256 of 64 lowercase hexadecimal digits"
-            ))
+            Err(format!("`{text}` is neither \"unknown\" nor a SHA-256 of 64 lowercase hexadecimal digits"))
         }
     }
 }
@@ -219,9 +207,7 @@ impl Pins {
     /// # Errors
     /// Fails when a key is missing or unknown, or when a hash is malformed.
     pub fn parse(text: &str) -> Result<Self, DataError> {
-        toml::from_str(text).map_err(|error| DataError::Sources {
-            reason: error.to_string(),
-        })
+        toml::from_str(text).map_err(|error| DataError::Sources { reason: error.to_string() })
     }
 }
 
@@ -247,11 +233,7 @@ mod tests {
 
     #[test]
     fn sources_read_back_as_they_are_written() {
-        for source in [
-            Source::Default,
-            Source::StanfordArchive,
-            Source::Path("some/reviews.json".into()),
-        ] {
+        for source in [Source::Default, Source::StanfordArchive, Source::Path("some/reviews.json".into())] {
             assert_eq!(source.to_string().parse(), Ok(source));
         }
     }
@@ -259,10 +241,7 @@ mod tests {
     #[test]
     fn settings_left_out_take_the_published_study_values_and_unknown_ones_are_refused() {
         let settings: DataSettings = toml::from_str("train = 2000").unwrap();
-        assert_eq!(
-            (settings.train, settings.test, settings.vocabulary_size),
-            (2_000, 25_000, 30_000)
-        );
+        assert_eq!((settings.train, settings.test, settings.vocabulary_size), (2_000, 25_000, 30_000));
         assert!(toml::from_str::<DataSettings>("trian = 2000").is_err());
     }
 }

@@ -29,11 +29,7 @@ pub(super) fn assign(labels: &[u8], settings: &DataSettings) -> Result<[Vec<u32>
     let needed: usize = sizes.iter().map(|(_, size)| size / 2).sum();
     let mut splits: [Vec<u32>; 3] = Default::default();
     for class in [0, 1] {
-        let mut rows: Vec<u32> = (0..)
-            .zip(labels)
-            .filter(|(_, label)| **label == class)
-            .map(|(row, _)| row)
-            .collect();
+        let mut rows: Vec<u32> = (0..).zip(labels).filter(|(_, label)| **label == class).map(|(row, _)| row).collect();
         if rows.len() < needed {
             return Err(DataError::Setting {
                 reason: format!(
@@ -95,13 +91,7 @@ mod tests {
     use super::*;
 
     fn settings(train: usize, validation: usize, test: usize, seed: u64) -> DataSettings {
-        DataSettings {
-            train,
-            validation,
-            test,
-            seed,
-            ..DataSettings::default()
-        }
+        DataSettings { train, validation, test, seed, ..DataSettings::default() }
     }
 
     /// Twelve of each class, in blocks as the package has them.
@@ -113,14 +103,8 @@ mod tests {
     fn the_random_stream_is_the_published_chacha20_key_stream() {
         // The all-zero key and nonce, RFC 8439 appendix A.1, test vector 1: 76 b8 e0 ad a0 f1 3d 90 ...
         let mut random = generator(0, 0);
-        assert_eq!(
-            random.next_u64().to_le_bytes(),
-            [0x76, 0xb8, 0xe0, 0xad, 0xa0, 0xf1, 0x3d, 0x90]
-        );
-        assert_eq!(
-            random.next_u64().to_le_bytes(),
-            [0x40, 0x5d, 0x6a, 0xe5, 0x53, 0x86, 0xbd, 0x28]
-        );
+        assert_eq!(random.next_u64().to_le_bytes(), [0x76, 0xb8, 0xe0, 0xad, 0xa0, 0xf1, 0x3d, 0x90]);
+        assert_eq!(random.next_u64().to_le_bytes(), [0x40, 0x5d, 0x6a, 0xe5, 0x53, 0x86, 0xbd, 0x28]);
     }
 
     #[test]
@@ -130,10 +114,7 @@ mod tests {
         let [train, validation, test] = assign(&labels(), &settings(8, 4, 12, 7)).unwrap();
         let golden: serde_json::Value =
             serde_json::from_str(include_str!("../../tests/golden/data/split.json")).unwrap();
-        assert_eq!(
-            serde_json::json!([train, validation, test]),
-            golden["splits"]
-        );
+        assert_eq!(serde_json::json!([train, validation, test]), golden["splits"]);
     }
 
     #[test]
@@ -143,15 +124,9 @@ mod tests {
         let mut seen = BTreeSet::new();
         for (split, size) in splits.iter().zip([8, 4, 12]) {
             assert_eq!(split.len(), size);
-            let positives = split
-                .iter()
-                .filter(|row| labels[**row as usize] == 1)
-                .count();
+            let positives = split.iter().filter(|row| labels[**row as usize] == 1).count();
             assert_eq!(positives, size / 2);
-            assert!(
-                split.iter().all(|row| seen.insert(*row)),
-                "a row is in two splits"
-            );
+            assert!(split.iter().all(|row| seen.insert(*row)), "a row is in two splits");
         }
         assert_eq!(seen.len(), 24);
     }
@@ -172,31 +147,16 @@ mod tests {
             counts[below(&mut random, 6) as usize] += 1;
         }
         // Five standard deviations of a binomial count are 456.
-        assert!(
-            counts.iter().all(|count| count.abs_diff(10_000) < 456),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|count| count.abs_diff(10_000) < 456), "{counts:?}");
     }
 
     #[test]
     fn sizes_that_cannot_be_met_are_refused_with_the_reason() {
-        let odd = assign(&labels(), &settings(7, 4, 6, 1))
-            .unwrap_err()
-            .to_string();
+        let odd = assign(&labels(), &settings(7, 4, 6, 1)).unwrap_err().to_string();
         assert!(odd.contains("train split can't have 7 reviews"), "{odd}");
-        let none = assign(&labels(), &settings(8, 0, 6, 1))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            none.contains("validation split can't have 0 reviews"),
-            "{none}"
-        );
-        let large = assign(&labels(), &settings(20, 4, 6, 1))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            large.contains("need 15 of each class, and the corpus has 12 negative"),
-            "{large}"
-        );
+        let none = assign(&labels(), &settings(8, 0, 6, 1)).unwrap_err().to_string();
+        assert!(none.contains("validation split can't have 0 reviews"), "{none}");
+        let large = assign(&labels(), &settings(20, 4, 6, 1)).unwrap_err().to_string();
+        assert!(large.contains("need 15 of each class, and the corpus has 12 negative"), "{large}");
     }
 }

@@ -44,44 +44,21 @@ pub(super) fn read(folder: &Path) -> Result<Option<EncodedData>, DataError> {
     let read = |name: &str| {
         let path = folder.join(name);
         let bytes = fs::read(&path).map_err(DataError::io("read", &path))?;
-        let (expected, found) = (
-            manifest.get(name).cloned().unwrap_or_default(),
-            sha256(&bytes),
-        );
-        if expected == found {
-            Ok(bytes)
-        } else {
-            Err(DataError::WrongHash {
-                file: path,
-                expected,
-                found,
-            })
-        }
+        let (expected, found) = (manifest.get(name).cloned().unwrap_or_default(), sha256(&bytes));
+        if expected == found { Ok(bytes) } else { Err(DataError::WrongHash { file: path, expected, found }) }
     };
     let split = |name: &str| {
         let name = format!("{name}.parquet");
         from_parquet(read(&name)?).map_err(DataError::damaged(&folder.join(name)))
     };
     read(TOKENIZER)?;
-    let summary: DataSummary = serde_json::from_slice(&read(SUMMARY)?)
-        .map_err(DataError::damaged(&folder.join(SUMMARY)))?;
-    let data = EncodedData {
-        train: split("train")?,
-        validation: split("validation")?,
-        test: split("test")?,
-        summary,
-    };
+    let summary: DataSummary =
+        serde_json::from_slice(&read(SUMMARY)?).map_err(DataError::damaged(&folder.join(SUMMARY)))?;
+    let data = EncodedData { train: split("train")?, validation: split("validation")?, test: split("test")?, summary };
     // Every file may be whole and yet not belong with the others.
-    let found = encoded::hash(
-        [&data.train, &data.validation, &data.test],
-        data.summary.vocabulary_size,
-    );
+    let found = encoded::hash([&data.train, &data.validation, &data.test], data.summary.vocabulary_size);
     if found != data.summary.hash {
-        return Err(DataError::WrongHash {
-            file: folder.to_path_buf(),
-            expected: data.summary.hash,
-            found,
-        });
+        return Err(DataError::WrongHash { file: folder.to_path_buf(), expected: data.summary.hash, found });
     }
     Ok(Some(data))
 }
@@ -90,44 +67,30 @@ pub(super) fn read(folder: &Path) -> Result<Option<EncodedData>, DataError> {
 ///
 /// # Errors
 /// Fails when something can't be written; nothing is left under the folder's name then.
-pub(super) fn write(
-    folder: &Path,
-    data: &EncodedData,
-    tokenizer: &Tokenizer,
-) -> Result<(), DataError> {
+pub(super) fn write(folder: &Path, data: &EncodedData, tokenizer: &Tokenizer) -> Result<(), DataError> {
     let parent = folder.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(DataError::io("create", parent))?;
-    let partial = TempDir::with_prefix_in(".partial-", parent)
-        .map_err(DataError::io("create a folder in", parent))?;
+    let partial = TempDir::with_prefix_in(".partial-", parent).map_err(DataError::io("create a folder in", parent))?;
 
-    let refused = |name: &str, reason: String| DataError::Store {
-        path: folder.join(name),
-        reason,
-    };
+    let refused = |name: &str, reason: String| DataError::Store { path: folder.join(name), reason };
     let mut files = Vec::new();
     for (name, split) in data.splits() {
         let name = format!("{name}.parquet");
         let bytes = to_parquet(split).map_err(|error| refused(&name, error.to_string()))?;
         files.push((name, bytes));
     }
-    let text = tokenizer
-        .to_string(true)
-        .map_err(|error| refused(TOKENIZER, error.to_string()))?;
+    let text = tokenizer.to_string(true).map_err(|error| refused(TOKENIZER, error.to_string()))?;
     files.push((TOKENIZER.to_owned(), text.into_bytes()));
     let bytes = json(&data.summary).map_err(|error| refused(SUMMARY, error.to_string()))?;
     files.push((SUMMARY.to_owned(), bytes));
-    let hashes: BTreeMap<&str, String> = files
-        .iter()
-        .map(|(name, bytes)| (name.as_str(), sha256(bytes)))
-        .collect();
+    let hashes: BTreeMap<&str, String> = files.iter().map(|(name, bytes)| (name.as_str(), sha256(bytes))).collect();
     let manifest = json(&hashes).map_err(|error| refused(MANIFEST, error.to_string()))?;
     files.push((MANIFEST.to_owned(), manifest));
 
     for (name, bytes) in &files {
         let path = partial.path().join(name);
         let mut file = File::create(&path).map_err(DataError::io("create", &path))?;
-        file.write_all(bytes)
-            .map_err(DataError::io("write", &path))?;
+        file.write_all(bytes).map_err(DataError::io("write", &path))?;
         file.sync_all().map_err(DataError::io("write", &path))?;
     }
     if folder.exists() {
@@ -155,11 +118,7 @@ pub(super) fn remove_partial(folder: &Path) -> Result<(), DataError> {
             .iter()
             .any(|prefix| name.to_string_lossy().starts_with(prefix))
         {
-            let removed = if path.is_dir() {
-                fs::remove_dir_all(&path)
-            } else {
-                fs::remove_file(&path)
-            };
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             removed.map_err(DataError::io("remove", &path))?;
         }
     }
@@ -182,11 +141,7 @@ fn to_parquet(split: &EncodedSplit) -> PolarsResult<Vec<u8>> {
     for index in 0..split.len() {
         tokens.append_slice(split.review(index));
     }
-    let labels: Vec<u32> = split
-        .labels()
-        .iter()
-        .map(|label| u32::from(*label))
-        .collect();
+    let labels: Vec<u32> = split.labels().iter().map(|label| u32::from(*label)).collect();
     let columns = vec![
         Column::new("row_id".into(), split.row_ids()),
         Column::new("label".into(), labels),
@@ -204,11 +159,7 @@ fn from_parquet(bytes: Vec<u8>) -> PolarsResult<EncodedSplit> {
     let labels = frame.column("label")?.u32()?;
     let tokens = frame.column("tokens")?.list()?;
     let mut reviews = Vec::with_capacity(frame.height());
-    for ((row_id, label), review) in row_ids
-        .iter()
-        .zip(labels.iter())
-        .zip(tokens.amortized_iter())
-    {
+    for ((row_id, label), review) in row_ids.iter().zip(labels.iter()).zip(tokens.amortized_iter()) {
         let (Some(row_id), Some(label), Some(review)) = (row_id, label, review) else {
             polars_bail!(ComputeError: "a row has a missing value");
         };

@@ -39,11 +39,7 @@ impl DataSummary {
     /// Each split's summary with its name.
     #[must_use]
     pub fn splits(&self) -> [(&'static str, &SplitSummary); 3] {
-        [
-            ("train", &self.train),
-            ("validation", &self.validation),
-            ("test", &self.test),
-        ]
+        [("train", &self.train), ("validation", &self.validation), ("test", &self.test)]
     }
 }
 
@@ -115,15 +111,8 @@ pub(super) fn summarise(
 ) -> DataSummary {
     let [train, validation, test] = splits;
     let texts = splits.each_ref().map(|split| texts_of(corpus, split));
-    let distinct = texts
-        .each_ref()
-        .map(|texts| texts.iter().copied().collect::<HashSet<_>>());
-    let shared = |of: usize, with: usize| {
-        texts[of]
-            .iter()
-            .filter(|text| distinct[with].contains(*text))
-            .count() as u64
-    };
+    let distinct = texts.each_ref().map(|texts| texts.iter().copied().collect::<HashSet<_>>());
+    let shared = |of: usize, with: usize| texts[of].iter().filter(|text| distinct[with].contains(*text)).count() as u64;
     let whole: HashSet<&str> = corpus.texts.iter().map(String::as_str).collect();
     let positive = count_positive(&corpus.labels);
     let of_split = |index: usize, split: &EncodedSplit| {
@@ -131,11 +120,7 @@ pub(super) fn summarise(
         SplitSummary {
             negative: split.len() as u64 - positive,
             positive,
-            unknown_tokens: split
-                .tokens()
-                .iter()
-                .filter(|token| **token == UNKNOWN_ID)
-                .count() as u64,
+            unknown_tokens: split.tokens().iter().filter(|token| **token == UNKNOWN_ID).count() as u64,
             repeated_texts: (split.len() - distinct[index].len()) as u64,
             lengths: split.lengths().collect(),
         }
@@ -166,8 +151,7 @@ pub(super) fn summarise(
 
 fn texts_of<'a>(corpus: &'a Corpus, split: &EncodedSplit) -> Vec<&'a str> {
     let rows = split.row_ids().iter();
-    rows.map(|row| corpus.texts[*row as usize].as_str())
-        .collect()
+    rows.map(|row| corpus.texts[*row as usize].as_str()).collect()
 }
 
 fn count_positive(labels: &[u8]) -> u64 {

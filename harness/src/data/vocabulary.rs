@@ -30,31 +30,19 @@ impl Vocabulary {
     /// Keeps the most frequent words of `texts`, as many as fit beside the two special ids. Words of equal
     /// frequency are taken in alphabetical order (by code point).
     pub(super) fn fit(texts: &[&str], settings: &DataSettings) -> Self {
-        let counts =
-            texts
-                .par_chunks(REVIEWS_PER_TASK)
-                .map(count_words)
-                .reduce(HashMap::new, |a, b| {
-                    let (mut larger, smaller) = if a.len() < b.len() { (b, a) } else { (a, b) };
-                    for (word, count) in smaller {
-                        *larger.entry(word).or_default() += count;
-                    }
-                    larger
-                });
+        let counts = texts.par_chunks(REVIEWS_PER_TASK).map(count_words).reduce(HashMap::new, |a, b| {
+            let (mut larger, smaller) = if a.len() < b.len() { (b, a) } else { (a, b) };
+            for (word, count) in smaller {
+                *larger.entry(word).or_default() += count;
+            }
+            larger
+        });
         let distinct_training_words = counts.len();
         let mut words: Vec<(String, u64)> = counts.into_iter().collect();
-        words.par_sort_unstable_by(|(a, count_a), (b, count_b)| {
-            (Reverse(count_a), a).cmp(&(Reverse(count_b), b))
-        });
+        words.par_sort_unstable_by(|(a, count_a), (b, count_b)| (Reverse(count_a), a).cmp(&(Reverse(count_b), b)));
         words.truncate(settings.vocabulary_size.saturating_sub(2));
-        let ids = (UNKNOWN_ID + 1..)
-            .zip(words)
-            .map(|(id, (word, _))| (word, id))
-            .collect();
-        Self {
-            ids,
-            distinct_training_words,
-        }
+        let ids = (UNKNOWN_ID + 1..).zip(words).map(|(id, (word, _))| (word, id)).collect();
+        Self { ids, distinct_training_words }
     }
 
     /// Rows that an embedding needs: the words and the two special ids.
@@ -75,10 +63,7 @@ impl Vocabulary {
             };
             chunk.iter().map(encode_text).collect()
         };
-        texts
-            .par_chunks(REVIEWS_PER_TASK)
-            .flat_map_iter(encode_chunk)
-            .collect()
+        texts.par_chunks(REVIEWS_PER_TASK).flat_map_iter(encode_chunk).collect()
     }
 
     /// The same rule and the same ids as a tokenizer of the `tokenizers` library.
@@ -86,29 +71,16 @@ impl Vocabulary {
     /// # Errors
     /// Fails when the library refuses a part of it.
     pub(super) fn tokenizer(&self) -> Result<Tokenizer, DataError> {
-        let refused = |error: tokenizers::Error| DataError::Tokenizer {
-            doing: "built",
-            reason: error.to_string(),
-        };
+        let refused = |error: tokenizers::Error| DataError::Tokenizer { doing: "built", reason: error.to_string() };
         let special = [(PADDING, PADDING_ID), (UNKNOWN, UNKNOWN_ID)];
-        let words = self
-            .ids
-            .iter()
-            .map(|(word, id)| (word.as_str(), *id))
-            .chain(special);
+        let words = self.ids.iter().map(|(word, id)| (word.as_str(), *id)).chain(special);
         let model = WordLevel::builder()
-            .vocab(
-                words
-                    .map(|(word, id)| (word.to_owned(), id.unsigned_abs()))
-                    .collect(),
-            )
+            .vocab(words.map(|(word, id)| (word.to_owned(), id.unsigned_abs())).collect())
             .unk_token(UNKNOWN.to_owned())
             .build()
             .map_err(refused)?;
         let mut tokenizer = Tokenizer::new(model);
-        tokenizer
-            .with_normalizer(Some(normalizer().map_err(refused)?))
-            .map_err(refused)?;
+        tokenizer.with_normalizer(Some(normalizer().map_err(refused)?)).map_err(refused)?;
         tokenizer.with_pre_tokenizer(Some(pre_tokenizer().map_err(refused)?));
         Ok(tokenizer)
     }

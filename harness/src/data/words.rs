@@ -4,7 +4,7 @@
 //! at the punctuation that Keras' `Tokenizer` filters by default; apostrophes stay in their words.
 //! The rule is written down twice: as the normalizer and pre-tokenizer of a `tokenizers`
 //! library pipeline, which goes into `tokenizer.json` for whoever wants to read text with a trained
-//! model, and as a plain loop, which is many times faster because it keeps no offsets into the
+//! model, and as a plain loop, which is several times faster because it keeps no offsets into the
 //! original text. A test holds the two against each other.
 
 use tokenizers::normalizers::{Lowercase, Replace, Sequence};
@@ -32,18 +32,12 @@ pub(super) fn for_each_word(text: &str, buffer: &mut String, mut visit: impl FnM
         buffer.extend(part.chars().flat_map(char::to_lowercase));
     }
     let separates = |c: char| c.is_whitespace() || (c.is_ascii() && FILTERED.contains(c));
-    buffer
-        .split(separates)
-        .filter(|word| !word.is_empty())
-        .for_each(&mut visit);
+    buffer.split(separates).filter(|word| !word.is_empty()).for_each(&mut visit);
 }
 
 /// The first half of [`for_each_word`] as the library writes it down.
 pub(super) fn normalizer() -> Result<Sequence> {
-    Ok(Sequence::new(vec![
-        Replace::new(LINE_BREAK, " ")?.into(),
-        Lowercase.into(),
-    ]))
+    Ok(Sequence::new(vec![Replace::new(LINE_BREAK, " ")?.into(), Lowercase.into()]))
 }
 
 /// The second half of [`for_each_word`] as the library writes it down.
@@ -56,8 +50,7 @@ pub(super) fn pre_tokenizer() -> Result<Split> {
 mod tests {
     use proptest::prelude::*;
     use tokenizers::tokenizer::{
-        NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString,
-        PreTokenizer,
+        NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer,
     };
 
     use super::{for_each_word, normalizer, pre_tokenizer};
@@ -70,8 +63,7 @@ mod tests {
 
     #[test]
     fn line_breaks_punctuation_and_white_space_separate_and_apostrophes_do_not() {
-        let text =
-            "It's GREAT,<br /><br />isn't it?\tYes--very_much.\u{a0}\u{85}Caf\u{c9} 10/10 'quoted'";
+        let text = "It's GREAT,<br /><br />isn't it?\tYes--very_much.\u{a0}\u{85}Caf\u{c9} 10/10 'quoted'";
         let expected = "it's great isn't it yes very much caf\u{e9} 10 10 'quoted'";
         assert_eq!(words(text), expected.split(' ').collect::<Vec<_>>());
     }
@@ -87,10 +79,7 @@ mod tests {
         let mut parts = PreTokenizedString::from(normalized);
         pre_tokenizer().unwrap().pre_tokenize(&mut parts).unwrap();
         let splits = parts.get_splits(OffsetReferential::Normalized, OffsetType::Byte);
-        splits
-            .into_iter()
-            .map(|(word, ..)| word.to_owned())
-            .collect()
+        splits.into_iter().map(|(word, ..)| word.to_owned()).collect()
     }
 
     proptest! {

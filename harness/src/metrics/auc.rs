@@ -14,12 +14,8 @@ use super::error::{MetricsError, check_both_classes};
 pub fn auc(scores: &[f32], labels: &[u8]) -> Result<f64, MetricsError> {
     let counts = check_both_classes(scores, labels)?;
     let doubled_ranks = doubled_midranks(scores);
-    let doubled_sum: u128 = doubled_ranks
-        .iter()
-        .zip(labels)
-        .filter(|(_, label)| **label == 1)
-        .map(|(rank, _)| u128::from(*rank))
-        .sum();
+    let doubled_sum: u128 =
+        doubled_ranks.iter().zip(labels).filter(|(_, label)| **label == 1).map(|(rank, _)| u128::from(*rank)).sum();
     let positives = counts.positives as u128;
     let negatives = counts.negatives as u128;
     // Twice U = twice the positives' rank sum less the least it can be.

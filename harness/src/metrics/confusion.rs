@@ -80,9 +80,5 @@ impl Confusion {
 
 /// `part / whole`, and 0 where the whole is empty, which is scikit-learn's `zero_division=0`.
 fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }

@@ -61,12 +61,7 @@ pub fn auc_interval(scores: &[f32], labels: &[u8]) -> Result<AucInterval, Metric
     let auc = auc(scores, labels)?;
     let variance = Placements::of(scores, labels)?.variance();
     let half_width = NORMAL_975 * variance.sqrt();
-    Ok(AucInterval {
-        auc,
-        variance,
-        lower: (auc - half_width).max(0.0),
-        upper: (auc + half_width).min(1.0),
-    })
+    Ok(AucInterval { auc, variance, lower: (auc - half_width).max(0.0), upper: (auc + half_width).min(1.0) })
 }
 
 /// DeLong's paired test: do two models' scores, both `[examples]` and of the same rows, differ in AUC?
@@ -76,11 +71,7 @@ pub fn auc_interval(scores: &[f32], labels: &[u8]) -> Result<AucInterval, Metric
 /// # Errors
 /// Fails as [`auc_interval`] does for either, and with [`MetricsError::NoVariance`] when the AUCs
 /// differ although no row's contribution varies.
-pub fn compare_aucs(
-    first: &[f32],
-    second: &[f32],
-    labels: &[u8],
-) -> Result<AucComparison, MetricsError> {
+pub fn compare_aucs(first: &[f32], second: &[f32], labels: &[u8]) -> Result<AucComparison, MetricsError> {
     let (first_auc, second_auc) = (auc(first, labels)?, auc(second, labels)?);
     let difference = first_auc - second_auc;
     let contrast = Placements::of(first, labels)?.less(&Placements::of(second, labels)?);
@@ -118,20 +109,14 @@ impl Placements {
     fn of(scores: &[f32], labels: &[u8]) -> Result<Self, MetricsError> {
         let counts = check_both_classes(scores, labels)?;
         if counts.positives < 2 || counts.negatives < 2 {
-            return Err(MetricsError::TooFewRows {
-                positives: counts.positives,
-                negatives: counts.negatives,
-            });
+            return Err(MetricsError::TooFewRows { positives: counts.positives, negatives: counts.negatives });
         }
         let overall = doubled_midranks(scores);
         let below = |class: u8| -> Vec<f64> {
             let rows: Vec<usize> = (0..labels.len()).filter(|r| labels[*r] == class).collect();
             let own: Vec<f32> = rows.iter().map(|row| scores[*row]).collect();
             let within = doubled_midranks(&own);
-            let doubled = rows
-                .iter()
-                .zip(within)
-                .map(|(row, own)| overall[*row] - own);
+            let doubled = rows.iter().zip(within).map(|(row, own)| overall[*row] - own);
             doubled.map(|doubled| doubled as f64 / 2.0).collect()
         };
         let (positives, negatives) = (counts.positives as f64, counts.negatives as f64);

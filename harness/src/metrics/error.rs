@@ -39,9 +39,7 @@ pub enum MetricsError {
         label: u8,
     },
     /// A sample variance needs two members of each class.
-    #[error(
-        "{positives} positive and {negatives} negative rows: the variance of an AUC needs two of each"
-    )]
+    #[error("{positives} positive and {negatives} negative rows: the variance of an AUC needs two of each")]
     TooFewRows {
         /// Number of positive rows.
         positives: usize,
@@ -67,10 +65,7 @@ pub(super) struct ClassCounts {
 /// Checks that every row has one finite score and one label out of 0 and 1.
 pub(super) fn check_rows(scores: &[f32], labels: &[u8]) -> Result<(), MetricsError> {
     if scores.len() != labels.len() {
-        return Err(MetricsError::LengthMismatch {
-            scores: scores.len(),
-            labels: labels.len(),
-        });
+        return Err(MetricsError::LengthMismatch { scores: scores.len(), labels: labels.len() });
     }
     if scores.is_empty() {
         return Err(MetricsError::Empty);
@@ -85,21 +80,12 @@ pub(super) fn check_rows(scores: &[f32], labels: &[u8]) -> Result<(), MetricsErr
 }
 
 /// Checks rows as [`check_rows`] does, and that both classes are present.
-pub(super) fn check_both_classes(
-    scores: &[f32],
-    labels: &[u8],
-) -> Result<ClassCounts, MetricsError> {
+pub(super) fn check_both_classes(scores: &[f32], labels: &[u8]) -> Result<ClassCounts, MetricsError> {
     check_rows(scores, labels)?;
     let positives = labels.iter().filter(|label| **label == 1).count();
     let negatives = labels.len() - positives;
     if positives == 0 || negatives == 0 {
-        return Err(MetricsError::SingleClass {
-            rows: labels.len(),
-            label: u8::from(negatives == 0),
-        });
+        return Err(MetricsError::SingleClass { rows: labels.len(), label: u8::from(negatives == 0) });
     }
-    Ok(ClassCounts {
-        positives,
-        negatives,
-    })
+    Ok(ClassCounts { positives, negatives })
 }

@@ -42,10 +42,7 @@ fn cases() -> Vec<Case> {
 #[track_caller]
 fn assert_close(case: &str, what: &str, ours: f64, theirs: f64) {
     let allowed = 1e-12 * theirs.abs().max(1.0);
-    assert!(
-        (ours - theirs).abs() <= allowed,
-        "{case}: {what} is {ours}, scikit-learn says {theirs}"
-    );
+    assert!((ours - theirs).abs() <= allowed, "{case}: {what} is {ours}, scikit-learn says {theirs}");
 }
 
 #[test]
@@ -53,12 +50,7 @@ fn every_metric_equals_scikit_learns() {
     for case in cases() {
         let found = evaluate(&case.logits(), &case.labels).unwrap();
         let [tn, fp, fn_, tp] = case.confusion;
-        assert_eq!(
-            found.confusion,
-            Confusion { tn, fp, fn_, tp },
-            "{}",
-            case.name
-        );
+        assert_eq!(found.confusion, Confusion { tn, fp, fn_, tp }, "{}", case.name);
         assert_eq!(found.predicted_positive, fp + tp, "{}", case.name);
         assert_eq!(found.examples, case.labels.len() as u64, "{}", case.name);
         assert_close(&case.name, "accuracy", found.accuracy, case.accuracy);
@@ -66,12 +58,7 @@ fn every_metric_equals_scikit_learns() {
         assert_close(&case.name, "recall", found.recall, case.recall);
         assert_close(&case.name, "F1", found.f1, case.f1);
         assert_close(&case.name, "AUC", found.auc, case.auc);
-        assert_close(
-            &case.name,
-            "unclipped log loss",
-            found.log_loss,
-            case.log_loss_unclipped,
-        );
+        assert_close(&case.name, "unclipped log loss", found.log_loss, case.log_loss_unclipped);
     }
 }
 
@@ -85,17 +72,9 @@ fn log_loss_equals_scikit_learns_once_its_clipping_is_applied() {
         clipped_cases += usize::from(losses.iter().any(|loss| *loss > ceiling));
         let floor = -(-f64::EPSILON).ln_1p();
         let clipped: f64 = losses.iter().map(|loss| loss.clamp(floor, ceiling)).sum();
-        assert_close(
-            &case.name,
-            "clipped log loss",
-            clipped / losses.len() as f64,
-            case.log_loss,
-        );
+        assert_close(&case.name, "clipped log loss", clipped / losses.len() as f64, case.log_loss);
     }
-    assert_eq!(
-        clipped_cases, 1,
-        "only the case of extreme logits is meant to be clipped"
-    );
+    assert_eq!(clipped_cases, 1, "only the case of extreme logits is meant to be clipped");
 }
 
 #[test]
@@ -105,24 +84,9 @@ fn roc_curves_equal_scikit_learns_point_by_point() {
             let ours = roc_curve(&case.logits(), &case.labels, drop).unwrap();
             assert_eq!(ours.len(), theirs.len(), "{}: dropping {drop}", case.name);
             for (ours, (fpr, tpr, threshold)) in ours.iter().zip(theirs) {
-                assert_close(
-                    &case.name,
-                    "false positive rate",
-                    ours.false_positive_rate,
-                    *fpr,
-                );
-                assert_close(
-                    &case.name,
-                    "true positive rate",
-                    ours.true_positive_rate,
-                    *tpr,
-                );
-                assert_eq!(
-                    ours.threshold,
-                    threshold.unwrap_or(f64::INFINITY),
-                    "{}",
-                    case.name
-                );
+                assert_close(&case.name, "false positive rate", ours.false_positive_rate, *fpr);
+                assert_close(&case.name, "true positive rate", ours.true_positive_rate, *tpr);
+                assert_eq!(ours.threshold, threshold.unwrap_or(f64::INFINITY), "{}", case.name);
             }
         }
     }

@@ -2,10 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{
-    AucComparison, Confusion, MetricsError, auc, auc_interval, compare_aucs, evaluate, log_loss,
-    roc_curve,
-};
+use super::{AucComparison, Confusion, MetricsError, auc, auc_interval, compare_aucs, evaluate, log_loss, roc_curve};
 
 /// Scores on a coarse grid, so that ties are common, with both classes at least `least` times.
 fn rows(least: usize) -> impl Strategy<Value = (Vec<f32>, Vec<u8>)> {
@@ -33,18 +30,12 @@ fn auc_by_pairs(scores: &[f32], labels: &[u8]) -> f64 {
 /// `[positive][negative]`: 1 where the positive row scores higher, 0.5 where they tie, else 0.
 fn win_table(scores: &[f32], labels: &[u8]) -> Vec<Vec<f64>> {
     let of = |class: u8| -> Vec<f32> {
-        let rows = scores
-            .iter()
-            .zip(labels)
-            .filter(|(_, label)| **label == class);
+        let rows = scores.iter().zip(labels).filter(|(_, label)| **label == class);
         rows.map(|(score, _)| *score).collect()
     };
     let negatives = of(0);
-    let against = |p: f32| {
-        negatives
-            .iter()
-            .map(move |n| f64::from(u8::from(p > *n)) + 0.5 * f64::from(u8::from(p == *n)))
-    };
+    let against =
+        |p: f32| negatives.iter().map(move |n| f64::from(u8::from(p > *n)) + 0.5 * f64::from(u8::from(p == *n)));
     of(1).into_iter().map(|p| against(p).collect()).collect()
 }
 
@@ -52,21 +43,13 @@ fn win_table(scores: &[f32], labels: &[u8]) -> Vec<Vec<f64>> {
 fn delong_by_pairs(first: &[f32], second: &[f32], labels: &[u8]) -> f64 {
     let tables = [win_table(first, labels), win_table(second, labels)];
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let by_positive = tables
+    let by_positive = tables.each_ref().map(|t| t.iter().map(|row| mean(row)).collect::<Vec<_>>());
+    let by_negative = tables
         .each_ref()
-        .map(|t| t.iter().map(|row| mean(row)).collect::<Vec<_>>());
-    let by_negative = tables.each_ref().map(|t| {
-        (0..t[0].len())
-            .map(|n| mean(&t.iter().map(|row| row[n]).collect::<Vec<_>>()))
-            .collect::<Vec<_>>()
-    });
+        .map(|t| (0..t[0].len()).map(|n| mean(&t.iter().map(|row| row[n]).collect::<Vec<_>>())).collect::<Vec<_>>());
     let covariance = |[a, b]: &[Vec<f64>; 2]| {
         let (mean_a, mean_b) = (mean(a), mean(b));
-        let sum: f64 = a
-            .iter()
-            .zip(b)
-            .map(|(a, b)| (a - mean_a) * (b - mean_b))
-            .sum();
+        let sum: f64 = a.iter().zip(b).map(|(a, b)| (a - mean_a) * (b - mean_b)).sum();
         sum / (a.len() - 1) as f64 / a.len() as f64
     };
     covariance(&by_positive) + covariance(&by_negative)
@@ -202,32 +185,20 @@ fn p_value_is_the_two_sided_normal_tail() {
 
 #[test]
 fn equal_rankings_do_not_differ() {
-    let found = compare_aucs(
-        &[0.0, 1.0, 2.0, 3.0],
-        &[0.0, 10.0, 20.0, 30.0],
-        &[0, 1, 0, 1],
-    )
-    .unwrap();
+    let found = compare_aucs(&[0.0, 1.0, 2.0, 3.0], &[0.0, 10.0, 20.0, 30.0], &[0, 1, 0, 1]).unwrap();
     assert_eq!((found.difference, found.z, found.p_value), (0.0, 0.0, 1.0));
 }
 
 #[test]
 fn perfect_against_backwards_has_no_test() {
-    let error =
-        compare_aucs(&[0.0, 1.0, 2.0, 3.0], &[3.0, 2.0, 1.0, 0.0], &[0, 0, 1, 1]).unwrap_err();
+    let error = compare_aucs(&[0.0, 1.0, 2.0, 3.0], &[3.0, 2.0, 1.0, 0.0], &[0, 0, 1, 1]).unwrap_err();
     assert_eq!(error, MetricsError::NoVariance { difference: 1.0 });
 }
 
 #[test]
 fn variance_needs_two_rows_of_each_class() {
     let error = auc_interval(&[0.0, 1.0, 2.0], &[0, 0, 1]).unwrap_err();
-    assert_eq!(
-        error,
-        MetricsError::TooFewRows {
-            positives: 1,
-            negatives: 2
-        }
-    );
+    assert_eq!(error, MetricsError::TooFewRows { positives: 1, negatives: 2 });
 }
 
 #[test]
@@ -235,35 +206,20 @@ fn one_class_alone_is_an_error_not_one_half() {
     for label in [0, 1] {
         let error = evaluate(&[0.5, -0.5, 1.0], &[label; 3]).unwrap_err();
         assert_eq!(error, MetricsError::SingleClass { rows: 3, label });
-        assert_eq!(
-            roc_curve(&[0.5, -0.5, 1.0], &[label; 3], true).unwrap_err(),
-            error
-        );
+        assert_eq!(roc_curve(&[0.5, -0.5, 1.0], &[label; 3], true).unwrap_err(), error);
     }
 }
 
 #[test]
 fn inputs_that_cannot_be_measured_are_named() {
     assert_eq!(evaluate(&[], &[]).unwrap_err(), MetricsError::Empty);
-    let mismatch = MetricsError::LengthMismatch {
-        scores: 1,
-        labels: 2,
-    };
+    let mismatch = MetricsError::LengthMismatch { scores: 1, labels: 2 };
     assert_eq!(evaluate(&[0.0], &[0, 1]).unwrap_err(), mismatch);
-    assert_eq!(
-        evaluate(&[0.0, 1.0], &[0, 2]).unwrap_err(),
-        MetricsError::Label { row: 1, label: 2 }
-    );
+    assert_eq!(evaluate(&[0.0, 1.0], &[0, 2]).unwrap_err(), MetricsError::Label { row: 1, label: 2 });
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let error = evaluate(&[0.0, bad], &[0, 1]).unwrap_err();
-        assert!(
-            matches!(error, MetricsError::NotFinite { row: 1, .. }),
-            "{error}"
-        );
-        assert!(matches!(
-            log_loss(&[bad], &[0]).unwrap_err(),
-            MetricsError::NotFinite { row: 0, .. }
-        ));
+        assert!(matches!(error, MetricsError::NotFinite { row: 1, .. }), "{error}");
+        assert!(matches!(log_loss(&[bad], &[0]).unwrap_err(), MetricsError::NotFinite { row: 0, .. }));
     }
 }
 
@@ -287,8 +243,5 @@ fn metrics_survive_json() {
     let found = evaluate(&[0.3, -0.7, 0.1, 2.0], &[0, 0, 1, 1]).unwrap();
     let text = serde_json::to_string(&found).unwrap();
     assert!(text.contains("\"fn\":0"), "{text}");
-    assert_eq!(
-        serde_json::from_str::<super::Metrics>(&text).unwrap(),
-        found
-    );
+    assert_eq!(serde_json::from_str::<super::Metrics>(&text).unwrap(), found);
 }

@@ -18,11 +18,7 @@ use super::error::{MetricsError, check_rows};
 /// when a logit is not finite. One class alone is fine.
 pub fn log_loss(logits: &[f32], labels: &[u8]) -> Result<f64, MetricsError> {
     check_rows(logits, labels)?;
-    let total: f64 = logits
-        .iter()
-        .zip(labels)
-        .map(|(logit, label)| row_loss(f64::from(*logit), *label == 1))
-        .sum();
+    let total: f64 = logits.iter().zip(labels).map(|(logit, label)| row_loss(f64::from(*logit), *label == 1)).sum();
     Ok(total / logits.len() as f64)
 }
 

@@ -27,11 +27,7 @@ pub struct RocPoint {
 /// # Errors
 /// Fails when the two differ in length, when there are no rows, when a label is neither 0 nor 1,
 /// when a score is not finite and when only one class is present.
-pub fn roc_curve(
-    scores: &[f32],
-    labels: &[u8],
-    drop_intermediate: bool,
-) -> Result<Vec<RocPoint>, MetricsError> {
+pub fn roc_curve(scores: &[f32], labels: &[u8], drop_intermediate: bool) -> Result<Vec<RocPoint>, MetricsError> {
     let counts = check_both_classes(scores, labels)?;
     let mut order: Vec<usize> = (0..scores.len()).collect();
     order.sort_unstable_by(|a, b| scores[*b].total_cmp(&scores[*a]));
@@ -42,21 +38,13 @@ pub fn roc_curve(
         let positives = group.iter().filter(|row| labels[**row] == 1).count() as u64;
         true_positives += positives;
         false_positives += group.len() as u64 - positives;
-        steps.push(Step {
-            false_positives,
-            true_positives,
-            score: f64::from(scores[group[0]]),
-        });
+        steps.push(Step { false_positives, true_positives, score: f64::from(scores[group[0]]) });
     }
     if drop_intermediate {
         steps = without_intermediate(&steps);
     }
 
-    let origin = RocPoint {
-        false_positive_rate: 0.0,
-        true_positive_rate: 0.0,
-        threshold: f64::INFINITY,
-    };
+    let origin = RocPoint { false_positive_rate: 0.0, true_positive_rate: 0.0, threshold: f64::INFINITY };
     let points = steps.iter().map(|step| RocPoint {
         false_positive_rate: step.false_positives as f64 / counts.negatives as f64,
         true_positive_rate: step.true_positives as f64 / counts.positives as f64,
@@ -82,16 +70,9 @@ fn without_intermediate(steps: &[Step]) -> Vec<Step> {
         let [before, here, after] = window else {
             return false;
         };
-        here.false_positives - before.false_positives
-            != after.false_positives - here.false_positives
-            || here.true_positives - before.true_positives
-                != after.true_positives - here.true_positives
+        here.false_positives - before.false_positives != after.false_positives - here.false_positives
+            || here.true_positives - before.true_positives != after.true_positives - here.true_positives
     });
     let inner = turns.map(|window| window[1]);
-    steps[..1]
-        .iter()
-        .copied()
-        .chain(inner)
-        .chain(steps[steps.len() - 1..].iter().copied())
-        .collect()
+    steps[..1].iter().copied().chain(inner).chain(steps[steps.len() - 1..].iter().copied()).collect()
 }

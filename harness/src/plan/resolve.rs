@@ -169,7 +169,6 @@ impl At<'_> {
             "threads" => format!("{} cores divided among {} jobs", overrides.cores, overrides.jobs),
             _ => format!("preferred by {}", info.name),
         })?;
-        lay(&defaults.published, &|_| "published study".into())?;
         let model = match file.division {
             Division::Native => self.backend,
             Division::Matched => file.matched_to.as_ref().unwrap_or(&file.backends[0]),
@@ -187,6 +186,7 @@ impl At<'_> {
                 return Err(PlanError::Value { place, message: format!("`{model}` is not in `backends`") });
             }
         }
+        lay(&defaults.published, &|_| "published study".into())?;
         let at = |table: String| move |key: &str| self.study.place(&format!("{table}.{key}"));
         lay(&file.protocol, &at("protocol".into()))?;
         if let Some(own) = file.backend.get(self.backend) {

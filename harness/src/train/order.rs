@@ -87,13 +87,11 @@ mod tests {
     fn the_streams_do_not_change_with_a_library() {
         // Taken down once; an upgrade that changes them changes every seed's run and must not pass unnoticed.
         let mut stream = Stream::new(1, "order of epoch 1");
-        assert_eq!(shuffled(10, &mut stream), GOLDEN_ORDER);
+        insta::assert_snapshot!(format!("{:?}", shuffled(10, &mut stream)), @"[1, 6, 0, 9, 5, 4, 2, 8, 3, 7]");
         let mut stream = Stream::new(1, "embedding.weight");
-        assert_eq!([stream.uniform(), stream.normal(), stream.normal()], GOLDEN_DRAWS);
+        // Every digit of a double, so that nothing can change unseen.
+        insta::assert_snapshot!(format!("{:?}", [stream.uniform(), stream.normal(), stream.normal()]));
     }
-
-    const GOLDEN_ORDER: [usize; 10] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
-    const GOLDEN_DRAWS: [f64; 3] = [0.0, 0.0, 0.0];
 
     #[test]
     fn another_seed_or_purpose_gives_another_stream() {

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The backends that are built from this repository.
-pub const BUNDLED: [&str; 3] = ["libtorch", "tensorflow", "reference"];
+/// The backends that come with this repository.
+pub const BUNDLED: [&str; 5] = ["libtorch", "tensorflow", "reference", "pytorch", "keras"];
+
+/// Where those that are not built lie, seen from a build's folder.
+const SCRIPTS: &str = "../../backends/python";
 
 /// A backend's executable, found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,12 +48,13 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Looks at `named` first, then beside this program, then along `PATH`.
+    /// Looks at `named` first, then beside this program, then in the repository that it was built in, then along `PATH`.
     #[must_use]
     pub fn new(named: impl IntoIterator<Item = (String, PathBuf)>) -> Self {
         let beside = env::current_exe().ok().and_then(|program| program.parent().map(Path::to_path_buf));
         let path = env::var_os("PATH").unwrap_or_default();
-        let directories = beside.into_iter().chain(env::split_paths(&path)).collect();
+        let scripts = beside.as_ref().map(|beside| beside.join(SCRIPTS));
+        let directories = beside.into_iter().chain(scripts).chain(env::split_paths(&path)).collect();
         Self { named: named.into_iter().collect(), directories }
     }
 

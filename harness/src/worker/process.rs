@@ -1,6 +1,7 @@
 //! A backend's process: in a process group of its own, its stderr drained, ended whatever happens.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
@@ -40,6 +41,41 @@ pub enum WorkerFailure {
         /// The last lines it wrote to stderr.
         last_words: String,
     },
+}
+
+impl WorkerFailure {
+    /// Why, as a sentence fragment, without the worker's last words.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Broken { reason, .. } => reason.clone(),
+            Self::TimedOut { request, deadline, .. } => {
+                format!("no answer to `{request}` within {} s", deadline.as_secs_f64())
+            }
+        }
+    }
+
+    /// The last lines the worker wrote to stderr.
+    #[must_use]
+    pub fn last_words(&self) -> &str {
+        match self {
+            Self::Broken { last_words, .. } | Self::TimedOut { last_words, .. } => last_words,
+        }
+    }
+}
+
+impl fmt::Display for WorkerFailure {
+    /// The reason, the worker's last line if it left one, and what to do where that is known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason())?;
+        if let Some(line) = self.last_words().lines().last() {
+            write!(f, ": {line}")?;
+        }
+        if self.last_words().contains("shared librar") {
+            f.write_str("; run `just setup` and `just build`")?;
+        }
+        Ok(())
+    }
 }
 
 /// A running worker. Dropping it ends it and everything it started.

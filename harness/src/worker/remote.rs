@@ -197,11 +197,5 @@ impl Model for RemoteModel {
 
 /// The failure in the contract's words; [`Worker::failure`] has the whole of it.
 fn connection_error(failure: &WorkerFailure) -> BackendError {
-    let message = match failure {
-        WorkerFailure::Broken { reason, .. } => reason.clone(),
-        WorkerFailure::TimedOut { request, deadline, .. } => {
-            format!("no answer to `{request}` within {} s", deadline.as_secs_f64())
-        }
-    };
-    BackendError::new(ErrorKind::Connection, message)
+    BackendError::new(ErrorKind::Connection, failure.reason())
 }

@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use harness::data::{
-    DataError, DataSettings, EncodedData, PinnedHash, Pins, Source, prepare_pinned,
-};
+use harness::data::{DataError, DataSettings, EncodedData, PinnedHash, Pins, Source, prepare_pinned};
 use sha2::{Digest, Sha256};
 
 /// Twelve negative reviews, then twelve positive ones, as `(text, label)`.
@@ -19,8 +17,7 @@ pub(crate) fn reviews() -> Vec<(String, u8)> {
         let (first, second) = verdicts[usize::from(label)];
         (0..12).map(move |n| {
             let filler = "it's a film ".repeat(1 + n % 5);
-            let text =
-                format!("{filler}<br /><br />\"{first}\", caf\u{e9} no. {n}: {second}, {first}!");
+            let text = format!("{filler}<br /><br />\"{first}\", caf\u{e9} no. {n}: {second}, {first}!");
             (text, label)
         })
     };
@@ -29,13 +26,7 @@ pub(crate) fn reviews() -> Vec<(String, u8)> {
 
 /// Splits that the small corpus can fill.
 pub(crate) fn settings() -> DataSettings {
-    DataSettings {
-        train: 8,
-        validation: 4,
-        test: 12,
-        seed: 7,
-        vocabulary_size: 12,
-    }
+    DataSettings { train: 8, validation: 4, test: 12, seed: 7, vocabulary_size: 12 }
 }
 
 /// The built-in facts, but for the small corpus: its counts, no hashes, and no source that can be reached.
@@ -58,9 +49,7 @@ pub(crate) fn hash(bytes: &[u8]) -> PinnedHash {
 
 /// `reviews.json` as the package has it.
 pub(crate) fn json(reviews: &[(String, u8)]) -> Vec<u8> {
-    let entries = reviews
-        .iter()
-        .map(|(text, label)| serde_json::json!({"t": text, "s": label}));
+    let entries = reviews.iter().map(|(text, label)| serde_json::json!({"t": text, "s": label}));
     serde_json::to_vec(&entries.collect::<Vec<_>>()).unwrap()
 }
 
@@ -82,19 +71,14 @@ pub(crate) fn archive(files: &[(String, Vec<u8>)]) -> Vec<u8> {
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
         header.set_cksum();
-        builder
-            .append_data(&mut header, path, content.as_slice())
-            .unwrap();
+        builder.append_data(&mut header, path, content.as_slice()).unwrap();
     }
     builder.into_inner().unwrap().finish().unwrap()
 }
 
 /// The package around `reviews.json`.
 pub(crate) fn package(reviews: &[(String, u8)]) -> Vec<u8> {
-    archive(&[
-        ("package/package.json".to_owned(), b"{}".to_vec()),
-        ("package/reviews.json".to_owned(), json(reviews)),
-    ])
+    archive(&[("package/package.json".to_owned(), b"{}".to_vec()), ("package/reviews.json".to_owned(), json(reviews))])
 }
 
 /// The Stanford files, as `(path, content)`, with the reviews numbered 0, 1, 2 ... in each class and some
@@ -102,23 +86,14 @@ pub(crate) fn package(reviews: &[(String, u8)]) -> Vec<u8> {
 pub(crate) fn stanford(reviews: &[(String, u8)]) -> Vec<(String, Vec<u8>)> {
     let mut files = vec![
         ("aclImdb/README".to_owned(), b"about".to_vec()),
-        (
-            "aclImdb/train/unsup/0_0.txt".to_owned(),
-            b"no label".to_vec(),
-        ),
-        (
-            "aclImdb/train/pos/labeledBow.feat".to_owned(),
-            b"1:2".to_vec(),
-        ),
+        ("aclImdb/train/unsup/0_0.txt".to_owned(), b"no label".to_vec()),
+        ("aclImdb/train/pos/labeledBow.feat".to_owned(), b"1:2".to_vec()),
     ];
     let mut next = [0, 0];
     for (text, label) in reviews {
         let (folder, rating) = [("neg", 2), ("pos", 9)][usize::from(*label)];
         let number = &mut next[usize::from(*label)];
-        files.push((
-            format!("aclImdb/train/{folder}/{number}_{rating}.txt"),
-            text.clone().into_bytes(),
-        ));
+        files.push((format!("aclImdb/train/{folder}/{number}_{rating}.txt"), text.clone().into_bytes()));
         *number += 1;
     }
     files.reverse();
@@ -127,13 +102,7 @@ pub(crate) fn stanford(reviews: &[(String, u8)]) -> Vec<(String, Vec<u8>)> {
 
 /// Writes the Stanford files below `folder`, with the empty folders that hold no review here.
 pub(crate) fn write_stanford(folder: &Path, reviews: &[(String, u8)]) {
-    for part in [
-        "train/neg",
-        "train/pos",
-        "train/unsup",
-        "test/neg",
-        "test/pos",
-    ] {
+    for part in ["train/neg", "train/pos", "train/unsup", "test/neg", "test/pos"] {
         fs::create_dir_all(folder.join("aclImdb").join(part)).unwrap();
     }
     for (path, content) in stanford(reviews) {
@@ -149,11 +118,7 @@ pub(crate) fn source(folder: &Path, name: &str, content: &[u8]) -> (PathBuf, Sou
 }
 
 /// Prepares with the small corpus' settings, and gives what was said on the way too.
-pub(crate) fn prepare(
-    pins: &Pins,
-    source: &Source,
-    data_dir: &Path,
-) -> (Result<EncodedData, DataError>, Vec<String>) {
+pub(crate) fn prepare(pins: &Pins, source: &Source, data_dir: &Path) -> (Result<EncodedData, DataError>, Vec<String>) {
     let said = RefCell::new(Vec::new());
     let tell = |line: &str| said.borrow_mut().push(line.to_owned());
     let result = prepare_pinned(pins, &settings(), source, data_dir, &tell);

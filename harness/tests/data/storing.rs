@@ -13,16 +13,8 @@ use crate::copies::{csv, files_below, json, pins, prepare, reviews, source};
 const ENCODING: &str = "splitting and encoding the corpus";
 
 fn stored_files(data_dir: &Path) -> Vec<PathBuf> {
-    let folder = fs::read_dir(data_dir.join("encoded"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .collect();
+    let folder = fs::read_dir(data_dir.join("encoded")).unwrap().next().unwrap().unwrap().path();
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     files.sort();
     files
 }
@@ -37,18 +29,9 @@ fn a_second_call_reads_what_the_first_stored() {
     let (second, said) = prepare(&pins(), &from, &data_dir);
     assert_eq!(said, [""; 0]);
     assert_eq!(first.unwrap(), second.unwrap());
-    let names: Vec<_> = stored_files(&data_dir)
-        .iter()
-        .map(|p| p.file_name().unwrap().to_owned())
-        .collect();
-    let expected = [
-        "manifest.json",
-        "summary.json",
-        "test.parquet",
-        "tokenizer.json",
-        "train.parquet",
-        "validation.parquet",
-    ];
+    let names: Vec<_> = stored_files(&data_dir).iter().map(|p| p.file_name().unwrap().to_owned()).collect();
+    let expected =
+        ["manifest.json", "summary.json", "test.parquet", "tokenizer.json", "train.parquet", "validation.parquet"];
     assert_eq!(names, expected);
 }
 
@@ -63,11 +46,7 @@ fn the_same_texts_from_another_source_use_the_stored_splits_and_name_that_source
     let second = second.unwrap().summary;
     assert_eq!(said, [""; 0]);
     assert_eq!(second.hash, first.hash);
-    assert!(
-        second.corpus.source.starts_with("a.csv"),
-        "{}",
-        second.corpus.source
-    );
+    assert!(second.corpus.source.starts_with("a.csv"), "{}", second.corpus.source);
     assert_ne!(second.corpus.source_hash, first.corpus.source_hash);
 }
 
@@ -97,15 +76,9 @@ fn damage_to_any_stored_file_is_noticed_and_made_good() {
             damage(&path);
             let (again, said) = prepare(&pins(), &from, &data_dir);
             let case = format!("{what} of {}: {said:?}", path.display());
-            assert!(
-                said[0].starts_with("the stored splits are damaged and made anew: "),
-                "{case}"
-            );
+            assert!(said[0].starts_with("the stored splits are damaged and made anew: "), "{case}");
             assert_eq!(again.unwrap(), whole, "{case}");
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
+            if path.extension().is_some_and(|extension| extension == "json") {
                 assert_eq!(fs::read(&path).unwrap(), before, "{case}");
             }
             assert_eq!(prepare(&pins(), &from, &data_dir).1, [""; 0], "{case}");
@@ -130,10 +103,7 @@ fn files_of_two_stored_folders_do_not_pass_when_mixed() {
         }
     }
     let (again, said) = prepare(&pins(), &from, &here);
-    assert!(
-        said[0].starts_with("the stored splits are damaged"),
-        "{said:?}"
-    );
+    assert!(said[0].starts_with("the stored splits are damaged"), "{said:?}");
     assert_eq!(again.unwrap(), whole);
 }
 
@@ -158,23 +128,12 @@ fn two_at_once_wait_for_each_other() {
     let (_, from) = source(folder.path(), "reviews.json", &json(&reviews()));
     let data_dir = folder.path().join("data");
     let results: Vec<_> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..4)
-            .map(|_| scope.spawn(|| prepare(&pins(), &from, &data_dir)))
-            .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| prepare(&pins(), &from, &data_dir))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    let encoded = results
-        .iter()
-        .filter(|(_, said)| said.iter().any(|line| line == ENCODING))
-        .count();
+    let encoded = results.iter().filter(|(_, said)| said.iter().any(|line| line == ENCODING)).count();
     assert_eq!(encoded, 1, "one encodes, the others read");
-    let hashes: Vec<_> = results
-        .into_iter()
-        .map(|(data, _)| data.unwrap().summary.hash)
-        .collect();
+    let hashes: Vec<_> = results.into_iter().map(|(data, _)| data.unwrap().summary.hash).collect();
     assert!(hashes.windows(2).all(|pair| pair[0] == pair[1]));
 }
 
@@ -193,9 +152,7 @@ fn child_prepares() {
 fn a_kill_at_any_moment_leaves_nothing_that_is_believed() {
     let folder = tempfile::tempdir().unwrap();
     let (_, from) = source(folder.path(), "reviews.json", &json(&reviews()));
-    let expected = prepare(&pins(), &from, &folder.path().join("whole"))
-        .0
-        .unwrap();
+    let expected = prepare(&pins(), &from, &folder.path().join("whole")).0.unwrap();
     let data_dir = folder.path().join("data");
     let mut killed_midway = 0;
     for delay in 0..60 {
@@ -218,17 +175,8 @@ fn a_kill_at_any_moment_leaves_nothing_that_is_believed() {
         let (data, said) = prepare(&pins(), &from, &data_dir);
         assert_eq!(data.unwrap(), expected);
         let fresh = said.iter().any(|line| line == ENCODING);
-        assert_eq!(
-            fresh, !stored,
-            "a folder that has its name is whole: {said:?}"
-        );
-        assert!(
-            !said.iter().any(|line| line.contains("damaged")),
-            "{said:?}"
-        );
+        assert_eq!(fresh, !stored, "a folder that has its name is whole: {said:?}");
+        assert!(!said.iter().any(|line| line.contains("damaged")), "{said:?}");
     }
-    assert!(
-        killed_midway > 0,
-        "no kill fell between the start and the rename"
-    );
+    assert!(killed_midway > 0, "no kill fell between the start and the rename");
 }

@@ -11,13 +11,13 @@ use tempfile::TempDir;
 const REVIEWS: usize = 60;
 
 /// A folder of its own for one test.
-pub struct Bench {
+pub(crate) struct Bench {
     folder: TempDir,
 }
 
 impl Bench {
     /// A folder with a corpus of 120 short reviews and the study `study.toml`.
-    pub fn new(study: &str) -> Self {
+    pub(crate) fn new(study: &str) -> Self {
         let bench = Self { folder: tempfile::tempdir().unwrap() };
         let reviews: Vec<_> = (0..2 * REVIEWS)
             .map(|index| {
@@ -43,19 +43,19 @@ impl Bench {
     }
 
     /// A path inside the folder.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// `study run study.toml` with workers of these manners, to be started or waited for.
-    pub fn run(&self, manners: &[&str], arguments: &[&str]) -> Command {
+    pub(crate) fn run(&self, manners: &[&str], arguments: &[&str]) -> Command {
         let mut command = self.study(manners);
         command.args(["run", "study.toml", "--from", "reviews.json"]).args(arguments);
         command
     }
 
     /// The program in this folder, with workers of these manners.
-    pub fn study(&self, manners: &[&str]) -> Command {
+    pub(crate) fn study(&self, manners: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_study"));
         command.current_dir(self.folder.path()).args(["--sources", "sources.toml"]).stdin(Stdio::null());
         for manner in manners {
@@ -69,24 +69,24 @@ impl Bench {
     }
 
     /// The records of the study.
-    pub fn results(&self) -> StudyResults {
+    pub(crate) fn results(&self) -> StudyResults {
         load_study(&self.path("runs/small")).unwrap()
     }
 
     /// The record of the run with this name.
-    pub fn record(&self, run: &str) -> RunRecord {
+    pub(crate) fn record(&self, run: &str) -> RunRecord {
         let results = self.results();
         let found = results.runs.into_iter().find(|result| result.planned.key.to_string() == run);
         found.unwrap_or_else(|| panic!("no run {run}")).record.unwrap_or_else(|| panic!("{run} has no record"))
     }
 
     /// How the run with this name ended.
-    pub fn outcome(&self, run: &str) -> Outcome {
+    pub(crate) fn outcome(&self, run: &str) -> Outcome {
         self.record(run).outcome
     }
 
     /// Every file below a folder with its bytes, by relative path.
-    pub fn bytes_below(&self, name: &str) -> Vec<(PathBuf, Vec<u8>)> {
+    pub(crate) fn bytes_below(&self, name: &str) -> Vec<(PathBuf, Vec<u8>)> {
         let mut files = Vec::new();
         collect(&self.path(name), &mut files);
         files.sort();
@@ -110,7 +110,7 @@ fn fake_worker() -> PathBuf {
 }
 
 /// A study named `small` of these backends and cells, with small everything.
-pub fn small_study(backends: &[&str], cells: &[&str]) -> String {
+pub(crate) fn small_study(backends: &[&str], cells: &[&str]) -> String {
     format!(
         r#"name = "small"
 title = "A small study"

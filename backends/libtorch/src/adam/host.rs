@@ -5,10 +5,11 @@
 
 use std::thread;
 
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{TchError, Tensor};
 
 use super::{Block, Update};
 use crate::embedding::EmbeddingGradient;
+use crate::host::{elements, elements_mut};
 
 /// The numbers of an update in the precision it is computed in.
 #[derive(Clone, Copy)]
@@ -55,7 +56,7 @@ pub(super) fn by_word(
     let constants = Constants::new(update);
     let columns = usize::try_from(block.weights.size2()?.1).unwrap_or(1).max(1);
     let sum = elements(&gradient.sum)?;
-    let squares = gradient.squares.as_ref().map(elements).transpose()?;
+    let squares = gradient.squares.as_ref().map(elements::<f32>).transpose()?;
     let (weights, first, second) =
         (elements_mut(block.weights)?, elements_mut(block.first)?, elements_mut(block.second)?);
     let mut slots = vec![None; weights.len() / columns];
@@ -166,32 +167,4 @@ fn update_idle_row(constants: &Constants, weights: &mut [f32], first: &mut [f32]
         let gradient = constants.coupled_decay * shrunk;
         (*weight, *first, *second) = constants.step(shrunk, *first, *second, gradient, gradient * gradient);
     }
-}
-
-/// The elements of a contiguous float32 tensor in main memory.
-fn elements(tensor: &Tensor) -> Result<&[f32], TchError> {
-    let len = check(tensor)?;
-    if len == 0 {
-        return Ok(&[]);
-    }
-    // SAFETY: `check` made sure that `data_ptr` points at `len` consecutive f32 in main memory. The tensor keeps them
-    // alive and nothing writes to them while the borrow of it lasts: this module is given the only reference.
-    Ok(unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<f32>(), len) })
-}
-
-/// The elements of a contiguous float32 tensor in main memory, to change them.
-fn elements_mut(tensor: &mut Tensor) -> Result<&mut [f32], TchError> {
-    let len = check(tensor)?;
-    if len == 0 {
-        return Ok(&mut []);
-    }
-    // SAFETY: as for `elements`. Views of the same memory exist in `Network`, but nothing reads them during an update,
-    // and the three tensors of a block have memory of their own each.
-    Ok(unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<f32>(), len) })
-}
-
-/// The number of elements, if they are consecutive float32 in main memory.
-fn check(tensor: &Tensor) -> Result<usize, TchError> {
-    let fits = tensor.f_kind()? == Kind::Float && tensor.device() == Device::Cpu && tensor.is_contiguous();
-    if fits { Ok(tensor.numel()) } else { Err(TchError::Kind("not contiguous float32 in main memory".into())) }
 }

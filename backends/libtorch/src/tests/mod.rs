@@ -2,6 +2,7 @@
 
 mod adam;
 mod gradients;
+mod kernels;
 mod repeatability;
 mod semantics;
 
@@ -11,7 +12,7 @@ use harness_contract::{
 };
 
 /// The kernels under test.
-const KERNELS: [Kernel; 1] = [Kernel::Stock];
+const KERNELS: [Kernel; 2] = [Kernel::Stock, Kernel::Fused];
 
 /// A small model with odd sizes, two layers and everything optional switched off.
 fn small_spec(cell: CellKind) -> ModelSpec {

@@ -285,6 +285,15 @@ fn what_can_not_be_done_is_refused_by_name() {
 }
 
 #[test]
+fn the_fused_kernel_is_refused_on_a_device_other_than_the_processor() {
+    let spec = ModelSpec { device: Device::Cuda(0), kernel: Kernel::Fused, ..small_spec(CellKind::Gru) };
+    // Past the check of devices, which would refuse this on a machine without CUDA.
+    let error = crate::new().unwrap().build(&spec, &weights(&spec, 1)).err().unwrap();
+    assert_eq!(error.kind, ErrorKind::Unsupported);
+    assert!(error.message.contains("kernel = fused with device = cuda:0"), "{}", error.message);
+}
+
+#[test]
 fn an_error_of_libtorch_is_one_line_and_leaves_the_model_usable() {
     let spec = small_spec(CellKind::Gru);
     let mut model = crate::model::LibtorchModel::new(&spec, &weights(&spec, 1), tch::Kind::Float).unwrap();

@@ -116,8 +116,7 @@ pub(super) fn backward<'b>(
     let [sigmoid_bias, _] = recurrent_bias.split_at([2 * hidden, hidden], 0);
     Gradients {
         weights: LayerWeights {
-            input_kernel: b
-                .concat(&[of_sigmoids.transposed_matmul(inputs), of_candidate.transposed_matmul(inputs)], 0),
+            input_kernel: b.concat(&[of_sigmoids.transposed_matmul(inputs), of_candidate.transposed_matmul(inputs)], 0),
             recurrent_kernel: layer.recurrent_kernel_gradient(products, tape.states, 3 * hidden),
             input_bias: b.concat(&[sigmoid_bias, of_candidate.sum(&[0])], 0),
             recurrent_bias: weights.recurrent_bias.map(|_| recurrent_bias),

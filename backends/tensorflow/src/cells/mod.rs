@@ -137,6 +137,13 @@ fn run<'b>(layer: &Layer<'b>, inputs: Value<'b>, columns: &[i32]) -> Stepped<'b>
     }
 }
 
+impl<'b> LayerWeights<'b> {
+    /// The tensors in canonical order.
+    pub(crate) fn in_canonical_order(&self) -> impl Iterator<Item = Value<'b>> {
+        [self.input_kernel, self.recurrent_kernel, self.input_bias].into_iter().chain(self.recurrent_bias)
+    }
+}
+
 impl<'b> Layer<'b> {
     /// A state of zeros, `[batch, hidden]`.
     fn zero_state(&self) -> Value<'b> {

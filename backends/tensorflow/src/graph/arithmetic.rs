@@ -35,6 +35,11 @@ impl<'b> Value<'b> {
         self.binary("RealDiv", other)
     }
 
+    /// Quotient of integers, rounded down.
+    pub(crate) fn floor_divided_by(self, other: Self) -> Self {
+        self.binary("FloorDiv", other)
+    }
+
     /// The lesser of two.
     pub(crate) fn minimum(self, other: Self) -> Self {
         self.binary("Minimum", other)

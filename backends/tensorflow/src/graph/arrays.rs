@@ -63,6 +63,12 @@ impl<'b> Value<'b> {
         self.strided_slice(begin, end, 1)
     }
 
+    /// The length of the first axis, an int32 scalar.
+    pub(crate) fn first_axis(self) -> Self {
+        let b = self.builder();
+        b.op("Shape").input(self).value().element_first(b.ints(&[0]), b.ints(&[1]))
+    }
+
     /// The transpose of a matrix.
     pub(crate) fn transpose(self) -> Self {
         self.builder().op("Transpose").input(self).input(self.builder().ints(&[1, 0])).value()

@@ -91,10 +91,7 @@ impl<'b> Extent<'b> {
 /// The loop is a functional `While` whose variables are: the step's index, the same as the edge of a slice, the carried tensors, a tensor list for
 /// each collected tensor, and all that does not change. What a step leaves behind travels in tensor lists, since setting an element of
 /// a list moves a pointer where updating a slice of a tensor would copy.
-pub(crate) fn scan<'b>(
-    scan: &Scan<'_, 'b>,
-    step: impl for<'s> FnOnce(Step<'s>) -> Stepped<'s>,
-) -> Stepped<'b> {
+pub(crate) fn scan<'b>(scan: &Scan<'_, 'b>, step: impl for<'s> FnOnce(Step<'s>) -> Stepped<'s>) -> Stepped<'b> {
     let extent = scan.extent;
     let b = extent.batch.builder();
     let one = b.int(1);

