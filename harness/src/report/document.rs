@@ -9,7 +9,7 @@ use super::sections::{comparison, defaults, environment, protocol, results, trai
 use crate::data::summary_table;
 
 /// What runs the full study.
-const FULL_STUDY: &str = "study run harness/studies/grid.toml";
+const FULL_STUDY: &str = "just study";
 
 /// The whole document.
 pub(super) fn document(
@@ -90,9 +90,12 @@ fn results_section(overview: &Overview<'_>, frame: &DataFrame) -> String {
 }
 
 fn data(overview: &Overview<'_>) -> String {
-    // Every run of a study may cut at its own length; the table is for the longest.
+    let data = &overview.results.study.data;
+    // Every run of a study may cut at its own length; the table is for the longest. Before any run has ended no length
+    // is known, and the table is for uncut reviews.
     let longest = overview.recorded().map(|(_, record)| record.protocol.max_length).max();
-    summary_table(&overview.results.study.data, longest.unwrap_or(usize::MAX))
+    let uncut = || data.splits().map(|(_, split)| split.lengths.quantile(1.0) as usize).into_iter().max();
+    summary_table(data, longest.or_else(uncut).unwrap_or(0))
 }
 
 /// A section, unless it has nothing to say.

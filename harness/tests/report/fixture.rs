@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use harness::contract::defaults::{Batching, DropoutPlace, PatienceRule, PlateauDefaults, Sourced, ThresholdMode};
-use harness::contract::{
-    AdamSpec, BiasVectors, CellKind, Device, EpsilonPlacement, GruForm, Initializer, Kernel, LibraryVersion,
-    NativeDefaults, Pooling, RepeatedWords, Side, TensorGroup, WeightDecayForm,
-};
+use harness::contract::defaults::Batching;
+use harness::contract::{CellKind, Device, Initializer, Kernel, LibraryVersion, Pooling, Side, TensorGroup};
 use harness::data::{CorpusSummary, DataSettings, DataSummary, LengthCounts, SharedTexts, SplitSummary};
 use harness::metrics::{Confusion, Metrics, evaluate};
 use harness::plan::{Checkpoint, DropoutSettings, Protocol, Scheduler, SchedulerKind};
@@ -18,9 +15,11 @@ use harness::record::{
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::defaults::{keras, pytorch};
+
 /// How a synthetic run goes.
 #[derive(Debug, Clone)]
-pub enum Fate {
+pub(crate) enum Fate {
     /// Completes all ten epochs with about this AUC on the test split.
     Completes { auc: f64 },
     /// Ends with this outcome after so many epochs.
@@ -32,10 +31,10 @@ pub enum Fate {
 }
 
 /// A point of the grid and its fate.
-pub type Plan = Vec<(&'static str, CellKind, &'static str, u64, Fate)>;
+pub(crate) type Plan = Vec<(&'static str, CellKind, &'static str, u64, Fate)>;
 
 /// The published grid with one diverged, one failed and one missing run.
-pub fn mixed_plan() -> Plan {
+pub(crate) fn mixed_plan() -> Plan {
     let diverged = Outcome::Diverged { epoch: 7, step: 412, what: "the training loss".into() };
     let failed = Outcome::Failed {
         reason: "the worker died of signal 9 (killed) during train_batch; 50 % of memory_limit was used".into(),
@@ -52,7 +51,7 @@ pub fn mixed_plan() -> Plan {
 }
 
 /// The published grid, all completed.
-pub fn completed_plan() -> Plan {
+pub(crate) fn completed_plan() -> Plan {
     let areas = [("libtorch", [0.507, 0.861, 0.941]), ("tensorflow", [0.503, 0.925, 0.938])];
     let mut plan = Vec::new();
     for (backend, areas) in areas {
@@ -64,7 +63,7 @@ pub fn completed_plan() -> Plan {
 }
 
 /// Two variants, three seeds: 36 runs.
-pub fn ablation_plan() -> Plan {
+pub(crate) fn ablation_plan() -> Plan {
     let mut plan = Vec::new();
     for variant in ["base", "front-padding"] {
         for (backend, cell, _, _, fate) in completed_plan() {
@@ -80,7 +79,7 @@ pub fn ablation_plan() -> Plan {
 }
 
 /// Writes the predictions of a plan's completed runs below `directory` and gives its results.
-pub fn study(plan: Plan, reviews: u32, directory: &Path) -> StudyResults {
+pub(crate) fn study(plan: Plan, reviews: u32, directory: &Path) -> StudyResults {
     let mut runs = Vec::new();
     for (place, (backend, cell, variant, seed, fate)) in plan.into_iter().enumerate() {
         let key = RunKey { backend: backend.into(), cell, variant: variant.into(), seed };
@@ -124,8 +123,8 @@ pub fn study(plan: Plan, reviews: u32, directory: &Path) -> StudyResults {
 /// a trained model does.
 fn predictions(auc: f64, reviews: u32, rng: &mut ChaCha8Rng) -> Vec<Prediction> {
     // AUC = Phi(d / sqrt(2)) for unit normals a distance d apart; the logistic approximation of Phi is near enough.
-    let distance = 2.0_f64.sqrt() / 1.702 * (auc / (1.0 - auc)).ln();
-    let scale = 0.02 + 1.6 * distance.max(0.0).powf(1.4);
+    let distance = 2.0_f64.sqrt() / 1.702 * libm::log(auc / (1.0 - auc));
+    let scale = 0.02 + 1.6 * libm::pow(distance.max(0.0), 1.4);
     (0..reviews)
         .map(|row_id| {
             let label = (row_id % 2) as u8;
@@ -139,7 +138,7 @@ fn predictions(auc: f64, reviews: u32, rng: &mut ChaCha8Rng) -> Vec<Prediction> 
 /// A standard normal number by Box and Muller.
 fn normal(rng: &mut ChaCha8Rng) -> f64 {
     let (radius, angle): (f64, f64) = (rng.random(), rng.random());
-    (-2.0 * (1.0 - radius).ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
+    (-2.0 * libm::log(1.0 - radius)).sqrt() * libm::cos(std::f64::consts::TAU * angle)
 }
 
 fn record(
@@ -215,7 +214,7 @@ fn record(
 
 fn epoch_record(epoch: u32, auc: f64, seconds: f64, protocol: &Protocol, rng: &mut ChaCha8Rng) -> EpochRecord {
     // A learning model falls from chance along an exponential and overfits a little at the end.
-    let progress = 1.0 - (-f64::from(epoch) / 3.0).exp();
+    let progress = 1.0 - libm::exp(-f64::from(epoch) / 3.0);
     let skill = 2.0 * (auc - 0.5);
     let jitter = 0.004 * normal(rng);
     let train_loss = 0.694 - 0.66 * skill * progress + 0.3 * jitter;
@@ -223,7 +222,7 @@ fn epoch_record(epoch: u32, auc: f64, seconds: f64, protocol: &Protocol, rng: &m
     let accuracy = 0.5 + 0.41 * skill * progress + jitter;
     let correct = (accuracy * 2500.0).round() as u64;
     let confusion = Confusion { tn: correct, fp: 2500 - correct, fn_: 2500 - correct, tp: correct };
-    let norm = 0.05 + 1.4 * skill * (-f64::from(epoch) / 8.0).exp() + 0.5 * jitter.abs();
+    let norm = 0.05 + 1.4 * skill * libm::exp(-f64::from(epoch) / 8.0) + 0.5 * jitter.abs();
     let train_seconds = seconds * (1.0 + 0.02 * normal(rng));
     EpochRecord {
         epoch,
@@ -280,7 +279,7 @@ fn protocol(is_torch: bool, cell: CellKind, variant: &str) -> Protocol {
         bidirectional: false,
         layer_norm: false,
         bias_vectors: defaults.bias_vectors[&cell].value,
-        gru_form: GruForm::ResetAfter,
+        gru_form: defaults.gru_form.value,
         dropout: DropoutSettings { rate: 0.2, places: defaults.dropout_places.value.clone() },
         initializers,
         adam: defaults.adam.value,
@@ -325,103 +324,6 @@ fn origins(is_torch: bool) -> BTreeMap<String, String> {
         }
     }
     origins
-}
-
-fn pytorch() -> NativeDefaults {
-    let rnn = "torch/nn/modules/rnn.py";
-    let hidden = || Sourced::new(Initializer::HiddenUniform, rnn);
-    let linear = || Sourced::new(Initializer::FanInUniform, "torch/nn/modules/linear.py");
-    NativeDefaults {
-        initializers: BTreeMap::from([
-            (
-                TensorGroup::Embedding,
-                Sourced::new(Initializer::Normal { mean: 0.0, std: 1.0 }, "torch/nn/modules/sparse.py"),
-            ),
-            (TensorGroup::InputKernel, hidden()),
-            (TensorGroup::RecurrentKernel, hidden()),
-            (TensorGroup::InputBias, hidden()),
-            (TensorGroup::RecurrentBias, hidden()),
-            (TensorGroup::HeadKernel, linear()),
-            (TensorGroup::HeadBias, linear()),
-        ]),
-        bias_vectors: CellKind::ALL.map(|cell| (cell, Sourced::new(BiasVectors::Two, rnn))).into(),
-        gru_form: Sourced::new(GruForm::ResetAfter, rnn),
-        adam: Sourced::new(
-            adam(1e-8, EpsilonPlacement::AfterCorrection, RepeatedWords::SumThenSquare),
-            "torch/optim/adam.py",
-        ),
-        learning_rate: Sourced::new(1e-3, "torch/optim/adam.py"),
-        clip_stabiliser: Sourced::new(1e-6, "torch/nn/utils/clip_grad.py"),
-        weight_decay_form: Sourced::new(WeightDecayForm::Coupled, "torch/optim/adam.py"),
-        dropout_places: Sourced::new(vec![DropoutPlace::AfterEmbedding, DropoutPlace::BetweenLayers], rnn),
-        padding: Sourced::new(Side::End, "torch/nn/utils/rnn.py"),
-        truncation: Sourced::new(Side::End, "the user's"),
-        batching: Sourced::new(Batching::Dynamic, "torch/nn/utils/rnn.py"),
-        masking: Sourced::new(false, "torch/nn/utils/rnn.py"),
-        pooling: Sourced::new(Pooling::LastStep, rnn),
-        plateau: Sourced::new(
-            plateau(ThresholdMode::Relative, PatienceRule::AfterPatience),
-            "torch/optim/lr_scheduler.py",
-        ),
-    }
-}
-
-fn keras() -> NativeDefaults {
-    let rnn = "keras/src/layers/rnn";
-    let zeros = || Sourced::new(Initializer::Zeros, rnn);
-    let bias = |cell| if cell == CellKind::Gru { BiasVectors::Two } else { BiasVectors::One };
-    NativeDefaults {
-        initializers: BTreeMap::from([
-            (
-                TensorGroup::Embedding,
-                Sourced::new(Initializer::Uniform { low: -0.05, high: 0.05 }, "keras/src/layers/core/embedding.py"),
-            ),
-            (TensorGroup::InputKernel, Sourced::new(Initializer::GlorotUniform, rnn)),
-            (TensorGroup::RecurrentKernel, Sourced::new(Initializer::Orthogonal, rnn)),
-            (TensorGroup::InputBias, Sourced::new(Initializer::UnitForgetBias, rnn)),
-            (TensorGroup::RecurrentBias, zeros()),
-            (TensorGroup::HeadKernel, Sourced::new(Initializer::GlorotUniform, "keras/src/layers/core/dense.py")),
-            (TensorGroup::HeadBias, zeros()),
-        ]),
-        bias_vectors: CellKind::ALL.map(|cell| (cell, Sourced::new(bias(cell), rnn))).into(),
-        gru_form: Sourced::new(GruForm::ResetAfter, rnn),
-        adam: Sourced::new(
-            adam(1e-7, EpsilonPlacement::Hat, RepeatedWords::SquareThenSum),
-            "keras/src/optimizers/adam.py",
-        ),
-        learning_rate: Sourced::new(1e-3, "keras/src/optimizers/adam.py"),
-        clip_stabiliser: Sourced::new(0.0, "keras/src/optimizers/base_optimizer.py"),
-        weight_decay_form: Sourced::new(WeightDecayForm::Decoupled, "keras/src/optimizers/base_optimizer.py"),
-        dropout_places: Sourced::new(
-            vec![DropoutPlace::AfterEmbedding, DropoutPlace::BetweenLayers, DropoutPlace::AfterLast],
-            "keras/src/layers/regularization/dropout.py",
-        ),
-        padding: Sourced::new(Side::Front, "keras/src/utils/sequence_utils.py"),
-        truncation: Sourced::new(Side::Front, "keras/src/utils/sequence_utils.py"),
-        batching: Sourced::new(Batching::Static, "keras/src/utils/sequence_utils.py"),
-        masking: Sourced::new(false, "keras/src/layers/core/embedding.py"),
-        pooling: Sourced::new(Pooling::LastStep, rnn),
-        plateau: Sourced::new(
-            plateau(ThresholdMode::Absolute, PatienceRule::AtPatience),
-            "keras/src/callbacks/reduce_lr_on_plateau.py",
-        ),
-    }
-}
-
-fn adam(epsilon: f64, epsilon_placement: EpsilonPlacement, repeated_words: RepeatedWords) -> AdamSpec {
-    AdamSpec { beta1: 0.9, beta2: 0.999, epsilon, epsilon_placement, repeated_words }
-}
-
-fn plateau(threshold_mode: ThresholdMode, patience_rule: PatienceRule) -> PlateauDefaults {
-    PlateauDefaults {
-        factor: 0.1,
-        patience: 10,
-        threshold: 1e-4,
-        threshold_mode,
-        patience_rule,
-        cooldown: 0,
-        min_learning_rate: 0.0,
-    }
 }
 
 fn data_summary(reviews: u32) -> DataSummary {

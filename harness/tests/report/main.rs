@@ -1,31 +1,226 @@
 //! Reports of synthetic studies: what people read, what programs read, and what a figure shows.
 
+mod defaults;
+mod figures;
 mod fixture;
+mod tables;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-use harness::record::StudyResults;
+use fixture::{Fate, Plan};
+use harness::contract::CellKind;
+use harness::record::{Outcome, StudyResults};
 use harness::report::{self, ReportError};
 use tempfile::TempDir;
 
-const REVIEWS: u32 = 25_000;
+/// A report that several tests read.
+pub(crate) struct Report {
+    pub(crate) directory: TempDir,
+    pub(crate) files: Vec<PathBuf>,
+}
 
-fn written(results: &StudyResults, out: &Path) -> Vec<PathBuf> {
-    report::write(results, Some(&report::published().unwrap()), out).unwrap()
+impl Report {
+    /// The report of a study whose test split has so many reviews.
+    pub(crate) fn of(plan: Plan, reviews: u32) -> Self {
+        let records = TempDir::new().unwrap();
+        Self::written(&fixture::study(plan, reviews, records.path()))
+    }
+
+    pub(crate) fn written(results: &StudyResults) -> Self {
+        let directory = TempDir::new().unwrap();
+        let files = report::write(results, Some(&report::published().unwrap()), directory.path()).unwrap();
+        Self { directory, files }
+    }
+
+    pub(crate) fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.directory.path().join(name)).unwrap()
+    }
+}
+
+/// The published grid with a diverged, a failed and a missing run, on a test split of the published size.
+pub(crate) fn mixed() -> &'static Report {
+    static MIXED: OnceLock<Report> = OnceLock::new();
+    MIXED.get_or_init(|| Report::of(fixture::mixed_plan(), 25_000))
+}
+
+/// Two variants of three seeds each.
+pub(crate) fn ablation() -> &'static Report {
+    static ABLATION: OnceLock<Report> = OnceLock::new();
+    ABLATION.get_or_init(|| Report::of(fixture::ablation_plan(), 2_000))
 }
 
 /// Writes reports where they can be looked at: `REPORT_GALLERY=dir cargo test -p harness --test report gallery`.
 #[test]
 fn gallery() {
     let Some(gallery) = std::env::var_os("REPORT_GALLERY").map(PathBuf::from) else { return };
-    for (name, plan) in [
-        ("mixed", fixture::mixed_plan()),
-        ("completed", fixture::completed_plan()),
-        ("ablation", fixture::ablation_plan()),
+    for (name, demonstration, plan) in [
+        ("mixed", false, fixture::mixed_plan()),
+        ("completed", false, fixture::completed_plan()),
+        ("ablation", false, fixture::ablation_plan()),
+        ("demonstration", true, fixture::completed_plan()),
     ] {
-        let directory = TempDir::new().unwrap();
-        let results = fixture::study(plan, REVIEWS, directory.path());
-        written(&results, &gallery.join(name));
+        let records = TempDir::new().unwrap();
+        let mut results = fixture::study(plan, 25_000, records.path());
+        results.study.demonstration = demonstration;
+        report::write(&results, Some(&report::published().unwrap()), &gallery.join(name)).unwrap();
     }
+}
+
+fn names(files: &[PathBuf]) -> Vec<String> {
+    files.iter().map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn files_come_in_a_fixed_order_and_all_exist() {
+    let report = mixed();
+    assert!(report.files.iter().all(|file| file.metadata().unwrap().len() > 0));
+    assert_eq!(
+        names(&report.files),
+        [
+            "report.md",
+            "results.csv",
+            "results.tex",
+            "results.parquet",
+            "roc-panel.svg",
+            "roc-panel.png",
+            "roc-rnn.svg",
+            "roc-rnn.png",
+            "roc-lstm.svg",
+            "roc-lstm.png",
+            "roc-gru.svg",
+            "roc-gru.png",
+            "scores.svg",
+            "scores.png",
+            "learning-curves.svg",
+            "learning-curves.png",
+            "gradient-norms.svg",
+            "gradient-norms.png",
+            "seconds-per-epoch.svg",
+            "seconds-per-epoch.png",
+        ]
+    );
+}
+
+#[test]
+fn the_same_records_give_the_same_bytes() {
+    let records = TempDir::new().unwrap();
+    let results = fixture::study(fixture::mixed_plan(), 2_000, records.path());
+    let (first, second) = (Report::written(&results), Report::written(&results));
+    assert_eq!(names(&first.files), names(&second.files));
+    for (one, other) in first.files.iter().zip(&second.files) {
+        assert!(fs::read(one).unwrap() == fs::read(other).unwrap(), "{} differs", one.display());
+    }
+}
+
+#[test]
+fn a_study_without_a_finished_run_still_has_a_report() {
+    let plan = fixture::completed_plan().into_iter().map(|(backend, cell, variant, seed, _)| {
+        let fate = if backend == "libtorch" {
+            Fate::NotRunYet
+        } else {
+            Fate::Unavailable("`study-backend-tensorflow` is not there")
+        };
+        (backend, cell, variant, seed, fate)
+    });
+    let report = Report::of(plan.collect(), 100);
+    assert_eq!(names(&report.files), ["report.md", "results.csv", "results.tex", "results.parquet"]);
+    let text = report.text("report.md");
+    assert!(text.contains("6 runs: 3 not run yet, 3 unsupported"), "{text}");
+    assert!(text.contains("**unsupported**: `study-backend-tensorflow` is not there"), "{text}");
+    assert!(!text.contains("![") && !text.contains("NaN"), "{text}");
+}
+
+#[test]
+fn a_study_without_a_run_still_has_a_report() {
+    let report = Report::of(Vec::new(), 100);
+    assert!(report.text("report.md").contains("0 runs"));
+}
+
+#[test]
+fn one_run_alone_is_drawn() {
+    let plan = vec![("libtorch", CellKind::Gru, "base", 1, Fate::Completes { auc: 0.9 })];
+    let report = Report::of(plan, 400);
+    assert!(names(&report.files).contains(&"roc-gru.png".to_owned()));
+}
+
+#[test]
+fn a_demonstration_says_so_and_gives_no_verdict() {
+    let records = TempDir::new().unwrap();
+    let mut results = fixture::study(fixture::completed_plan(), 2_000, records.path());
+    results.study.demonstration = true;
+    let report = Report::written(&results);
+    let text = report.text("report.md");
+    assert!(text.contains("> **This is a demonstration.**") && text.contains("> just study"), "{text}");
+    assert!(text.contains("- test reviews: 25000 published, 2000 here (all compared runs)"), "{text}");
+    assert!(!text.contains("reproduced:") && !text.contains("agree within"), "{text}");
+    assert!(report.text("results.tex").contains("stand for nothing"));
+    for file in report.files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "svg")) {
+        assert!(fs::read_to_string(file).unwrap().contains("these figures stand for nothing"), "{}", file.display());
+    }
+}
+
+#[test]
+fn the_matched_division_is_not_held_against_the_published_figures() {
+    let records = TempDir::new().unwrap();
+    let mut results = fixture::study(fixture::completed_plan(), 400, records.path());
+    results.study.division = "matched".into();
+    let text = Report::written(&results).text("report.md");
+    assert!(text.contains("nothing to compare") && !text.contains("| PyTorch "), "{text}");
+}
+
+fn failure(results: &StudyResults) -> ReportError {
+    let out = TempDir::new().unwrap();
+    report::write(results, None, out.path()).unwrap_err()
+}
+
+fn one_run(directory: &Path) -> StudyResults {
+    fixture::study(vec![("libtorch", CellKind::Gru, "base", 1, Fate::Completes { auc: 0.9 })], 400, directory)
+}
+
+#[test]
+fn predictions_that_are_missing_or_of_another_run_are_refused() {
+    let records = TempDir::new().unwrap();
+    let mut results = one_run(records.path());
+    let record = results.runs[0].record.as_mut().unwrap();
+    let test = record.test.as_mut().unwrap();
+    test.auc += 0.001;
+    let error = failure(&results).to_string();
+    assert!(error.contains("predictions.parquet") && error.contains("libtorch-gru-base-s1"), "{error}");
+
+    let path = results.runs[0].directory.join("predictions.parquet");
+    fs::remove_file(&path).unwrap();
+    let error = failure(&results);
+    assert!(matches!(&error, ReportError::Record(_)) && error.to_string().contains("predictions.parquet"), "{error}");
+}
+
+#[test]
+fn predictions_of_one_class_are_an_error_that_names_the_run() {
+    let records = TempDir::new().unwrap();
+    let results = one_run(records.path());
+    let path = results.runs[0].directory.join("predictions.parquet");
+    let mut predictions = harness::record::read_predictions(&path).unwrap();
+    predictions.retain(|row| row.label == 1);
+    harness::record::write_predictions(&path, &predictions).unwrap();
+    let error = failure(&results);
+    assert!(matches!(error, ReportError::Metrics { .. }), "{error}");
+    assert!(error.to_string().contains("libtorch-gru-base-s1"), "{error}");
+}
+
+#[test]
+fn a_completed_run_without_metrics_is_refused() {
+    let records = TempDir::new().unwrap();
+    let mut results = one_run(records.path());
+    results.runs[0].record.as_mut().unwrap().test = None;
+    assert!(matches!(failure(&results), ReportError::NoTestMetrics { .. }));
+}
+
+#[test]
+fn a_run_that_timed_out_says_after_how_long() {
+    let outcome = Outcome::TimedOut { request: "train_batch".into(), seconds: 600.0, last_words: "| a | b |".into() };
+    let plan = vec![("libtorch", CellKind::Rnn, "base", 1, Fate::Ends { epochs: 2, outcome })];
+    let text = Report::of(plan, 400).text("report.md");
+    assert!(text.contains("| **timed out**: no answer to `train_batch` within 600 s |"), "{text}");
+    assert!(text.contains("\n    | a | b |\n"), "last words are code: {text}");
 }
