@@ -89,7 +89,9 @@ fn initializers() -> BTreeMap<TensorGroup, Sourced<Initializer>> {
             TensorGroup::InputBias,
             sourced(
                 Initializer::UnitForgetBias,
-                &format!("{cells} __init__, bias_initializer=\"zeros\"; layers/rnn/lstm.py LSTMCell.build, unit_forget_bias"),
+                &format!(
+                    "{cells} __init__, bias_initializer=\"zeros\"; layers/rnn/lstm.py LSTMCell.build, unit_forget_bias"
+                ),
             ),
         ),
         (
@@ -106,9 +108,15 @@ fn initializers() -> BTreeMap<TensorGroup, Sourced<Initializer>> {
         ),
         (
             TensorGroup::HeadKernel,
-            sourced(Initializer::GlorotUniform, "layers/core/dense.py Dense.__init__, kernel_initializer=\"glorot_uniform\""),
+            sourced(
+                Initializer::GlorotUniform,
+                "layers/core/dense.py Dense.__init__, kernel_initializer=\"glorot_uniform\"",
+            ),
         ),
-        (TensorGroup::HeadBias, sourced(Initializer::Zeros, "layers/core/dense.py Dense.__init__, bias_initializer=\"zeros\"")),
+        (
+            TensorGroup::HeadBias,
+            sourced(Initializer::Zeros, "layers/core/dense.py Dense.__init__, bias_initializer=\"zeros\""),
+        ),
     ])
 }
 

@@ -237,9 +237,9 @@ impl<'b> Description<'b> {
         let mut graph = builder.graph.borrow_mut();
         let name = format!("{}_{}", self.kind, builder.outputs.borrow().len());
         let find = |value: &Value<'_>| {
-            builder.output(value.index).ok_or_else(|| {
-                Status::new_set_lossy(tensorflow::Code::Internal, "an input of the operation is void")
-            })
+            builder
+                .output(value.index)
+                .ok_or_else(|| Status::new_set_lossy(tensorflow::Code::Internal, "an input of the operation is void"))
         };
         let mut description = graph.new_operation(self.kind, &name)?;
         for input in &self.inputs {
@@ -261,7 +261,8 @@ impl<'b> Description<'b> {
                 Attribute::Type(value) => description.set_attr_type(name, value)?,
                 Attribute::Types(values) => description.set_attr_type_list(name, &values)?,
                 Attribute::Shape(axes) => {
-                    description.set_attr_shape(name, &Shape::from(Some(axes.into_iter().map(Some).collect::<Vec<_>>())))?;
+                    description
+                        .set_attr_shape(name, &Shape::from(Some(axes.into_iter().map(Some).collect::<Vec<_>>())))?;
                 }
                 Attribute::Text(text) => description.set_attr_string(name, &text)?,
                 Attribute::Function(function) => description.set_attr_func_name(name, &function)?,

@@ -31,6 +31,9 @@ pub(crate) enum Loop {
     Functional,
     /// The `While` is dissolved into the graph around it, so that several threads can work on one step.
     Lowered,
+    /// XLA compiles the loop. What its body does element by element becomes a few loops over values in the cache, so cells do
+    /// there what they otherwise do for all steps at once.
+    Compiled,
 }
 
 /// What a loop over time works on.
@@ -91,10 +94,7 @@ impl<'b> Extent<'b> {
 /// The loop is a functional `While` whose variables are: the step's index, the same as the edge of a slice, the carried tensors, a tensor list for
 /// each collected tensor, and all that does not change. What a step leaves behind travels in tensor lists, since setting an element of
 /// a list moves a pointer where updating a slice of a tensor would copy.
-pub(crate) fn scan<'b>(
-    scan: &Scan<'_, 'b>,
-    step: impl for<'s> FnOnce(Step<'s>) -> Stepped<'s>,
-) -> Stepped<'b> {
+pub(crate) fn scan<'b>(scan: &Scan<'_, 'b>, step: impl for<'s> FnOnce(Step<'s>) -> Stepped<'s>) -> Stepped<'b> {
     let extent = scan.extent;
     let b = extent.batch.builder();
     let one = b.int(1);

@@ -23,18 +23,18 @@ impl<'b> Value<'b> {
     /// The tensor that the variable holds after these have run.
     pub(crate) fn read_after(self, after: &[Self]) -> Self {
         let element = self.builder().element();
-        self.builder().op("ReadVariableOp").input(self).attribute("dtype", Attribute::Type(element)).after(after).value()
+        self.builder()
+            .op("ReadVariableOp")
+            .input(self)
+            .attribute("dtype", Attribute::Type(element))
+            .after(after)
+            .value()
     }
 
     /// Rows of the variable behind this handle, as many as `ids`.
     pub(crate) fn gather_rows(self, ids: Self) -> Self {
         let element = self.builder().element();
-        self.builder()
-            .op("ResourceGather")
-            .input(self)
-            .input(ids)
-            .attribute("dtype", Attribute::Type(element))
-            .value()
+        self.builder().op("ResourceGather").input(self).input(ids).attribute("dtype", Attribute::Type(element)).value()
     }
 
     /// Gives the variable behind this handle a new tensor, after these have run. The value can only be run or waited for.
