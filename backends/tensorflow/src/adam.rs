@@ -76,12 +76,18 @@ impl Averages {
     }
 }
 
+impl<'b> Hyperparameters<'b> {
+    /// The placeholders in the order of the fields.
+    pub(crate) fn all(self) -> [Value<'b>; 3] {
+        [self.rate, self.epsilon, self.shrink]
+    }
+}
+
 /// The optimiser of a model, as far as the graph has to know it.
 pub(crate) struct Optimiser<'a, 'b> {
     spec: &'a ModelSpec,
     averages: Averages,
     hyperparameters: Hyperparameters<'b>,
-    b: &'b Builder,
 }
 
 impl<'a, 'b> Optimiser<'a, 'b> {
@@ -92,7 +98,18 @@ impl<'a, 'b> Optimiser<'a, 'b> {
             epsilon: b.placeholder(DataType::Float),
             shrink: b.placeholder(DataType::Float),
         };
-        Self { spec, averages: Averages::new(&spec.adam), hyperparameters, b }
+        Self { spec, averages: Averages::new(&spec.adam), hyperparameters }
+    }
+
+    /// The same optimiser inside a function that is given what changes from step to step.
+    pub(crate) fn inside<'s>(&self, [rate, epsilon, shrink]: [Value<'s>; 3]) -> Optimiser<'a, 's> {
+        let hyperparameters = Hyperparameters { rate, epsilon, shrink };
+        Optimiser { spec: self.spec, averages: self.averages, hyperparameters }
+    }
+
+    /// What the model was asked to be.
+    pub(crate) fn spec(&self) -> &'a ModelSpec {
+        self.spec
     }
 
     /// The placeholders.
@@ -103,8 +120,8 @@ impl<'a, 'b> Optimiser<'a, 'b> {
     /// What all gradients are multiplied by so that their norm is at most that of the spec; none where nothing is clipped.
     pub(crate) fn clip_coefficient(&self, norm: Value<'b>) -> Option<Value<'b>> {
         self.spec.clip.map(|clip| {
-            let longest = self.b.scalar(clip.norm);
-            longest.divided_by(norm + self.b.scalar(clip.stabiliser)).minimum(self.b.scalar(1.0))
+            let b = norm.builder();
+            b.scalar(clip.norm).divided_by(norm + b.scalar(clip.stabiliser)).minimum(b.scalar(1.0))
         })
     }
 
@@ -127,17 +144,17 @@ impl<'a, 'b> Optimiser<'a, 'b> {
         let shrunk = self.decoupled_factor().map(|f| slots.weight.assign(slots.weight.read_after(&after) * f, &[]));
         after.extend(shrunk);
         let adam = &self.spec.adam;
+        let b = gradient.builder();
         // The powers of the betas are given as 0, since the rate is corrected already.
-        self.b
-            .op("ResourceApplyAdam")
+        b.op("ResourceApplyAdam")
             .input(slots.weight)
             .input(slots.first)
             .input(slots.second)
-            .input(self.b.scalar(0.0))
-            .input(self.b.scalar(0.0))
+            .input(b.scalar(0.0))
+            .input(b.scalar(0.0))
             .input(self.hyperparameters.rate)
-            .input(self.b.scalar(adam.beta1))
-            .input(self.b.scalar(adam.beta2))
+            .input(b.scalar(adam.beta1))
+            .input(b.scalar(adam.beta2))
             .input(self.hyperparameters.epsilon)
             .input(gradient)
             .attribute("use_locking", Attribute::Bool(false))

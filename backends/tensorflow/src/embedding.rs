@@ -1,67 +1,112 @@
 //! The embedding's gradient and update: a word occurs many times in a batch, and most words not at all.
 
 use harness_contract::{ModelSpec, RepeatedWords, WeightDecayForm};
+use tensorflow::DataType;
 
 use crate::adam::{Optimiser, Slots};
-use crate::graph::{Builder, Value};
+use crate::graph::{Attribute, Builder, Value};
 
-/// The distinct words of a batch.
+/// The distinct words of a batch and where they occur.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Words {
-    /// Ids of the words, in the order in which they first occur.
+    /// Ids of the words, ascending.
     pub(crate) ids: Vec<i32>,
-    /// For each token the place of its word in `ids`.
+    /// Places of the tokens in the batch, word by word, those of each word ascending.
+    pub(crate) occurrences: Vec<i32>,
+    /// For each of these the place of its word in `ids`.
+    pub(crate) segments: Vec<i32>,
+    /// For each word of the vocabulary its place in `ids`, and the number of `ids` for those that are not in the batch.
     pub(crate) places: Vec<i32>,
 }
 
 impl Words {
-    /// Finds the distinct words of a batch; ids lie in `0..vocabulary_size`.
+    /// Sorts the tokens of a batch by word, by counting; ids must lie in `0..vocabulary_size`.
     pub(crate) fn of(tokens: &[i32], vocabulary_size: usize) -> Self {
+        let index = |token: i32| usize::try_from(token).unwrap_or(usize::MAX);
+        let number = |place: usize| i32::try_from(place).unwrap_or(i32::MAX);
+        let mut counts = vec![0; vocabulary_size];
+        for &token in tokens {
+            counts[index(token)] += 1;
+        }
         let mut ids = Vec::new();
-        let mut known = vec![-1; vocabulary_size];
-        let mut place = |token: i32| {
-            let place = known.get_mut(usize::try_from(token).ok()?)?;
-            if *place < 0 {
-                *place = i32::try_from(ids.len()).ok()?;
-                ids.push(token);
-            }
-            Some(*place)
-        };
-        let places = tokens.iter().filter_map(|&token| place(token)).collect();
-        Self { ids, places }
+        let mut segments = Vec::with_capacity(tokens.len());
+        let mut places = vec![-1; vocabulary_size];
+        let mut next = counts;
+        for (id, next) in next.iter_mut().enumerate().filter(|(_, count)| **count > 0) {
+            places[id] = number(ids.len());
+            let first = segments.len();
+            segments.resize(first + *next, number(ids.len()));
+            ids.push(number(id));
+            *next = first;
+        }
+        let mut occurrences = vec![0; tokens.len()];
+        for (place, &token) in tokens.iter().enumerate() {
+            let next = &mut next[index(token)];
+            occurrences[*next] = number(place);
+            *next += 1;
+        }
+        let absent = number(ids.len());
+        places.iter_mut().filter(|place| **place < 0).for_each(|place| *place = absent);
+        Self { ids, occurrences, segments, places }
     }
+}
+
+/// The placeholders of [`Words`].
+#[derive(Clone, Copy)]
+pub(crate) struct WordFeeds<'b> {
+    /// `[words]`, or `[vocabulary]` where the update is compiled: [`Words::ids`] or [`Words::places`].
+    pub(crate) words: Value<'b>,
+    /// `[time * batch]`.
+    pub(crate) occurrences: Value<'b>,
+    /// `[time * batch]`.
+    pub(crate) segments: Value<'b>,
+    /// Rows of the gradient, a scalar: as many as words, or more, which are zeros.
+    pub(crate) rows: Value<'b>,
 }
 
 /// The gradient of the embedding's rows.
 pub(crate) struct RowGradients<'b> {
-    /// Ids of the words of the batch, `[words]`, none twice.
-    pub(crate) ids: Value<'b>,
-    /// For each occurrence the place of its word in `ids`, `[time * batch]`.
-    pub(crate) places: Value<'b>,
+    feeds: WordFeeds<'b>,
     /// The gradient of each occurrence, `[time * batch, embedding]`.
-    pub(crate) occurrences: Value<'b>,
-    /// The gradient of each word, `[words, embedding]`.
+    occurrences: Value<'b>,
+    /// The gradient of each word, `[rows, embedding]`.
     pub(crate) sums: Value<'b>,
+}
+
+impl<'b> WordFeeds<'b> {
+    /// Adds the placeholders.
+    pub(crate) fn new(b: &'b Builder) -> Self {
+        let placeholder = || b.placeholder(DataType::Int32);
+        Self { words: placeholder(), occurrences: placeholder(), segments: placeholder(), rows: placeholder() }
+    }
+
+    fn sum(self, occurrences: Value<'b>) -> Value<'b> {
+        occurrences.segment_sum(self.occurrences, self.segments, self.rows)
+    }
 }
 
 impl<'b> RowGradients<'b> {
     /// Sums the occurrences of each word.
-    pub(crate) fn new(ids: Value<'b>, places: Value<'b>, occurrences: Value<'b>) -> Self {
-        let sums = occurrences.segment_sum(places, count(ids));
-        Self { ids, places, occurrences, sums }
+    pub(crate) fn new(feeds: WordFeeds<'b>, occurrences: Value<'b>) -> Self {
+        Self { feeds, occurrences, sums: feeds.sum(occurrences) }
     }
 
-    /// One update of the embedding; `coefficient` is that of clipping.
+    /// The sum of the squares of each word's occurrences, `[rows, embedding]`.
+    fn squares(&self) -> Value<'b> {
+        self.feeds.sum(self.occurrences.square())
+    }
+
+    /// One update of the embedding; `coefficient` is that of clipping, and `zeros` a tensor of the embedding's shape.
     ///
     /// Adam moves every row, also those of words that are not in the batch: their gradient is 0, their moments decay.
     pub(crate) fn apply(
         &self,
         optimiser: &Optimiser<'_, 'b>,
-        spec: &ModelSpec,
         slots: Slots<'b>,
         coefficient: Option<Value<'b>>,
         zeros: Value<'b>,
     ) -> Value<'b> {
+        let spec = optimiser.spec();
         let clipped = |gradient: Value<'b>| coefficient.map_or(gradient, |coefficient| gradient * coefficient);
         let sums = clipped(self.sums);
         let coupled = spec.weight_decay.form == WeightDecayForm::Coupled && spec.weight_decay.rate > 0.0;
@@ -69,14 +114,47 @@ impl<'b> RowGradients<'b> {
         match spec.adam.repeated_words {
             RepeatedWords::SumThenSquare => optimiser.apply(slots, self.dense(spec, sums)),
             RepeatedWords::SquareThenSum => {
-                let squares = clipped(self.occurrences).square().segment_sum(self.places, count(self.ids));
+                let squares = clipped(clipped(self.squares()));
                 if coupled || forgetful {
-                    self.apply_dense_squares(optimiser, spec, slots, sums, squares)
+                    let (sums, squares) = (self.dense(spec, sums), self.dense(spec, squares));
+                    update(optimiser, slots, sums, Some(squares))
                 } else {
                     self.apply_to_rows(optimiser, slots, sums, squares, zeros)
                 }
             }
         }
+    }
+
+    /// The same update as one function that XLA compiles into a single pass over the embedding and its moments.
+    pub(crate) fn apply_compiled(
+        &self,
+        optimiser: &Optimiser<'_, 'b>,
+        slots: Slots<'b>,
+        coefficient: Option<Value<'b>>,
+    ) -> Value<'b> {
+        const NAME: &str = "fused_embedding_update";
+        let b = self.sums.builder();
+        let repeated_words = optimiser.spec().adam.repeated_words;
+        let mut arguments = vec![slots.weight, slots.first, slots.second];
+        arguments.extend(optimiser.hyperparameters().all());
+        arguments.extend([coefficient.unwrap_or_else(|| b.scalar(1.0)), self.feeds.words, self.sums]);
+        arguments.extend((repeated_words == RepeatedWords::SquareThenSum).then(|| self.squares()));
+        b.function(NAME, &arguments, |f, arguments| {
+            let slots = Slots { weight: arguments[0], first: arguments[1], second: arguments[2] };
+            let optimiser = optimiser.inside([arguments[3], arguments[4], arguments[5]]);
+            let coefficient = arguments[6];
+            let places = arguments[7];
+            let sums = arguments[8].take(places) * coefficient;
+            let squares = arguments.get(9).map(|squares| squares.take(places) * coefficient.square());
+            let updated = update(&optimiser, slots, sums, squares);
+            vec![f.op("Identity").input(coefficient).after(&[updated]).value()]
+        });
+        b.op("StatefulPartitionedCall")
+            .list(&arguments)
+            .attribute("f", Attribute::Function(NAME.into()))
+            .attribute("Tout", Attribute::Types(vec![b.element()]))
+            .attribute("_XlaMustCompile", Attribute::Bool(true))
+            .value()
     }
 
     /// Gives the rows of the words their news first, and lets the kernel, which is told that the gradient is 0, decay all
@@ -91,63 +169,83 @@ impl<'b> RowGradients<'b> {
     ) -> Value<'b> {
         let averages = optimiser.averages();
         let before_decay = |gain: f64| gain / (1.0 - gain);
-        let first = slots.first.add_rows(self.ids, sums * before_decay(averages.first_gain));
-        let second = slots.second.add_rows(self.ids, squares * before_decay(averages.second_gain));
+        let first = slots.first.add_rows(self.feeds.words, sums * before_decay(averages.first_gain));
+        let second = slots.second.add_rows(self.feeds.words, squares * before_decay(averages.second_gain));
         optimiser.apply_after(slots, zeros, &[first, second])
-    }
-
-    /// Writes the update out, for where the kernel's news can't be given in advance: a beta of 0 leaves nothing for them to
-    /// survive in, and coupled decay gives every row news. Decay counts as one more occurrence, whose square is added.
-    fn apply_dense_squares(
-        &self,
-        optimiser: &Optimiser<'_, 'b>,
-        spec: &ModelSpec,
-        slots: Slots<'b>,
-        sums: Value<'b>,
-        squares: Value<'b>,
-    ) -> Value<'b> {
-        let averages = optimiser.averages();
-        let hyperparameters = optimiser.hyperparameters();
-        let mut gradient = self.dense(spec, sums);
-        let mut square = self.dense(spec, squares);
-        if let Some(decay) = optimiser.coupled_decay(slots.weight) {
-            gradient = gradient + decay;
-            square = square + decay.square();
-        }
-        let average = |handle: Value<'b>, news: Value<'b>, gain: f64| {
-            let before = handle.read();
-            let after = before * (1.0 - gain) + news * gain;
-            (after, handle.assign(after, &[]))
-        };
-        let (first, keep_first) = average(slots.first, gradient, averages.first_gain);
-        let (second, keep_second) = average(slots.second, square, averages.second_gain);
-        let step = (first * hyperparameters.rate).divided_by(second.sqrt() + hyperparameters.epsilon);
-        let weight = slots.weight.read_after(&[step]);
-        let shrunk = optimiser.decoupled_factor().map_or(weight, |factor| weight * factor);
-        slots.weight.assign(shrunk - step, &[keep_first, keep_second])
     }
 
     /// Rows of the words of the batch among zeros, `[vocabulary, embedding]`.
     fn dense(&self, spec: &ModelSpec, rows: Value<'b>) -> Value<'b> {
-        let b: &Builder = rows.builder();
         let axis = |size: usize| i32::try_from(size).unwrap_or(i32::MAX);
-        let shape = b.ints(&[axis(spec.vocabulary_size), axis(spec.embedding_size)]);
-        rows.scatter_nd(self.ids.reshape_to(&[-1, 1]), shape)
+        let shape = rows.builder().ints(&[axis(spec.vocabulary_size), axis(spec.embedding_size)]);
+        rows.scatter_nd(self.feeds.words.reshape_to(&[-1, 1]), shape)
     }
 }
 
-/// How many words there are, as an int32 scalar.
-fn count(ids: Value<'_>) -> Value<'_> {
-    ids.builder().op("Size").input(ids).value()
+/// Adam written out, for where the kernel does not serve: it squares what it averages, it can't be given news in advance
+/// where a beta of 0 leaves nothing for them to survive in, and XLA does better if it sees all of the update.
+///
+/// `squares` stands for the squares of `gradient`. Coupled decay counts as one more occurrence, whose square is added.
+fn update<'b>(
+    optimiser: &Optimiser<'_, 'b>,
+    slots: Slots<'b>,
+    gradient: Value<'b>,
+    squares: Option<Value<'b>>,
+) -> Value<'b> {
+    let averages = optimiser.averages();
+    let hyperparameters = optimiser.hyperparameters();
+    let (gradient, squares) = match (optimiser.coupled_decay(slots.weight), squares) {
+        (Some(decay), Some(squares)) => (gradient + decay, squares + decay.square()),
+        (Some(decay), None) => (gradient + decay, (gradient + decay).square()),
+        (None, Some(squares)) => (gradient, squares),
+        (None, None) => (gradient, gradient.square()),
+    };
+    let average = |handle: Value<'b>, news: Value<'b>, gain: f64| {
+        let before = handle.read();
+        let after = before + (news - before) * gain;
+        (after, handle.assign(after, &[]))
+    };
+    let (first, keep_first) = average(slots.first, gradient, averages.first_gain);
+    let (second, keep_second) = average(slots.second, squares, averages.second_gain);
+    let step = (first * hyperparameters.rate).divided_by(second.sqrt() + hyperparameters.epsilon);
+    let weight = slots.weight.read_after(&[step]);
+    let shrunk = optimiser.decoupled_factor().map_or(weight, |factor| weight * factor);
+    slots.weight.assign(shrunk - step, &[keep_first, keep_second])
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
-    fn every_token_finds_its_word_among_the_distinct_ones() {
+    fn tokens_are_sorted_by_word() {
         let words = Words::of(&[7, 0, 7, 3, 0, 0], 8);
-        assert_eq!(words, Words { ids: vec![7, 0, 3], places: vec![0, 1, 0, 2, 1, 1] });
+        assert_eq!(
+            words,
+            Words {
+                ids: vec![0, 3, 7],
+                occurrences: vec![1, 4, 5, 3, 0, 2],
+                segments: vec![0, 0, 0, 1, 2, 2],
+                places: vec![0, 3, 3, 1, 3, 3, 3, 2],
+            }
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_token_is_an_occurrence_of_its_own_word(tokens in prop::collection::vec(0..20_i32, 1..60)) {
+            let words = Words::of(&tokens, 20);
+            let mut seen = vec![false; tokens.len()];
+            for (&occurrence, &segment) in words.occurrences.iter().zip(&words.segments) {
+                let token = tokens[occurrence as usize];
+                prop_assert_eq!(words.ids[segment as usize], token);
+                prop_assert_eq!(words.places[token as usize], segment);
+                prop_assert!(!std::mem::replace(&mut seen[occurrence as usize], true));
+            }
+            prop_assert!(seen.into_iter().all(|seen| seen));
+            prop_assert!(words.segments.is_sorted());
+        }
     }
 }

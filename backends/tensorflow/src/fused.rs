@@ -48,7 +48,7 @@ pub(crate) fn loss_gradients<'b>(b: &'b Builder, spec: &ModelSpec, inputs: &Inpu
         // XLA knows the shapes of the arguments, so this is a constant when it compiles.
         let rows = arguments[0].first_axis();
         let extent = Extent { time: rows.floor_divided_by(batch), steps: arguments[1], batch };
-        let network = Network::new(NAME, spec, Loop::Functional, extent, &weights);
+        let network = Network::new(NAME, spec, Loop::Compiled, extent, &weights);
         let gradients = network.loss_gradients(arguments[0], answers, arguments[2], &masks);
         let mut results = vec![gradients.loss, gradients.embedded];
         results.extend(gradients.weights);
@@ -70,4 +70,22 @@ pub(crate) fn loss_gradients<'b>(b: &'b Builder, spec: &ModelSpec, inputs: &Inpu
 pub(crate) fn padded_time(spec: &ModelSpec, time: usize) -> usize {
     let quarter = spec.max_time.div_ceil(4);
     (time.div_ceil(quarter) * quarter).min(spec.max_time)
+}
+
+/// The number of rows that the gradient of `words` words is padded to, at least one more, which is zeros and stands for all
+/// words that are not in the batch. Few numbers, because each is compiled for.
+pub(crate) fn padded_words(words: usize) -> usize {
+    (words + 1).next_multiple_of(4096)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_always_a_row_of_zeros_for_absent_words() {
+        for words in [1, 4095, 4096, 4097, 12_800] {
+            assert!(padded_words(words) > words);
+        }
+    }
 }

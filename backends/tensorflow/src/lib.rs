@@ -7,6 +7,8 @@ mod defaults;
 mod dropout;
 mod embedding;
 mod fused;
+#[cfg(test)]
+mod gradient_check;
 mod graph;
 mod model;
 mod network;

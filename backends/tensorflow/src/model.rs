@@ -9,7 +9,7 @@ use tensorflow::Output;
 use crate::adam::Averages;
 use crate::dropout;
 use crate::embedding::Words;
-use crate::fused::padded_time;
+use crate::fused::{padded_time, padded_words};
 use crate::graph::scan::Loop;
 use crate::programs::{self, BatchFeeds, Programs};
 use crate::session::{Execution, Executor, Feed, Session};
@@ -55,12 +55,15 @@ impl Model for TensorFlowModel {
     fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
         let aligned = align(batch.tokens(), &self.spec);
         let full = batch.tokens().rows() == self.spec.max_batch;
-        let (train, time) = match &self.programs.fused {
-            Some(fused) if full => (fused, padded_time(&self.spec, aligned.time)),
-            _ => (&self.programs.train, aligned.time),
+        let (train, fused) = match &self.programs.fused {
+            Some(fused) if full => (fused, true),
+            _ => (&self.programs.train, false),
         };
+        let time = if fused { padded_time(&self.spec, aligned.time) } else { aligned.time };
         let tokens = time_major(&aligned, time);
         let words = Words::of(&tokens, self.spec.vocabulary_size);
+        let (listed, rows) =
+            if fused { (&words.places, padded_words(words.ids.len())) } else { (&words.ids, words.ids.len()) };
         let step = self.steps + 1;
         let size = self.averages.step_size(&self.spec.adam, step, learning_rate);
         let decay = self.spec.weight_decay;
@@ -69,8 +72,11 @@ impl Model for TensorFlowModel {
 
         let mut feeds = feed_batch(&train.batch, &aligned, &tokens, time)?;
         feeds.push((&train.labels, labels(batch)?));
-        feeds.push((&train.words, Feed::ints(&[words.ids.len()], &words.ids)?));
-        feeds.push((&train.places, Feed::ints(&[words.places.len()], &words.places)?));
+        let [feed_listed, feed_occurrences, feed_segments, feed_rows] = &train.words;
+        feeds.push((feed_listed, Feed::ints(&[listed.len()], listed)?));
+        feeds.push((feed_occurrences, Feed::ints(&[tokens.len()], &words.occurrences)?));
+        feeds.push((feed_segments, Feed::ints(&[tokens.len()], &words.segments)?));
+        feeds.push((feed_rows, Feed::size(rows)?));
         feeds.push((rate, Feed::scalar(size.rate)));
         feeds.push((epsilon, Feed::scalar(size.epsilon)));
         feeds.push((shrink, Feed::scalar(1.0 - learning_rate * decoupled)));

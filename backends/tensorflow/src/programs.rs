@@ -6,7 +6,7 @@ use tensorflow::{DataType, Graph, Output};
 
 use crate::adam::{Optimiser, Slots};
 use crate::dropout::dropout;
-use crate::embedding::RowGradients;
+use crate::embedding::{RowGradients, WordFeeds};
 use crate::fused;
 use crate::graph::scan::{Extent, Loop};
 use crate::graph::{Builder, Value};
@@ -58,10 +58,8 @@ pub(crate) struct Train {
     pub(crate) batch: BatchFeeds,
     /// Labels, `[batch]`.
     pub(crate) labels: Output,
-    /// The distinct words, `[words]`.
-    pub(crate) words: Output,
-    /// For each token the place of its word, `[time * batch]`.
-    pub(crate) places: Output,
+    /// The words of the batch and where they occur: see [`WordFeeds`].
+    pub(crate) words: [Output; 4],
     /// Adam's rate, epsilon and the factor of decoupled decay.
     pub(crate) hyperparameters: [Output; 3],
     /// Counters of the dropout masks.
@@ -230,8 +228,7 @@ fn train(
         Differentiation::Fused => Batch::padded(b, spec),
     };
     let labels = b.placeholder(b.element());
-    let words = b.placeholder(DataType::Int32);
-    let places = b.placeholder(DataType::Int32);
+    let words = WordFeeds::new(b);
     let optimiser = Optimiser::new(b, spec);
     let columns = i32::try_from(spec.embedding_size).unwrap_or(i32::MAX);
     let hidden = i32::try_from(spec.hidden_size).unwrap_or(i32::MAX);
@@ -253,13 +250,17 @@ fn train(
         }
     };
 
-    let rows = RowGradients::new(words, places, gradients.embedded);
+    let rows = RowGradients::new(words, gradients.embedded);
     let others = gradients.weights;
     let squares: Vec<_> =
         others.iter().chain([&rows.sums]).map(|gradient| gradient.square().reshape_to(&[-1]).sum(&[0])).collect();
     let norm = Value::total(&squares).sqrt();
     let coefficient = optimiser.clip_coefficient(norm);
-    let mut updates = vec![rows.apply(&optimiser, spec, variables.embedding(), coefficient, variables.zeros.read())];
+    let embedding = variables.embedding();
+    let mut updates = vec![match differentiation {
+        Differentiation::Stock(_) => rows.apply(&optimiser, embedding, coefficient, variables.zeros.read()),
+        Differentiation::Fused => rows.apply_compiled(&optimiser, embedding, coefficient),
+    }];
     for (&slots, &gradient) in variables.slots.iter().skip(1).zip(&others) {
         let clipped = coefficient.map_or(gradient, |coefficient| gradient * coefficient);
         updates.push(optimiser.apply(slots, clipped));
@@ -268,17 +269,12 @@ fn train(
     if let Some(coefficient) = coefficient {
         reports.push(coefficient.output()?);
     }
-    let hyperparameters = optimiser.hyperparameters();
+    let [rate, epsilon, shrink] = optimiser.hyperparameters().all();
     Ok(Train {
         batch: batch.feeds()?,
         labels: labels.output()?,
-        words: words.output()?,
-        places: places.output()?,
-        hyperparameters: [
-            hyperparameters.rate.output()?,
-            hyperparameters.epsilon.output()?,
-            hyperparameters.shrink.output()?,
-        ],
+        words: [words.words.output()?, words.occurrences.output()?, words.segments.output()?, words.rows.output()?],
+        hyperparameters: [rate.output()?, epsilon.output()?, shrink.output()?],
         counters: dropout.counters.iter().map(|counter| counter.output()).collect::<Result<_, _>>()?,
         reports,
         updates: updates.iter().map(|update| update.output()).collect::<Result<_, _>>()?,

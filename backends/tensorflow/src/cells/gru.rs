@@ -1,9 +1,9 @@
 //! Gated recurrent unit whose reset gate acts after the matrix product (PyTorch's `nn.GRU`, Keras' `GRU` with
 //! `reset_after=True`): `n = tanh(W_n x + b_n + r (U_n h' + c_n))`, `h = (1 - z) n + z h'`, `r` and `z` sigmoids of `W x + b + U h' + c`.
 
-use super::{Gradients, Layer, LayerWeights, Upstream};
+use super::{Gradients, Layer, LayerWeights, Upstream, plus};
 use crate::graph::Value;
-use crate::graph::scan::{Order, Scan, Stepped, scan};
+use crate::graph::scan::{Loop, Order, Scan, Stepped, scan};
 
 /// What a step leaves behind, in multiples of `hidden` columns: `h`, `n`, `U_n h' + c_n`, and `r, z`.
 pub(super) const COLLECTED: [i32; 4] = [1, 1, 1, 2];
@@ -39,15 +39,19 @@ pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, columns: &[i32])
         sigmoid_bias = sigmoid_bias + of_sigmoids;
         constants.push(of_candidate);
     }
-    let for_sigmoids = inputs.matmul_transposed(sigmoid_kernel).plus_bias(sigmoid_bias);
-    let for_candidate = inputs.matmul_transposed(candidate_kernel).plus_bias(candidate_bias);
+    let two_vectors = weights.recurrent_bias.is_some();
+    let for_sigmoids = layer.input_products(inputs, sigmoid_kernel, sigmoid_bias, 2 * hidden);
+    let for_candidate = layer.input_products(inputs, candidate_kernel, candidate_bias, hidden);
+    let in_step = constants.len();
+    constants.extend(for_sigmoids.bias);
+    constants.extend(for_candidate.bias);
     scan(
         &Scan {
             name: format!("{}_forward", layer.name),
             run: layer.run,
             order: Order::Forward,
             extent: layer.extent,
-            over_time: &[layer.over_time(for_sigmoids, 2 * hidden), layer.over_time(for_candidate, hidden)],
+            over_time: &[for_sigmoids.over_time, for_candidate.over_time],
             carry: &[layer.zero_state()],
             constants: &constants,
             collected: columns,
@@ -56,10 +60,10 @@ pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, columns: &[i32])
             let before = step.carry[0];
             let products = before.matmul(step.constants[0]);
             let [for_sigmoids, recurrent] = products.split_at([2 * hidden, hidden], 1);
-            let recurrent = step.constants.get(1).map_or(recurrent, |&bias| recurrent.plus_bias(bias));
-            let sigmoids = (step.now[0] + for_sigmoids).sigmoid();
+            let recurrent = if two_vectors { recurrent.plus_bias(step.constants[1]) } else { recurrent };
+            let sigmoids = plus(step.now[0] + for_sigmoids, step.constants.get(in_step)).sigmoid();
             let [r, z] = sigmoids.split(1);
-            let candidate = (step.now[1] + r * recurrent).tanh();
+            let candidate = (plus(step.now[1], step.constants.get(in_step + 1)) + r * recurrent).tanh();
             let state = candidate + z * (before - candidate);
             Stepped { carry: vec![state], collected: vec![state, candidate, recurrent, sigmoids] }
         },
@@ -77,15 +81,11 @@ pub(super) fn backward<'b>(
     let b = inputs.builder();
     let hidden = layer.hidden;
     let weights = layer.weights;
-    let [r, z] = tape.sigmoids.split(2);
-    let n = tape.candidates;
-    let into_candidate = z.one_minus() * n.square().one_minus();
-    let into_recurrent = into_candidate * r;
-    let into_reset = into_recurrent * tape.recurrent * r.one_minus();
-    let into_update = (layer.states_before(tape.states) - n) * z * z.one_minus();
-    let factors = b.concat(&[into_reset, into_update, into_recurrent], 2);
+    let compiled = layer.run == Loop::Compiled;
+    let saved = [tape.sigmoids, tape.candidates, tape.recurrent, layer.states_before(tape.states)];
+    let mut over_time = if compiled { saved.to_vec() } else { factors(saved).to_vec() };
+    let above = over_time.len();
     let (carry, from_above) = upstream.enter(layer);
-    let mut over_time = vec![factors, z];
     over_time.extend(from_above);
     let run = scan(
         &Scan {
@@ -100,16 +100,21 @@ pub(super) fn backward<'b>(
         },
         |step| {
             let s = step.carry[0].builder();
-            let gradient = step.now.get(2).map_or(step.carry[0], |&above| step.carry[0] + above);
-            let products = s.concat(&[gradient, gradient, gradient], 1) * step.now[0];
-            let before = gradient * step.now[1] + products.matmul(step.constants[0]);
-            Stepped { carry: vec![before], collected: vec![products, gradient] }
+            let [of_products, update, into_candidate] = if compiled {
+                factors([step.now[0], step.now[1], step.now[2], step.now[3]])
+            } else {
+                [step.now[0], step.now[1], step.now[2]]
+            };
+            let gradient = plus(step.carry[0], step.now.get(above));
+            let products = s.concat(&[gradient, gradient, gradient], 1) * of_products;
+            let before = gradient * update + products.matmul(step.constants[0]);
+            Stepped { carry: vec![before], collected: vec![products, gradient * into_candidate] }
         },
     );
     let products = run.collected[0];
     let flat = products.reshape_to(&[-1, 3 * hidden]);
     // The products of the inputs differ from those of the state in the candidate alone.
-    let of_candidate = (run.collected[1] * into_candidate).reshape_to(&[-1, hidden]);
+    let of_candidate = run.collected[1].reshape_to(&[-1, hidden]);
     let [of_sigmoids, _] = flat.split_at([2 * hidden, hidden], 1);
     let [sigmoid_kernel, candidate_kernel] = weights.input_kernel.split_at([2 * hidden, hidden], 0);
     let recurrent_bias = flat.sum(&[0]);
@@ -123,4 +128,15 @@ pub(super) fn backward<'b>(
         },
         inputs: of_sigmoids.matmul(sigmoid_kernel) + of_candidate.matmul(candidate_kernel),
     }
+}
+
+/// What the gradient of `h` is multiplied by, of one step or of all: for the products with `U`, from `h` to `h'`, and for the sum within
+/// `n`. Given are the gates r and z, `n`, `U_n h' + c_n` and `h'`.
+fn factors<'b>([sigmoids, n, recurrent, before]: [Value<'b>; 4]) -> [Value<'b>; 3] {
+    let [r, z] = sigmoids.split(-1);
+    let into_candidate = z.one_minus() * n.square().one_minus();
+    let into_recurrent = into_candidate * r;
+    let into_reset = into_recurrent * recurrent * r.one_minus();
+    let into_update = (before - n) * z * z.one_minus();
+    [n.builder().concat(&[into_reset, into_update, into_recurrent], -1), z, into_candidate]
 }

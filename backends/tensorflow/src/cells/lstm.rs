@@ -4,9 +4,9 @@
 //! Weights hold the gates in the order i, f, g, o. Inside the graph they stand as i, f, o, g, so that one sigmoid
 //! serves three neighbours; the blocks of the kernels are moved once a step, which are small.
 
-use super::{Gradients, Layer, LayerWeights, Upstream};
+use super::{Gradients, Layer, LayerWeights, Upstream, plus};
 use crate::graph::Value;
-use crate::graph::scan::{Order, Scan, Stepped, scan};
+use crate::graph::scan::{Loop, Order, Scan, Stepped, scan};
 
 /// What a step leaves behind, in multiples of `hidden` columns: `h`, `c`, `g`, and `i, f, o`.
 pub(super) const COLLECTED: [i32; 4] = [1, 1, 1, 3];
@@ -33,22 +33,24 @@ impl<'b> Tape<'b> {
 pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, columns: &[i32]) -> Stepped<'b> {
     let hidden = layer.hidden;
     let weights = layer.weights;
-    let products = inputs
-        .matmul_transposed(exchange_last_gates(weights.input_kernel))
-        .plus_bias(exchange_last_gates(layer.summed_bias()));
+    let kernel = exchange_last_gates(weights.input_kernel);
+    let bias = exchange_last_gates(layer.summed_bias());
+    let products = layer.input_products(inputs, kernel, bias, 4 * hidden);
+    let mut constants = vec![exchange_last_gates(weights.recurrent_kernel).transpose()];
+    constants.extend(products.bias);
     scan(
         &Scan {
             name: format!("{}_forward", layer.name),
             run: layer.run,
             order: Order::Forward,
             extent: layer.extent,
-            over_time: &[layer.over_time(products, 4 * hidden)],
+            over_time: &[products.over_time],
             carry: &[layer.zero_state(), layer.zero_state()],
-            constants: &[exchange_last_gates(weights.recurrent_kernel).transpose()],
+            constants: &constants,
             collected: columns,
         },
         |step| {
-            let sums = step.now[0] + step.carry[0].matmul(step.constants[0]);
+            let sums = plus(step.now[0] + step.carry[0].matmul(step.constants[0]), step.constants.get(1));
             let [sigmoids, candidate] = sums.split_at([3 * hidden, hidden], 1);
             let sigmoids = sigmoids.sigmoid();
             let candidate = candidate.tanh();
@@ -69,25 +71,13 @@ pub(super) fn backward<'b>(
     tape: &Tape<'b>,
     upstream: Upstream<'b>,
 ) -> Gradients<'b> {
-    let b = inputs.builder();
     let hidden = layer.hidden;
     let weights = layer.weights;
-    let [i, f, o] = tape.sigmoids.split(2);
-    let g = tape.candidates;
-    let cells_before = layer.states_before(tape.cells);
-    let tanh = tape.cells.tanh();
-    let factors = b.concat(
-        &[
-            g * i * i.one_minus(),
-            cells_before * f * f.one_minus(),
-            tanh * o * o.one_minus(),
-            i * g.square().one_minus(),
-        ],
-        2,
-    );
-    let into_cell = o * tanh.square().one_minus();
+    let compiled = layer.run == Loop::Compiled;
+    let saved = [tape.sigmoids, tape.candidates, tape.cells, layer.states_before(tape.cells)];
+    let mut over_time = if compiled { saved.to_vec() } else { factors(saved).to_vec() };
+    let above = over_time.len();
     let (carry, from_above) = upstream.enter(layer);
-    let mut over_time = vec![factors, into_cell, f];
     over_time.extend(from_above);
     let recurrent_kernel = exchange_last_gates(weights.recurrent_kernel);
     let run = scan(
@@ -103,10 +93,15 @@ pub(super) fn backward<'b>(
         },
         |step| {
             let s = step.carry[0].builder();
-            let of_state = step.now.get(3).map_or(step.carry[0], |&above| step.carry[0] + above);
-            let of_cell = step.carry[1] + of_state * step.now[1];
-            let sums = s.concat(&[of_cell, of_cell, of_state, of_cell], 1) * step.now[0];
-            Stepped { carry: vec![sums.matmul(step.constants[0]), of_cell * step.now[2]], collected: vec![sums] }
+            let [of_sums, into_cell, forget] = if compiled {
+                factors([step.now[0], step.now[1], step.now[2], step.now[3]])
+            } else {
+                [step.now[0], step.now[1], step.now[2]]
+            };
+            let of_state = plus(step.carry[0], step.now.get(above));
+            let of_cell = step.carry[1] + of_state * into_cell;
+            let sums = s.concat(&[of_cell, of_cell, of_state, of_cell], 1) * of_sums;
+            Stepped { carry: vec![sums.matmul(step.constants[0]), of_cell * forget], collected: vec![sums] }
         },
     );
     let sums = run.collected[0];
@@ -121,6 +116,16 @@ pub(super) fn backward<'b>(
         },
         inputs: flat.matmul(exchange_last_gates(weights.input_kernel)),
     }
+}
+
+/// What the gradients of `h` and `c` are multiplied by, of one step or of all: for the sums within the gates, from `h` to `c`, and from
+/// `c` to `c'`. Given are the gates i, f, o, the gate g, `c` and `c'`.
+fn factors<'b>([sigmoids, g, cells, cells_before]: [Value<'b>; 4]) -> [Value<'b>; 3] {
+    let [i, f, o] = sigmoids.split(-1);
+    let tanh = cells.tanh();
+    let of_sums =
+        [g * i * i.one_minus(), cells_before * f * f.one_minus(), tanh * o * o.one_minus(), i * g.square().one_minus()];
+    [cells.builder().concat(&of_sums, -1), o * tanh.square().one_minus(), f]
 }
 
 /// Exchanges the third and fourth block of the first axis; it undoes itself.

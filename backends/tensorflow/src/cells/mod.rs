@@ -171,14 +171,44 @@ impl<'b> Layer<'b> {
         b.concat(&[first, all_but_last], 0)
     }
 
+    /// The products of all inputs with a kernel, `[time, batch, columns]`, and what is added to them. The sum is taken for all
+    /// steps at once, unless the loop is compiled: then each step gets the bias to add.
+    fn input_products(&self, inputs: Value<'b>, kernel: Value<'b>, bias: Value<'b>, columns: i32) -> Products<'b> {
+        let products = inputs.matmul_transposed(kernel);
+        match self.run {
+            Loop::Compiled => Products { over_time: self.over_time(products, columns), bias: Some(bias) },
+            Loop::Functional | Loop::Lowered => {
+                Products { over_time: self.over_time(products.plus_bias(bias), columns), bias: None }
+            }
+        }
+    }
+
     /// The gradient of the recurrent kernel, `[columns, hidden]`, where `products` are the gradients of the products with it,
-    /// `[time, batch, columns]`, and `states` those each step left. The first step began with zeros and adds nothing.
+    /// `[time, batch, columns]`, and `states` those each step left.
     fn recurrent_kernel_gradient(&self, products: Value<'b>, states: Value<'b>, columns: i32) -> Value<'b> {
         let b = states.builder();
-        let later = b.op("Slice").input(products).input(b.ints(&[1, 0, 0])).input(b.ints(&[-1, -1, -1])).value();
-        let before = states.slice_first(b.ints(&[0]), b.ints(&[-1]));
-        later.reshape_to(&[-1, columns]).transposed_matmul(before.reshape_to(&[-1, self.hidden]))
+        let (products, before) = if self.run == Loop::Compiled {
+            (products, self.states_before(states))
+        } else {
+            // The first step began with zeros and adds nothing. Leaving it out takes no copy here, but would in XLA.
+            let later = b.op("Slice").input(products).input(b.ints(&[1, 0, 0])).input(b.ints(&[-1, -1, -1])).value();
+            (later, states.slice_first(b.ints(&[0]), b.ints(&[-1])))
+        };
+        products.reshape_to(&[-1, columns]).transposed_matmul(before.reshape_to(&[-1, self.hidden]))
     }
+}
+
+/// A value and what is added to it, if there is anything.
+fn plus<'s>(value: Value<'s>, more: Option<&Value<'s>>) -> Value<'s> {
+    more.map_or(value, |&more| value + more)
+}
+
+/// The products of all inputs with a kernel.
+struct Products<'b> {
+    /// `[time, batch, columns]`.
+    over_time: Value<'b>,
+    /// What each step has to add yet, `[columns]`.
+    bias: Option<Value<'b>>,
 }
 
 impl<'b> Upstream<'b> {

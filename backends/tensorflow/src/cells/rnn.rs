@@ -1,8 +1,8 @@
 //! Elman's network: `h = tanh(W x + b + U h')`, `h'` being the state before.
 
-use super::{Gradients, Layer, LayerWeights, Upstream};
+use super::{Gradients, Layer, LayerWeights, Upstream, plus};
 use crate::graph::Value;
-use crate::graph::scan::{Order, Scan, Stepped, scan};
+use crate::graph::scan::{Loop, Order, Scan, Stepped, scan};
 
 /// What a step leaves behind, in multiples of `hidden` columns: `h`.
 pub(super) const COLLECTED: [i32; 1] = [1];
@@ -23,20 +23,23 @@ impl<'b> Tape<'b> {
 pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, columns: &[i32]) -> Stepped<'b> {
     let hidden = layer.hidden;
     let weights = layer.weights;
-    let products = inputs.matmul_transposed(weights.input_kernel).plus_bias(layer.summed_bias());
+    let products = layer.input_products(inputs, weights.input_kernel, layer.summed_bias(), hidden);
+    let mut constants = vec![weights.recurrent_kernel.transpose()];
+    constants.extend(products.bias);
     scan(
         &Scan {
             name: format!("{}_forward", layer.name),
             run: layer.run,
             order: Order::Forward,
             extent: layer.extent,
-            over_time: &[layer.over_time(products, hidden)],
+            over_time: &[products.over_time],
             carry: &[layer.zero_state()],
-            constants: &[weights.recurrent_kernel.transpose()],
+            constants: &constants,
             collected: columns,
         },
         |step| {
-            let state = (step.now[0] + step.carry[0].matmul(step.constants[0])).tanh();
+            let sum = step.now[0] + step.carry[0].matmul(step.constants[0]);
+            let state = plus(sum, step.constants.get(1)).tanh();
             Stepped { carry: vec![state], collected: vec![state] }
         },
     )
@@ -52,7 +55,8 @@ pub(super) fn backward<'b>(
     let hidden = layer.hidden;
     let weights = layer.weights;
     let (carry, from_above) = upstream.enter(layer);
-    let mut over_time = vec![tape.states.square().one_minus()];
+    let compiled = layer.run == Loop::Compiled;
+    let mut over_time = vec![if compiled { tape.states } else { slope(tape.states) }];
     over_time.extend(from_above);
     let run = scan(
         &Scan {
@@ -66,8 +70,8 @@ pub(super) fn backward<'b>(
             collected: &[hidden],
         },
         |step| {
-            let gradient = step.now.get(1).map_or(step.carry[0], |&above| step.carry[0] + above);
-            let sum = gradient * step.now[0];
+            let gradient = plus(step.carry[0], step.now.get(1));
+            let sum = gradient * if compiled { slope(step.now[0]) } else { step.now[0] };
             Stepped { carry: vec![sum.matmul(step.constants[0])], collected: vec![sum] }
         },
     );
@@ -83,4 +87,9 @@ pub(super) fn backward<'b>(
         },
         inputs: flat.matmul(weights.input_kernel),
     }
+}
+
+/// The derivative of tanh where its value is `state`.
+fn slope(state: Value<'_>) -> Value<'_> {
+    state.square().one_minus()
 }

@@ -84,12 +84,22 @@ impl<'b> Value<'b> {
         self.builder().op("ScatterNd").input(indices).input(self).input(shape).value()
     }
 
-    /// Sums of rows: row `i` is added to row `segments[i]` of the result, which has `count` rows.
+    /// Sums of rows, as many as `count`: row `rows[i]` is added to row `segments[i]` of the result; `segments` must not descend.
     ///
-    /// TensorFlow divides the work by segments and adds the rows of each in their order, so the result doesn't depend on
-    /// the number of threads.
-    pub(crate) fn segment_sum(self, segments: Self, count: Self) -> Self {
-        self.builder().op("UnsortedSegmentSum").input(self).input(segments).input(count).value()
+    /// TensorFlow goes through the rows in order on one thread, so the result doesn't depend on the number of threads.
+    pub(crate) fn segment_sum(self, rows: Self, segments: Self, count: Self) -> Self {
+        self.builder()
+            .op("SparseSegmentSumWithNumSegments")
+            .input(self)
+            .input(rows)
+            .input(segments)
+            .input(count)
+            .value()
+    }
+
+    /// The rows at `indices`, `[n]`.
+    pub(crate) fn take(self, indices: Self) -> Self {
+        self.builder().op("GatherV2").input(self).input(indices).input(self.builder().int(0)).value()
     }
 
     fn strided_slice(self, begin: Self, end: Self, shrink: i64) -> Self {

@@ -31,6 +31,9 @@ pub(crate) enum Loop {
     Functional,
     /// The `While` is dissolved into the graph around it, so that several threads can work on one step.
     Lowered,
+    /// XLA compiles the loop. What its body does element by element becomes a few loops over values in the cache, so cells do
+    /// there what they otherwise do for all steps at once.
+    Compiled,
 }
 
 /// What a loop over time works on.
