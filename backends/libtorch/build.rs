@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=../runtimes/installed.json");
     println!("cargo::rerun-if-env-changed=LIBTORCH");
     let Some(libtorch) = env::var_os("LIBTORCH").map(PathBuf::from) else {
         println!("cargo::error=LIBTORCH is not set: run cargo inside the repository, whose .cargo/config.toml sets it");
@@ -18,6 +17,11 @@ fn main() -> ExitCode {
         println!("cargo::error={} does not exist: run `just setup`, which fetches libtorch", library.display());
         return ExitCode::FAILURE;
     }
+    let record = libtorch.join("../installed.json");
+    if record.exists() {
+        println!("cargo::rerun-if-changed={}", record.display());
+    }
+
     set_run_path(&libtorch.join("lib"));
 
     // The CUDA half registers itself when it is loaded, but nothing refers to a symbol of it, so that a linker which
@@ -43,6 +47,7 @@ fn set_run_path(folder: &Path) {
 
 /// `folder` seen from the root of the repository, or `None` when it lies elsewhere.
 fn relative_to_repository(folder: &Path) -> Option<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from)?;
+    let root = manifest.ancestors().nth(2)?;
     Some(folder.strip_prefix(root).ok()?.display().to_string())
 }

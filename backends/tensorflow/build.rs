@@ -7,10 +7,11 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=../runtimes/installed.json");
     println!("cargo::rerun-if-env-changed=LIBTENSORFLOW");
     let Some(libtensorflow) = env::var_os("LIBTENSORFLOW").map(PathBuf::from) else {
-        println!("cargo::error=LIBTENSORFLOW is not set: run cargo inside the repository, whose .cargo/config.toml sets it");
+        println!(
+            "cargo::error=LIBTENSORFLOW is not set: run cargo inside the repository, whose .cargo/config.toml sets it"
+        );
         return ExitCode::FAILURE;
     };
     let library = libtensorflow.join("lib/libtensorflow.so");
@@ -18,6 +19,11 @@ fn main() -> ExitCode {
         println!("cargo::error={} does not exist: run `just setup`, which fetches libtensorflow", library.display());
         return ExitCode::FAILURE;
     }
+    let record = libtensorflow.join("../installed.json");
+    if record.exists() {
+        println!("cargo::rerun-if-changed={}", record.display());
+    }
+
     println!("cargo::rustc-link-search=native={}", libtensorflow.join("lib").display());
     set_run_path(&libtensorflow.join("lib"));
     ExitCode::SUCCESS
@@ -36,6 +42,7 @@ fn set_run_path(folder: &Path) {
 
 /// `folder` seen from the root of the repository, or `None` when it lies elsewhere.
 fn relative_to_repository(folder: &Path) -> Option<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from)?;
+    let root = manifest.ancestors().nth(2)?;
     Some(folder.strip_prefix(root).ok()?.display().to_string())
 }

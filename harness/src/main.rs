@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The `study` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    harness::cli::main()
+}

@@ -10,6 +10,7 @@ pub mod align;
 pub mod backend;
 pub mod batch;
 pub mod capabilities;
+pub mod conformance;
 pub mod defaults;
 pub mod error;
 pub mod initializer;

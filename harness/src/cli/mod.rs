@@ -1,1 +1,38 @@
-//! The command line: arguments as given, then resolved, then carried out.
+//! The command line: arguments as given, then resolved, then carried out. stdout carries data, stderr everything else.
+
+mod args;
+mod ask;
+mod backends;
+mod conform;
+mod data;
+mod exit;
+mod progress;
+mod report;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use args::{Arguments, Command};
+pub use exit::{COMPLETED, FAILED, INTERRUPTED, NOT_ALL_COMPLETED};
+
+/// The program: reads its arguments, carries them out, says what went wrong in a sentence.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match &arguments.command {
+        Command::Run(command) => run::run(command, &arguments.common),
+        Command::Report(command) => report::report(command),
+        Command::Data(command) => data::data(command, &arguments.common),
+        Command::Conform(command) => conform::conform(command, &arguments.common),
+        Command::Backends(command) => backends::backends(command, &arguments.common),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            exit::say(&format!("error: {error}"));
+            ExitCode::from(FAILED)
+        }
+    }
+}

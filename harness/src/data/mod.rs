@@ -1,1 +1,162 @@
-//! The corpus: fetching, checking, splitting, encoding and caching it.
+//! The data: from a source of the IMDb corpus to encoded, stratified splits.
+//!
+//! [`prepare`] is the one way in. It finds or fetches the corpus, checks it, draws the splits by seed, fits
+//! the vocabulary on the training split alone, and stores the encoded splits so that the next call only
+//! reads them. Truncation and padding are no part of it: they happen when batches are made.
+
+mod corpus;
+mod encoded;
+mod error;
+mod lengths;
+mod settings;
+mod split;
+mod store;
+mod summary;
+mod table;
+mod vocabulary;
+mod words;
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use corpus::Corpus;
+pub use encoded::{EncodedData, EncodedSplit, PADDING_ID, UNKNOWN_ID};
+pub use error::{DataError, Place};
+pub use lengths::LengthCounts;
+pub use settings::{CorpusPin, CsvPin, DataSettings, NpmPin, PinnedHash, Pins, Source, StanfordPin};
+pub use summary::{CorpusSummary, DataSummary, SharedTexts, SplitSummary};
+pub use table::summary_table;
+use vocabulary::Vocabulary;
+
+/// Moves whenever the same corpus and settings would give other encoded splits or other files, so that
+/// older ones are not taken for them.
+const FORMAT: u32 = 1;
+
+/// Gives the encoded splits that `settings` ask for, from the corpus that `source` names. `data_dir` keeps
+/// the download and the encoded splits; `progress` is told what is being done, a line at a time.
+///
+/// A second call with the same corpus and settings reads what the first has stored.
+///
+/// # Errors
+/// Fails when the settings can't be met, when no source gives the whole, unchanged corpus, and when
+/// `data_dir` can't be written. Nothing half-written is left behind under a name that is read later.
+pub fn prepare(
+    settings: &DataSettings,
+    source: &Source,
+    data_dir: &Path,
+    progress: &dyn Fn(&str),
+) -> Result<EncodedData, DataError> {
+    prepare_pinned(&Pins::built_in()?, settings, source, data_dir, progress)
+}
+
+/// Does what [`prepare`] does with other facts about the sources than those built in: another corpus
+/// of the same form, or a mirror.
+///
+/// # Errors
+/// Fails as [`prepare`] does.
+pub fn prepare_pinned(
+    pins: &Pins,
+    settings: &DataSettings,
+    source: &Source,
+    data_dir: &Path,
+    progress: &dyn Fn(&str),
+) -> Result<EncodedData, DataError> {
+    settings.check()?;
+    let downloads = data_dir.join("downloads");
+    let _lock = FolderLock::take(data_dir, progress)?;
+    store::remove_partial(&downloads)?;
+    store::remove_partial(&data_dir.join("encoded"))?;
+
+    let corpus = corpus::load(pins, source, &downloads, progress)?;
+    let content_hash = corpus.content_hash();
+    let folder = store::folder(data_dir, &key(settings, &content_hash));
+    match store::read(&folder) {
+        Ok(Some(mut data)) => {
+            // The same texts may have come from another source this time.
+            data.summary.corpus.source = corpus.name;
+            data.summary.corpus.source_hash = corpus.file_hash;
+            return Ok(data);
+        }
+        Ok(None) => {}
+        Err(error) => progress(&format!("the stored splits are damaged and made anew: {error}")),
+    }
+    progress("splitting and encoding the corpus");
+    let (data, vocabulary) = encode(&corpus, content_hash, settings)?;
+    progress("storing the encoded splits");
+    store::write(&folder, &data, &vocabulary.tokenizer()?)?;
+    Ok(data)
+}
+
+/// Where [`prepare`] has put the tokenizer of the data that `summary` describes: a `tokenizer.json` that
+/// the `tokenizers` library reads, with which new text gets the same ids.
+#[must_use]
+pub fn tokenizer_path(data_dir: &Path, summary: &DataSummary) -> PathBuf {
+    let key = key(&summary.settings, &summary.corpus.content_hash);
+    store::folder(data_dir, &key).join(store::TOKENIZER)
+}
+
+fn encode(
+    corpus: &Corpus,
+    content_hash: String,
+    settings: &DataSettings,
+) -> Result<(EncodedData, Vocabulary), DataError> {
+    let rows = split::assign(&corpus.labels, settings)?;
+    let texts = rows
+        .each_ref()
+        .map(|rows| -> Vec<&str> { rows.iter().map(|row| corpus.texts[*row as usize].as_str()).collect() });
+    let vocabulary = Vocabulary::fit(&texts[0], settings);
+    let mut splits: [EncodedSplit; 3] = Default::default();
+    for ((split, rows), texts) in splits.iter_mut().zip(&rows).zip(&texts) {
+        let reviews = vocabulary.encode(texts);
+        if let Some(index) = reviews.iter().position(Vec::is_empty) {
+            return Err(DataError::EmptyReview { place: corpus.place(rows[index] as usize) });
+        }
+        let labelled = rows.iter().zip(reviews);
+        *split = EncodedSplit::from_reviews(labelled.map(|(row, review)| (*row, corpus.labels[*row as usize], review)));
+    }
+    let summary = summary::summarise(corpus, content_hash, settings, &vocabulary, &splits);
+    let [train, validation, test] = splits;
+    let data = EncodedData { train, validation, test, summary };
+    Ok((data, vocabulary))
+}
+
+/// What the encoded splits depend on, as the name of their folder.
+fn key(settings: &DataSettings, content_hash: &str) -> String {
+    let DataSettings { train, validation, test, seed, vocabulary_size } = settings;
+    let inputs = format!("{FORMAT} {train} {validation} {test} {seed} {vocabulary_size} {content_hash}");
+    corpus::hexadecimal(&Sha256::digest(inputs))
+}
+
+/// Keeps other processes from preparing the same folder at the same time, until it is dropped or the
+/// process ends.
+struct FolderLock {
+    file: File,
+}
+
+impl FolderLock {
+    fn take(data_dir: &Path, progress: &dyn Fn(&str)) -> Result<Self, DataError> {
+        fs::create_dir_all(data_dir).map_err(DataError::io("create", data_dir))?;
+        let path = data_dir.join(".lock");
+        let file = File::create(&path).map_err(DataError::io("create", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                progress("waiting for another process that prepares the same data");
+                file.lock().map_err(DataError::io("lock", &path))?;
+            }
+            Err(TryLockError::Error(error)) => return Err(DataError::io("lock", &path)(error)),
+        }
+        Ok(Self { file })
+    }
+}
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        // Closing the file would do, were it not that another thread may be starting a process at this
+        // very moment: until that process has begun its program, it holds the file open too. An error
+        // leaves the lock to the end of this process, which is safe.
+        let _ = self.file.unlock();
+    }
+}

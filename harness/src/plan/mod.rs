@@ -1,5 +1,16 @@
 //! From a study file to a plan: every setting resolved, with where it came from.
 
+mod fingerprint;
+mod layers;
 mod protocol;
+mod resolve;
+mod settings;
+mod show;
+mod study_file;
 
+pub use fingerprint::fingerprint;
 pub use protocol::{Checkpoint, DropoutSettings, Protocol, Scheduler, SchedulerKind};
+pub use resolve::{Asked, Overrides, ResolvedRun, ResolvedSettings, override_data, resolve, resolve_data};
+pub use settings::{AdamKeys, DropoutKeys, SchedulerKeys, Settings, native_settings};
+pub use show::plan_text;
+pub use study_file::{Division, PlanError, Study, StudyFile, Variant};

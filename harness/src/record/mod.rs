@@ -3,6 +3,7 @@
 mod predictions;
 mod schema;
 mod store;
+mod weights;
 
 pub use predictions::{Prediction, PredictionSplit, read_predictions, write_predictions};
 pub use schema::{
@@ -10,3 +11,4 @@ pub use schema::{
     StudyRecord, Timing,
 };
 pub use store::{RecordError, RunResult, StudyResults, load_study, read_json, write_json};
+pub use weights::write_weights;

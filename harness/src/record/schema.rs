@@ -65,10 +65,12 @@ pub struct PlannedRun {
     pub fingerprint: String,
     /// The run's directory, relative to the study's.
     pub directory: String,
+    /// Why the run can't be made here: its backend can't be started. Such a run has no fingerprint.
+    pub unavailable: Option<String>,
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Outcome {
     /// All epochs were trained and the test split was evaluated.

@@ -37,6 +37,14 @@ pub enum RecordError {
         /// Why.
         source: PolarsError,
     },
+    /// Weights that can't be written.
+    #[error("{}: {source}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: safetensors::SafeTensorError,
+    },
     /// A table with a value that can't be.
     #[error("{}: column `{column}` has a value that can't be", path.display())]
     Value {

@@ -1,1 +1,128 @@
 //! Tables and figures, each a pure function of records.
+//!
+//! [`write()`] turns a study's records into `report.md`, tables in three formats and figures. It reads records and
+//! predictions and nothing else: no clock, no environment, no framework. The same records give the same bytes.
+
+mod document;
+mod figures;
+mod latex;
+mod numbers;
+mod overview;
+mod published;
+mod results;
+mod scores;
+mod sections;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use polars::prelude::PolarsError;
+
+pub use published::{
+    PUBLISHED_VERSION, Published, PublishedClaim, PublishedData, PublishedFramework, PublishedParameters,
+    PublishedProtocol, PublishedResult, published,
+};
+
+use crate::metrics::MetricsError;
+use crate::record::{RecordError, StudyResults};
+use overview::Overview;
+
+/// A report that can't be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A record can't be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The predictions of a run can't be measured.
+    #[error("predictions of run {run}: {source}")]
+    Metrics {
+        /// The run.
+        run: String,
+        /// Why.
+        source: MetricsError,
+    },
+    /// The predictions of a run are not those its record speaks of.
+    #[error("{}: these predictions don't give the test metrics in the record of run {run}; delete the run's directory and run the study again", path.display())]
+    Mismatch {
+        /// The predictions.
+        path: PathBuf,
+        /// The run.
+        run: String,
+    },
+    /// The record of a completed run lacks its test metrics.
+    #[error(
+        "the record of run {run} says it completed but has no test metrics; delete the run's directory and run the study again"
+    )]
+    NoTestMetrics {
+        /// The run.
+        run: String,
+    },
+    /// A ROC curve can't be computed.
+    #[error("a ROC curve: {source}")]
+    Curve {
+        /// Why.
+        source: MetricsError,
+    },
+    /// Polars refused a table.
+    #[error("{what}: {source}")]
+    Table {
+        /// Which table.
+        what: &'static str,
+        /// Why.
+        source: PolarsError,
+    },
+    /// A figure can't be drawn.
+    #[error("figure {name}: {reason}")]
+    Figure {
+        /// The figure.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// The published figures that this build carries are broken.
+    #[error("published.toml: {reason}")]
+    Published {
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Writes the report of a study into `directory`, which is created where it is missing, and returns the files written:
+/// `report.md`, `results.csv`, `results.tex`, `results.parquet`, then the figures, SVG before PNG.
+///
+/// Figures that need a finished run or epoch are left out while there is none; a file of an earlier report that is no
+/// longer written stays where it is. Without `published` there is no comparison.
+///
+/// # Errors
+/// If predictions can't be read or contradict their record, or a file can't be written.
+pub fn write(
+    results: &StudyResults,
+    published: Option<&Published>,
+    directory: &Path,
+) -> Result<Vec<PathBuf>, ReportError> {
+    std::fs::create_dir_all(directory).map_err(|source| ReportError::Io { path: directory.into(), source })?;
+    let overview = Overview::new(results);
+    let scores = results.runs.iter().map(scores::test_scores).collect::<Result<Vec<_>, _>>()?;
+    let frame = results::results_frame(&overview, published)?;
+    let drawings = figures::draw_all(&overview, &scores, directory)?;
+
+    let files = ["report.md", "results.csv", "results.tex", "results.parquet"].map(|name| directory.join(name));
+    let [report, csv, tex, parquet] = &files;
+    results::write_csv(&frame, csv)?;
+    write_text(tex, &latex::results(&overview, &frame))?;
+    results::write_parquet(&frame, parquet)?;
+    write_text(report, &document::document(&overview, published, &frame, &drawings))?;
+    Ok(files.into_iter().chain(drawings.into_iter().flat_map(|drawing| drawing.paths)).collect())
+}
+
+fn write_text(path: &Path, text: &str) -> Result<(), ReportError> {
+    std::fs::write(path, text).map_err(|source| ReportError::Io { path: path.into(), source })
+}

@@ -12,6 +12,9 @@ mod gru;
 mod lstm;
 mod rnn;
 mod steps;
+mod subnormal;
+
+use subnormal::SubnormalsAsZero;
 
 use harness_contract::{CellKind, ModelSpec};
 use tch::{Kind, Reduction, TchError, Tensor};
@@ -101,6 +104,7 @@ impl Fused {
         batch: (&Input, &Tensor),
         masks: &Masks,
     ) -> Result<Gradient, TchError> {
+        let _guard = SubnormalsAsZero::new();
         tch::no_grad(|| {
             let (input, targets) = batch;
             let (time, options) = (input.time, (parameters.core.f_kind()?, parameters.core.device()));

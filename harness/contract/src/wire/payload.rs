@@ -76,9 +76,10 @@ pub fn batch_payload(batch: TokenBatch<'_>, labels: &[u8]) -> (BatchHeader, Vec<
 /// If the payload has not the length that the header announces.
 pub fn read_batch(header: BatchHeader, payload: &[u8], labelled: bool) -> Result<BatchPayload, PayloadError> {
     let rows = header.rows as u128;
-    let token_bytes = 4 * rows * header.time as u128;
+    // Saturating: a header may announce anything, and no payload has that many bytes.
+    let token_bytes = rows.saturating_mul(header.time as u128).saturating_mul(4);
     let label_bytes = if labelled { rows } else { 0 };
-    let announced = token_bytes + 4 * rows + label_bytes;
+    let announced = token_bytes.saturating_add(4 * rows + label_bytes);
     if payload.len() as u128 != announced {
         return Err(PayloadError::Length { found: payload.len(), announced });
     }
@@ -105,7 +106,8 @@ pub fn weights_payload(weights: &WeightMap) -> (Vec<TensorHeader>, Vec<u8>) {
 /// # Errors
 /// If the payload has not the length that the headers announce, or a name comes twice.
 pub fn read_weights(tensors: &[TensorHeader], payload: &[u8]) -> Result<WeightMap, PayloadError> {
-    let elements = |tensor: &TensorHeader| tensor.shape.iter().map(|&axis| axis as u128).product::<u128>();
+    let elements =
+        |tensor: &TensorHeader| tensor.shape.iter().fold(1u128, |product, &axis| product.saturating_mul(axis as u128));
     let announced = tensors.iter().fold(0u128, |sum, tensor| sum.saturating_add(elements(tensor).saturating_mul(4)));
     if payload.len() as u128 != announced {
         return Err(PayloadError::Length { found: payload.len(), announced });

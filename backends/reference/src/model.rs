@@ -1,0 +1,123 @@
+//! The reference behind the contract's two traits. A new backend begins here.
+
+use harness_contract::{
+    Backend, BackendError, BackendInfo, BiasVectors, Capabilities, CellKind, Device, EpsilonPlacement, GradientNorms,
+    GruForm, Kernel, LabelledBatch, LibraryVersion, Model, ModelSpec, RepeatedWords, StepReport, TokenBatch,
+    WeightDecayForm, WeightMap,
+};
+
+use crate::adam::{Adam, clip_coefficient};
+use crate::dropout::DropoutMasks;
+use crate::network::{Gradients, Inputs, backward, forward};
+use crate::parameters::Parameters;
+
+/// The reference backend. It holds nothing: every model is on its own.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReferenceBackend;
+
+/// A model with its optimiser.
+#[derive(Debug, Clone)]
+pub struct ReferenceModel {
+    spec: ModelSpec,
+    weights: Parameters,
+    adam: Adam,
+    steps: u64,
+}
+
+impl Backend for ReferenceBackend {
+    fn describe(&self) -> BackendInfo {
+        BackendInfo {
+            name: "reference".into(),
+            libraries: vec![LibraryVersion {
+                name: env!("CARGO_PKG_NAME").into(),
+                version: env!("CARGO_PKG_VERSION").into(),
+            }],
+            capabilities: Capabilities {
+                cells: CellKind::ALL.to_vec(),
+                kernels: vec![Kernel::Stock],
+                bias_vectors: vec![BiasVectors::One, BiasVectors::Two],
+                gru_forms: vec![GruForm::ResetAfter, GruForm::ResetBefore],
+                epsilon_placements: vec![EpsilonPlacement::AfterCorrection, EpsilonPlacement::Hat],
+                repeated_words: vec![RepeatedWords::SumThenSquare, RepeatedWords::SquareThenSum],
+                weight_decay_forms: vec![WeightDecayForm::Coupled, WeightDecayForm::Decoupled],
+                bidirectional: true,
+                layer_norm: true,
+                masking: true,
+                dropout: true,
+                input_gradient_norms: true,
+                devices: vec![Device::Cpu],
+                max_layers: None,
+            },
+            native_defaults: None,
+        }
+    }
+
+    fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
+        Ok(Box::new(ReferenceModel::new(spec, initial)?))
+    }
+}
+
+impl ReferenceModel {
+    /// A model with these weights and an optimiser that has taken no step.
+    ///
+    /// # Errors
+    /// The first weight that doesn't fit the spec.
+    pub fn new(spec: &ModelSpec, initial: &WeightMap) -> Result<Self, BackendError> {
+        let weights = Parameters::from_weights(spec, initial)?;
+        Ok(Self { spec: spec.clone(), weights, adam: Adam::new(spec), steps: 0 })
+    }
+
+    /// The weights in full precision.
+    #[must_use]
+    pub const fn parameters(&self) -> &Parameters {
+        &self.weights
+    }
+
+    /// One logit a row in full precision, `[batch]`, without dropout.
+    #[must_use]
+    pub fn logits(&self, tokens: TokenBatch<'_>) -> Vec<f64> {
+        forward(&self.spec, &self.weights, &Inputs::new(&self.spec, tokens), &DropoutMasks::none()).logits
+    }
+
+    /// The mean loss of a batch and its gradient in full precision, with the given dropout masks.
+    #[must_use]
+    pub fn gradients(&self, batch: LabelledBatch<'_>, masks: &DropoutMasks) -> Gradients {
+        let inputs = Inputs::new(&self.spec, batch.tokens());
+        let pass = forward(&self.spec, &self.weights, &inputs, masks);
+        backward(&self.spec, &self.weights, &inputs, masks, &pass, batch.labels())
+    }
+}
+
+impl Model for ReferenceModel {
+    fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
+        let tokens = batch.tokens();
+        let masks = DropoutMasks::draw(&self.spec, self.steps, tokens.rows(), tokens.time());
+        let mut gradients = self.gradients(batch, &masks);
+        self.steps += 1;
+
+        let gradient_norm = gradients.parameters.norm();
+        let coefficient = clip_coefficient(self.spec.clip, gradient_norm);
+        let report = StepReport { loss: gradients.loss, gradient_norm, clipped: coefficient < 1.0 };
+        gradients.scale(coefficient);
+        let words = Inputs::new(&self.spec, tokens).words;
+        self.adam.step(&mut self.weights, gradients, &words, learning_rate);
+        Ok(report)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the contract's logits are f32")]
+    fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
+        Ok(self.logits(tokens).into_iter().map(|logit| logit as f32).collect())
+    }
+
+    fn weights(&self) -> Result<WeightMap, BackendError> {
+        self.weights.to_weights(&self.spec)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the contract's norms are f32")]
+    fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
+        let gradients = self.gradients(batch, &DropoutMasks::none());
+        let steps = gradients.occurrences.chunks_exact(self.spec.embedding_size);
+        let norm = |d: &[f64]| d.iter().map(|d| d * d).sum::<f64>().sqrt() as f32;
+        Ok(GradientNorms { norms: steps.map(norm).collect() })
+    }
+}

@@ -1,0 +1,171 @@
+//! The conformance suite seen from both sides: the reference passes it, and models with planted mistakes don't.
+#![cfg(test)]
+
+mod planted;
+
+use std::collections::BTreeSet;
+
+use harness_contract::conformance::{CHECKS, Options, Outcome, Report, run};
+
+use planted::{Mistake, Planted};
+
+#[test]
+fn the_reference_passes_every_check_that_is_listed() {
+    let report = run(&mut backend_reference::new(), &mut backend_reference::new(), &Options::default(), &mut |_| {});
+    let failures: Vec<_> = report.failures().collect();
+    assert!(report.passed(), "{failures:#?}");
+    assert_eq!(report.count(Outcome::Skipped), 0);
+    let run: BTreeSet<_> = report.checks.iter().map(|check| check.name.as_str()).collect();
+    let listed: BTreeSet<_> = CHECKS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(run, listed);
+}
+
+/// What the suite, or some of its checks, say of a backend with this mistake.
+fn examined(mistake: Mistake, only: &[&str]) -> Report {
+    let options = Options { only: only.iter().map(|&name| name.to_owned()).collect(), ..Options::default() };
+    run(&mut Planted(mistake), &mut backend_reference::new(), &options, &mut |_| {})
+}
+
+#[test]
+fn a_capability_that_is_missing_skips_its_checks_by_name() {
+    let report = examined(Mistake::Nothing, &[]);
+    assert!(report.passed(), "{}", report.markdown());
+    let skipped = report.checks.iter().filter(|check| check.outcome == Outcome::Skipped);
+    let missing: BTreeSet<_> = skipped.flat_map(|check| &check.missing).map(String::as_str).collect();
+    assert_eq!(missing, BTreeSet::from(["bidirectional", "layer_norm"]));
+}
+
+/// Asserts that each of these checks fails where this mistake is planted.
+fn caught(mistake: Mistake, by: &[&str]) {
+    let report = examined(mistake, by);
+    let failed: BTreeSet<_> = report.failures().map(|check| check.name.as_str()).collect();
+    for name in by {
+        assert!(failed.contains(name), "{mistake:?} was not caught by {name}, but by {failed:?}");
+    }
+}
+
+#[test]
+fn swapped_gates_are_caught_by_logits_and_gradients() {
+    caught(Mistake::GatesSwapped, &["logits", "loss", "gradients", "input-gradients"]);
+}
+
+#[test]
+fn epsilon_inside_the_root_is_caught_by_the_trajectories() {
+    caught(Mistake::EpsilonInsideTheRoot, &["adam-losses", "adam-weights"]);
+}
+
+#[test]
+fn the_other_place_of_epsilon_is_caught_by_the_trajectories() {
+    caught(Mistake::EpsilonPlacementIgnored, &["adam-losses", "adam-weights"]);
+}
+
+#[test]
+fn repeated_words_treated_the_other_way_are_caught_by_the_trajectories() {
+    caught(Mistake::RepeatedWordsIgnored, &["adam-losses", "adam-weights"]);
+}
+
+#[test]
+fn dropout_in_predictions_is_caught_by_comparing_them_with_those_of_a_model_without() {
+    caught(Mistake::DropoutInPrediction, &["dropout-prediction"]);
+}
+
+#[test]
+fn dropout_without_scaling_is_caught_in_the_masks() {
+    caught(Mistake::DropoutUnscaled, &["dropout-mask"]);
+}
+
+#[test]
+fn dropout_masks_shared_by_all_steps_of_a_row_are_caught_by_their_correlation() {
+    caught(Mistake::DropoutSharedOverTime, &["dropout-rate"]);
+}
+
+#[test]
+fn dropout_masks_that_repeat_every_step_are_caught_by_equal_losses() {
+    caught(Mistake::DropoutMasksRepeat, &["dropout-seed"]);
+}
+
+#[test]
+fn gradients_through_other_masks_than_the_loss_are_caught_by_differences() {
+    caught(Mistake::DropoutOtherMasksBackward, &["dropout-gradients"]);
+}
+
+#[test]
+fn an_ignored_mask_is_caught_by_padding_and_by_logits() {
+    caught(Mistake::MaskIgnored, &["prediction-padding", "logits", "gradients"]);
+}
+
+#[test]
+fn an_answer_read_one_step_early_is_caught_by_logits() {
+    caught(Mistake::LastStepOffByOne, &["logits", "gradients", "input-gradients"]);
+}
+
+#[test]
+fn a_missing_forget_bias_is_caught_by_logits_and_gradients() {
+    caught(Mistake::ForgetBiasMissing, &["logits", "gradients"]);
+}
+
+#[test]
+fn a_gate_whose_gradient_is_one_per_cent_small_is_caught_and_named() {
+    let report = examined(Mistake::GateGradientScaled, &["gradients"]);
+    let found: Vec<_> = report.failures().filter(|check| check.name == "gradients").collect();
+    let gates: BTreeSet<_> = found.iter().map(|check| check.detail.rsplit(": ").next().unwrap_or_default()).collect();
+    assert_eq!(found.len(), 8, "{found:#?}");
+    assert!(found.iter().all(|check| check.deviation.is_some_and(|deviation| (deviation - 0.01).abs() < 1e-4)));
+    assert!(gates.contains("rnn.weight_hh_l0 gate o") || gates.contains("rnn.weight_hh_l1 gate o"), "{gates:?}");
+    caught(Mistake::GateGradientScaled, &["gradients", "clipped-gradients", "adam-weights"]);
+}
+
+#[test]
+fn a_gradient_that_stops_30_steps_back_is_caught_by_a_model_that_remembers() {
+    caught(Mistake::TimeTruncated, &["gradients", "input-gradients"]);
+}
+
+#[test]
+fn a_bias_that_should_not_be_there_is_caught_by_the_trajectories() {
+    caught(Mistake::HiddenBiasTrained, &["adam-losses", "adam-weights"]);
+}
+
+#[test]
+fn words_that_keep_still_while_absent_are_caught_by_the_trajectories() {
+    caught(Mistake::AbsentWordsStay, &["adam-losses", "adam-weights"]);
+}
+
+#[test]
+fn padding_without_a_gradient_is_caught_by_gradients() {
+    caught(Mistake::PaddingGetsNoGradient, &["gradients", "input-gradients"]);
+}
+
+#[test]
+fn clipping_tensor_by_tensor_is_caught_by_clipped_gradients() {
+    caught(Mistake::ClippedPerTensor, &["clipped-gradients", "adam-weights"]);
+}
+
+#[test]
+fn a_forgotten_stabiliser_is_caught_by_flag_and_gradients() {
+    caught(Mistake::ClipStabiliserIgnored, &["clipped-flag", "clipped-gradients"]);
+}
+
+#[test]
+fn a_norm_reported_after_clipping_is_caught() {
+    caught(Mistake::NormAfterClipping, &["unclipped-norm"]);
+}
+
+#[test]
+fn a_loss_that_is_summed_is_caught() {
+    caught(Mistake::LossSummed, &["loss", "zero-weights", "gradients", "gradient-norm"]);
+}
+
+#[test]
+fn a_weight_that_escapes_decay_is_caught_by_the_trajectories() {
+    caught(Mistake::HeadNotDecayed, &["adam-weights"]);
+}
+
+#[test]
+fn predictions_that_use_up_dropout_masks_are_caught_by_training() {
+    caught(Mistake::PredictionDisturbsTheStream, &["training-undisturbed"]);
+}
+
+#[test]
+fn predictions_that_move_a_weight_are_caught() {
+    caught(Mistake::PredictionMovesAWeight, &["prediction-repeats", "training-undisturbed"]);
+}

@@ -1,0 +1,323 @@
+//! A backend with one mistake of choice: the reference's own parts, one of them put together wrongly.
+
+use backend_reference::{Adam, DropoutMasks, Gradients, Inputs, Parameters, backward, clip_coefficient, forward};
+use harness_contract::{
+    Backend, BackendError, BackendInfo, BiasVectors, CellKind, EpsilonPlacement, GradientNorms, LabelledBatch, Model,
+    ModelSpec, RepeatedWords, StepReport, Tensor, TokenBatch, WeightDecayForm, WeightMap,
+};
+
+/// What can be wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mistake {
+    /// Nothing: the same parts put together rightly.
+    Nothing,
+    /// The first two gates are taken for each other, consistently in both directions.
+    GatesSwapped,
+    /// `sqrt(v + eps)` instead of `sqrt(v) + eps`.
+    EpsilonInsideTheRoot,
+    /// Adam's other formula.
+    EpsilonPlacementIgnored,
+    /// `(sum g)^2` where the spec says `sum g^2`, and the other way round.
+    RepeatedWordsIgnored,
+    /// Predictions use the masks of the step to come.
+    DropoutInPrediction,
+    /// Kept elements are not scaled.
+    DropoutUnscaled,
+    /// Every step of a row has the same mask.
+    DropoutSharedOverTime,
+    /// Every training step has the same masks.
+    DropoutMasksRepeat,
+    /// Gradients go through masks of their own.
+    DropoutOtherMasksBackward,
+    /// Padded steps change the state.
+    MaskIgnored,
+    /// The answer is read one step early.
+    LastStepOffByOne,
+    /// The LSTM's forget gate has no bias.
+    ForgetBiasMissing,
+    /// The gradient of the recurrent kernel's last gate in the last layer is 1 % too small.
+    GateGradientScaled,
+    /// Nothing flows back further than 30 steps from the end.
+    TimeTruncated,
+    /// With one bias vector the other is 0 at first but trained.
+    HiddenBiasTrained,
+    /// Words that aren't in the batch keep still.
+    AbsentWordsStay,
+    /// Padding, where it isn't masked, gets no gradient.
+    PaddingGetsNoGradient,
+    /// Every tensor is clipped to the norm on its own.
+    ClippedPerTensor,
+    /// The stabiliser is left out.
+    ClipStabiliserIgnored,
+    /// The reported norm is the one after clipping.
+    NormAfterClipping,
+    /// The loss is the sum over the rows.
+    LossSummed,
+    /// Decoupled weight decay leaves the head out.
+    HeadNotDecayed,
+    /// Every prediction uses up a step's dropout masks.
+    PredictionDisturbsTheStream,
+    /// Every prediction moves a weight.
+    PredictionMovesAWeight,
+}
+
+/// The backend.
+pub(crate) struct Planted(pub(crate) Mistake);
+
+impl Backend for Planted {
+    /// The reference's description without what only makes the suite longer.
+    fn describe(&self) -> BackendInfo {
+        let mut info = backend_reference::new().describe();
+        info.name = format!("{:?}", self.0);
+        info.capabilities.bidirectional = false;
+        info.capabilities.layer_norm = false;
+        info
+    }
+
+    fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
+        let mistake = self.0;
+        let mut spec = spec.clone();
+        match mistake {
+            Mistake::EpsilonPlacementIgnored => spec.adam.epsilon_placement = EpsilonPlacement::AfterCorrection,
+            Mistake::RepeatedWordsIgnored => spec.adam.repeated_words = RepeatedWords::SumThenSquare,
+            Mistake::MaskIgnored => spec.masking = false,
+            Mistake::ClipStabiliserIgnored => {
+                spec.clip = spec.clip.map(|clip| harness_contract::ClipSpec { stabiliser: 0.0, ..clip });
+            }
+            _ => {}
+        }
+        let given = spec.bias_vectors;
+        let weights = if mistake == Mistake::HiddenBiasTrained && given == BiasVectors::One {
+            spec.bias_vectors = BiasVectors::Two;
+            with_hidden_biases(&spec, initial)?
+        } else {
+            Parameters::from_weights(&spec, initial)?
+        };
+        let adam = Adam::new(&spec);
+        let moments = (Parameters::zeros(&spec), Parameters::zeros(&spec));
+        let mut model = Wrong { mistake, spec, given, weights, adam, moments, steps: 0 };
+        if mistake == Mistake::GatesSwapped {
+            swap_gates(&model.spec, &mut model.weights);
+        }
+        Ok(Box::new(model))
+    }
+}
+
+struct Wrong {
+    mistake: Mistake,
+    spec: ModelSpec,
+    given: BiasVectors,
+    weights: Parameters,
+    adam: Adam,
+    moments: (Parameters, Parameters),
+    steps: u64,
+}
+
+impl Wrong {
+    fn inputs(&self, batch: TokenBatch<'_>) -> Inputs {
+        let mut inputs = Inputs::new(&self.spec, batch);
+        if self.mistake == Mistake::LastStepOffByOne {
+            for answer in &mut inputs.answers[0] {
+                *answer = answer.saturating_sub(1);
+            }
+        }
+        inputs
+    }
+
+    /// The weights that are computed with.
+    fn effective(&self) -> Parameters {
+        let mut weights = self.weights.clone();
+        if self.mistake == Mistake::ForgetBiasMissing && self.spec.cell == CellKind::Lstm {
+            let forget = self.spec.hidden_size..2 * self.spec.hidden_size;
+            for direction in weights.layers.iter_mut().flat_map(|layer| &mut layer.directions) {
+                direction.bias_ih[forget.clone()].fill(0.0);
+                direction.bias_hh[forget.clone()].fill(0.0);
+            }
+        }
+        weights
+    }
+
+    fn masks(&self, rows: usize, time: usize) -> DropoutMasks {
+        let step = if self.mistake == Mistake::DropoutMasksRepeat { 0 } else { self.steps };
+        let mut masks = DropoutMasks::draw(&self.spec, step, rows, time);
+        let all = masks.after_embedding.iter_mut().chain(&mut masks.between_layers);
+        match self.mistake {
+            Mistake::DropoutUnscaled => {
+                for multiplier in all.chain(&mut masks.after_last).flatten() {
+                    *multiplier = multiplier.min(1.0);
+                }
+            }
+            Mistake::DropoutSharedOverTime => {
+                for mask in all {
+                    let width = mask.len() / (rows * time);
+                    for at in 0..mask.len() {
+                        mask[at] = mask[at / (time * width) * time * width + at % width];
+                    }
+                }
+            }
+            _ => {}
+        }
+        masks
+    }
+
+    fn gradients(&self, batch: LabelledBatch<'_>, masks: &DropoutMasks) -> Gradients {
+        let inputs = self.inputs(batch.tokens());
+        let weights = self.effective();
+        let pass = forward(&self.spec, &weights, &inputs, masks);
+        let other = DropoutMasks::draw(&self.spec, self.steps + 1000, inputs.rows(), inputs.time);
+        let masks = if self.mistake == Mistake::DropoutOtherMasksBackward { &other } else { masks };
+        let mut gradients = backward(&self.spec, &weights, &inputs, masks, &pass, batch.labels());
+        match self.mistake {
+            Mistake::GateGradientScaled => {
+                let last = self.spec.layers - 1;
+                let kernel = &mut gradients.parameters.layers[last].directions[0].weight_hh;
+                let gate = kernel.len() - self.spec.hidden_size * self.spec.hidden_size;
+                kernel[gate..].iter_mut().for_each(|g| *g *= 0.99);
+            }
+            Mistake::TimeTruncated => {
+                let size = self.spec.embedding_size;
+                for (at, &word) in inputs.words.iter().enumerate().filter(|(at, _)| at % inputs.time + 30 < inputs.time)
+                {
+                    let occurrence = &mut gradients.occurrences[at * size..][..size];
+                    let row = &mut gradients.parameters.embedding[word * size..][..size];
+                    row.iter_mut().zip(&mut *occurrence).for_each(|(g, occurrence)| *g -= *occurrence);
+                    occurrence.fill(0.0);
+                }
+            }
+            Mistake::PaddingGetsNoGradient => {
+                gradients.parameters.embedding[..self.spec.embedding_size].fill(0.0);
+                let size = self.spec.embedding_size;
+                for (at, _) in inputs.words.iter().enumerate().filter(|&(_, &word)| word == 0) {
+                    gradients.occurrences[at * size..][..size].fill(0.0);
+                }
+            }
+            Mistake::LossSummed => {
+                let rows = inputs.rows() as f64;
+                gradients.loss *= rows;
+                gradients.scale(rows);
+            }
+            _ => {}
+        }
+        gradients
+    }
+
+    /// Adam with epsilon inside the root: algorithm 1 otherwise, with a gradient that is summed first.
+    fn wrong_adam(&mut self, mut gradients: Gradients, learning_rate: f64) {
+        let (beta1, beta2) = (self.spec.adam.beta1, self.spec.adam.beta2);
+        let steps = i32::try_from(self.steps).unwrap();
+        let tensors = self.weights.tensors_mut().into_iter().zip(gradients.parameters.tensors_mut());
+        let moments = self.moments.0.tensors_mut().into_iter().zip(self.moments.1.tensors_mut());
+        for ((weights, gradient), (first, second)) in tensors.zip(moments) {
+            for at in 0..weights.len() {
+                first[at] = beta1 * first[at] + (1.0 - beta1) * gradient[at];
+                second[at] = beta2 * second[at] + (1.0 - beta2) * gradient[at] * gradient[at];
+                let corrected = (first[at] / (1.0 - beta1.powi(steps)), second[at] / (1.0 - beta2.powi(steps)));
+                weights[at] -= learning_rate * corrected.0 / (corrected.1 + self.spec.adam.epsilon).sqrt();
+            }
+        }
+    }
+}
+
+impl Model for Wrong {
+    fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
+        let tokens = batch.tokens();
+        let mut gradients = self.gradients(batch, &self.masks(tokens.rows(), tokens.time()));
+        self.steps += 1;
+        let norm = gradients.parameters.norm();
+        let coefficient = clip_coefficient(self.spec.clip, norm);
+        let mut report = StepReport { loss: gradients.loss, gradient_norm: norm, clipped: coefficient < 1.0 };
+        match (self.mistake, self.spec.clip) {
+            (Mistake::ClippedPerTensor, Some(_)) => {
+                for tensor in gradients.parameters.tensors_mut() {
+                    let norm = tensor.iter().map(|g| g * g).sum::<f64>().sqrt();
+                    let coefficient = clip_coefficient(self.spec.clip, norm);
+                    tensor.iter_mut().for_each(|g| *g *= coefficient);
+                }
+            }
+            _ => gradients.scale(coefficient),
+        }
+        if self.mistake == Mistake::NormAfterClipping {
+            report.gradient_norm = gradients.parameters.norm();
+        }
+        if self.mistake == Mistake::EpsilonInsideTheRoot {
+            self.wrong_adam(gradients, learning_rate);
+        } else {
+            let words = self.inputs(tokens).words;
+            let before = self.weights.clone();
+            self.adam.step(&mut self.weights, gradients, &words, learning_rate);
+            if self.mistake == Mistake::AbsentWordsStay {
+                let size = self.spec.embedding_size;
+                for word in (0..self.spec.vocabulary_size).filter(|word| !words.contains(word)) {
+                    let row = word * size..(word + 1) * size;
+                    self.weights.embedding[row.clone()].copy_from_slice(&before.embedding[row]);
+                }
+            }
+            if self.mistake == Mistake::HeadNotDecayed && self.spec.weight_decay.form == WeightDecayForm::Decoupled {
+                let undone = learning_rate * self.spec.weight_decay.rate;
+                self.weights.head_weight.iter_mut().zip(&before.head_weight).for_each(|(w, b)| *w += undone * b);
+            }
+        }
+        Ok(report)
+    }
+
+    fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
+        let masks = match self.mistake {
+            Mistake::DropoutInPrediction => self.masks(tokens.rows(), tokens.time()),
+            _ => DropoutMasks::none(),
+        };
+        match self.mistake {
+            Mistake::PredictionDisturbsTheStream => self.steps += 1,
+            Mistake::PredictionMovesAWeight => self.weights.head_bias[0] += 1e-3,
+            _ => {}
+        }
+        let pass = forward(&self.spec, &self.effective(), &self.inputs(tokens), &masks);
+        Ok(pass.logits.into_iter().map(|logit| logit as f32).collect())
+    }
+
+    fn weights(&self) -> Result<WeightMap, BackendError> {
+        let mut weights = self.weights.clone();
+        if self.mistake == Mistake::GatesSwapped {
+            swap_gates(&self.spec, &mut weights);
+        }
+        let all = weights.to_weights(&self.spec)?;
+        let given = ModelSpec { bias_vectors: self.given, ..self.spec.clone() };
+        let mut weights = WeightMap::new();
+        for parameter in given.parameters() {
+            weights.insert(&parameter.name, all.get(&parameter.name)?.clone())?;
+        }
+        Ok(weights)
+    }
+
+    fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
+        let gradients = self.gradients(batch, &DropoutMasks::none());
+        let steps = gradients.occurrences.chunks_exact(self.spec.embedding_size);
+        Ok(GradientNorms { norms: steps.map(|d| d.iter().map(|d| d * d).sum::<f64>().sqrt() as f32).collect() })
+    }
+}
+
+/// The weights of a model with one bias vector as those of a model with two.
+fn with_hidden_biases(spec: &ModelSpec, initial: &WeightMap) -> Result<Parameters, BackendError> {
+    let mut all = WeightMap::new();
+    for parameter in spec.parameters() {
+        let zeros = Tensor { data: vec![0.0; parameter.len()], shape: parameter.shape };
+        all.insert(&parameter.name, initial.get(&parameter.name).cloned().unwrap_or(zeros))?;
+    }
+    Parameters::from_weights(spec, &all)
+}
+
+/// Exchanges the first two gates of every recurrent tensor; twice is none.
+fn swap_gates(spec: &ModelSpec, weights: &mut Parameters) {
+    let gates = spec.cell.gates();
+    if gates < 2 {
+        return;
+    }
+    for direction in weights.layers.iter_mut().flat_map(|layer| &mut layer.directions) {
+        for tensor in
+            [&mut direction.weight_ih, &mut direction.weight_hh, &mut direction.bias_ih, &mut direction.bias_hh]
+        {
+            let block = tensor.len() / gates;
+            let (first, second) = tensor.split_at_mut(block);
+            first.swap_with_slice(&mut second[..block]);
+        }
+    }
+}

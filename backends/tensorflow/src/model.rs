@@ -1,0 +1,175 @@
+//! A model and its optimiser: variables of a session, and batches in the form in which the graph takes them.
+
+use harness_contract::align::{Aligned, align};
+use harness_contract::{
+    BackendError, GradientNorms, LabelledBatch, Model, ModelSpec, StepReport, TokenBatch, WeightDecayForm, WeightMap,
+};
+use tensorflow::Output;
+
+use crate::adam::Averages;
+use crate::dropout;
+use crate::embedding::Words;
+use crate::fused::padded_time;
+use crate::graph::scan::Loop;
+use crate::programs::{self, BatchFeeds, Programs};
+use crate::session::{Execution, Executor, Feed, Session};
+
+/// Rows that are predicted at once. More would not be faster, but would need memory for all steps of all rows.
+const ROWS_AT_ONCE: usize = 256;
+
+/// A model in a session of its own.
+pub(crate) struct TensorFlowModel {
+    spec: ModelSpec,
+    averages: Averages,
+    programs: Programs,
+    session: Session,
+    steps: u64,
+}
+
+impl TensorFlowModel {
+    /// A model with these weights.
+    ///
+    /// # Errors
+    /// Whatever TensorFlow fails with, or weights that don't fit the spec.
+    pub(crate) fn new(spec: &ModelSpec, initial: &WeightMap) -> Result<Self, BackendError> {
+        let (run, executor) = arrangement(spec.threads);
+        let programs = programs::build(spec, run)?;
+        let session = Session::new(&programs.graph, spec.threads, executor)?;
+        let mut feeds = Vec::new();
+        for (parameter, placeholder) in spec.parameters().iter().zip(&programs.initialise.parameters) {
+            let tensor = initial.get(&parameter.name)?;
+            feeds.push((placeholder, Feed::floats(&parameter.shape, &tensor.data)?));
+        }
+        let targets = programs.initialise.assigned.iter().collect();
+        session.run::<f32>("assign weights", &Execution { feeds, fetches: vec![], targets })?;
+        Ok(Self { averages: Averages::new(&spec.adam), spec: spec.clone(), programs, session, steps: 0 })
+    }
+}
+
+/// The fastest arrangement for so many threads.
+fn arrangement(threads: usize) -> (Loop, Executor) {
+    if threads == 1 { (Loop::Functional, Executor::Sequential) } else { (Loop::Lowered, Executor::Parallel) }
+}
+
+impl Model for TensorFlowModel {
+    fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
+        let aligned = align(batch.tokens(), &self.spec);
+        let full = batch.tokens().rows() == self.spec.max_batch;
+        let (train, time) = match &self.programs.fused {
+            Some(fused) if full => (fused, padded_time(&self.spec, aligned.time)),
+            _ => (&self.programs.train, aligned.time),
+        };
+        let tokens = time_major(&aligned, time);
+        let words = Words::of(&tokens, self.spec.vocabulary_size);
+        let step = self.steps + 1;
+        let size = self.averages.step_size(&self.spec.adam, step, learning_rate);
+        let decay = self.spec.weight_decay;
+        let decoupled = if decay.form == WeightDecayForm::Decoupled { decay.rate } else { 0.0 };
+        let [rate, epsilon, shrink] = &train.hyperparameters;
+
+        let mut feeds = feed_batch(&train.batch, &aligned, &tokens, time)?;
+        feeds.push((&train.labels, labels(batch)?));
+        feeds.push((&train.words, Feed::ints(&[words.ids.len()], &words.ids)?));
+        feeds.push((&train.places, Feed::ints(&[words.places.len()], &words.places)?));
+        feeds.push((rate, Feed::scalar(size.rate)));
+        feeds.push((epsilon, Feed::scalar(size.epsilon)));
+        feeds.push((shrink, Feed::scalar(1.0 - learning_rate * decoupled)));
+        for (place, counter) in train.counters.iter().enumerate() {
+            feeds.push((counter, Feed::counter(dropout::counter(step, place))?));
+        }
+        let fetches = train.reports.iter().collect();
+        let targets = train.updates.iter().collect();
+        let reports = self.session.run::<f32>("take a training step", &Execution { feeds, fetches, targets })?;
+        self.steps = step;
+        let report = |at: usize| reports.get(at).and_then(|tensor| tensor.first()).map(|&value| f64::from(value));
+        Ok(StepReport {
+            loss: report(0).unwrap_or(f64::NAN),
+            gradient_norm: report(1).unwrap_or(f64::NAN),
+            clipped: report(2).is_some_and(|coefficient| coefficient < 1.0),
+        })
+    }
+
+    fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
+        let predict = &self.programs.predict;
+        let mut logits = Vec::with_capacity(tokens.rows());
+        let time = tokens.time();
+        for (ids, lengths) in tokens.tokens().chunks(ROWS_AT_ONCE * time).zip(tokens.lengths().chunks(ROWS_AT_ONCE)) {
+            let chunk = TokenBatch::new(ids, lengths, time, tokens.padding())?;
+            let aligned = align(chunk, &self.spec);
+            let tokens = time_major(&aligned, aligned.time);
+            let feeds = feed_batch(&predict.batch, &aligned, &tokens, aligned.time)?;
+            let execution = Execution { feeds, fetches: vec![&predict.logits], targets: vec![] };
+            for tensor in self.session.run::<f32>("predict a batch", &execution)? {
+                logits.extend_from_slice(&tensor);
+            }
+        }
+        Ok(logits)
+    }
+
+    fn weights(&self) -> Result<WeightMap, BackendError> {
+        let fetches = self.programs.weights.iter().collect();
+        let read = self.session.run::<f32>("read the weights", &Execution { fetches, ..Execution::default() })?;
+        let mut weights = WeightMap::new();
+        for (parameter, tensor) in self.spec.parameters().into_iter().zip(read) {
+            let tensor = harness_contract::Tensor { shape: parameter.shape, data: tensor.to_vec() };
+            weights.insert(parameter.name, tensor)?;
+        }
+        Ok(weights)
+    }
+
+    fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
+        let program = &self.programs.input_gradients;
+        let aligned = align(batch.tokens(), &self.spec);
+        let tokens = time_major(&aligned, aligned.time);
+        let mut feeds = feed_batch(&program.batch, &aligned, &tokens, aligned.time)?;
+        feeds.push((&program.labels, labels(batch)?));
+        let execution = Execution { feeds, fetches: vec![&program.norms], targets: vec![] };
+        let fetched = self.session.run::<f32>("take the gradient of the inputs", &execution)?;
+        let norms: Vec<_> = fetched.iter().flat_map(|tensor| tensor.iter().copied()).collect();
+        let rows = aligned.answers.len();
+        let by_row: Vec<_> = (0..rows).flat_map(|row| norms.iter().skip(row).step_by(rows).copied()).collect();
+        Ok(GradientNorms { norms: aligned.restore(&by_row, batch.tokens().time()) })
+    }
+}
+
+/// Token ids, `[time * batch]`: the first step of all rows, then the second. Steps that the batch doesn't have are padding.
+fn time_major(aligned: &Aligned<'_>, time: usize) -> Vec<i32> {
+    let mut tokens = Vec::with_capacity(time * aligned.answers.len());
+    for step in 0..aligned.time {
+        tokens.extend(aligned.tokens.iter().skip(step).step_by(aligned.time));
+    }
+    tokens.resize(time * aligned.answers.len(), 0);
+    tokens
+}
+
+fn labels(batch: LabelledBatch<'_>) -> Result<Feed, BackendError> {
+    let labels: Vec<_> = batch.labels().iter().map(|&label| f32::from(label)).collect();
+    Feed::floats(&[labels.len()], &labels)
+}
+
+/// Feeds what every program takes of a batch; `tokens` are those of `time` steps.
+fn feed_batch<'a>(
+    feeds: &'a BatchFeeds,
+    aligned: &Aligned<'_>,
+    tokens: &[i32],
+    time: usize,
+) -> Result<Vec<(&'a Output, Feed)>, BackendError> {
+    let rows = aligned.answers.len();
+    let mut fed = vec![
+        (&feeds.tokens, Feed::ints(&[tokens.len()], tokens)?),
+        (&feeds.time, Feed::size(time)?),
+        (&feeds.batch, Feed::size(rows)?),
+    ];
+    if let Some(steps) = &feeds.steps {
+        fed.push((steps, Feed::size(aligned.time)?));
+    }
+    if let Some(answers) = &feeds.answers {
+        let too_large = |_| BackendError::framework("feed a batch", "a size does not fit 32 bits");
+        let mut steps = Vec::with_capacity(2 * rows);
+        for (row, &answer) in aligned.answers.iter().enumerate() {
+            steps.extend([i32::try_from(answer).map_err(too_large)?, i32::try_from(row).map_err(too_large)?]);
+        }
+        fed.push((answers, Feed::ints(&[rows, 2], &steps)?));
+    }
+    Ok(fed)
+}

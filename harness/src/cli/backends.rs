@@ -1,0 +1,84 @@
+//! `study backends`: what each backend is, can do and does by default.
+
+use std::fmt::Write;
+
+use harness_contract::BackendInfo;
+use serde::Serialize;
+
+use super::args::{BackendsArguments, Common};
+use super::ask::ask_backends;
+use super::exit::{COMPLETED, CliError, FAILED, print};
+use crate::worker::Registry;
+
+/// Prints a section for each backend. Fails only if none can be started.
+pub(super) fn backends(arguments: &BackendsArguments, common: &Common) -> Result<u8, CliError> {
+    let registry = Registry::new(common.backends.iter().cloned());
+    let names = if arguments.names.is_empty() { registry.names() } else { arguments.names.clone() };
+    let (asked, programs) = ask_backends(&registry, &names);
+    let mut text = String::new();
+    for name in &names {
+        let program = programs.get(name).map_or_else(String::new, |program| format!(" ({})", program.path.display()));
+        let _ = writeln!(text, "{name}{program}");
+        match asked.get(name) {
+            Some(Ok(info)) => describe(&mut text, info),
+            Some(Err(reason)) => {
+                let _ = writeln!(text, "  unavailable: {reason}");
+            }
+            None => {}
+        }
+        text.push('\n');
+    }
+    print(&text)?;
+    Ok(if asked.values().any(Result::is_ok) { COMPLETED } else { FAILED })
+}
+
+fn describe(text: &mut String, info: &BackendInfo) {
+    let mut row = |item: &str, value: String| {
+        let _ = writeln!(text, "  {item:<36} {value}");
+    };
+    let libraries: Vec<_> =
+        info.libraries.iter().map(|library| format!("{} {}", library.name, library.version)).collect();
+    row("versions", libraries.join(", "));
+    let can = &info.capabilities;
+    row("devices", words(&can.devices));
+    row("threads", format!("1 to {} on this machine", crate::grid::allowed_cores().len()));
+    row("cells", words(&can.cells));
+    row("kernels", words(&can.kernels));
+    row("bias vectors", words(&can.bias_vectors));
+    row("GRU forms", words(&can.gru_forms));
+    row("Adam epsilon placements", words(&can.epsilon_placements));
+    row("repeated words", words(&can.repeated_words));
+    row("weight decay forms", words(&can.weight_decay_forms));
+    let also: Vec<_> = [
+        ("bidirectional", can.bidirectional),
+        ("layer norm", can.layer_norm),
+        ("masking", can.masking),
+        ("dropout", can.dropout),
+        ("input gradient norms", can.input_gradient_norms),
+    ]
+    .into_iter()
+    .map(|(what, there)| if there { what.to_owned() } else { format!("no {what}") })
+    .collect();
+    row("also", also.join(", "));
+    match &info.native_defaults {
+        None => row("native defaults", "none: it has no framework".into()),
+        Some(defaults) => {
+            let _ = writeln!(text, "  native defaults");
+            for default in defaults.rows() {
+                let _ = writeln!(text, "    {:<34} {:<28} {}", default.item, default.value, default.source);
+            }
+        }
+    }
+}
+
+fn words<T: Serialize>(values: &[T]) -> String {
+    let names: Vec<_> = values
+        .iter()
+        .map(|value| match serde_json::to_value(value) {
+            Ok(serde_json::Value::String(name)) => name,
+            Ok(other) => other.to_string(),
+            Err(error) => error.to_string(),
+        })
+        .collect();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
+}

@@ -1,0 +1,36 @@
+//! `study conform`: whether a backend computes what its spec says, over the pipe.
+
+use harness_contract::conformance::{self, Options, Outcome};
+
+use super::args::{Common, ConformArguments};
+use super::exit::{COMPLETED, CliError, FAILED, print, say};
+use crate::train::ComputeClock;
+use crate::worker::{Registry, RemoteBackend, Worker, WorkerOptions};
+
+/// The backend that others are held against.
+const ORACLE: &str = "reference";
+
+/// Runs the conformance suite on a backend and prints its table. Fails if a check does.
+pub(super) fn conform(arguments: &ConformArguments, common: &Common) -> Result<u8, CliError> {
+    let registry = Registry::new(common.backends.iter().cloned());
+    let mut backend = start(&registry, &arguments.name)?;
+    let mut oracle = start(&registry, ORACLE)?;
+    let options = Options { only: arguments.only.clone(), study_size: arguments.study_size, ..Options::default() };
+    let report = conformance::run(&mut backend, &mut oracle, &options, &mut |check| {
+        let outcome = match check.outcome {
+            Outcome::Pass => "pass",
+            Outcome::Fail => "FAIL",
+            Outcome::Skipped => "skipped",
+        };
+        say(&format!("{outcome:<8} {:<28} {}", check.name, check.subject));
+    });
+    print(&report.markdown())?;
+    Ok(if report.passed() { COMPLETED } else { FAILED })
+}
+
+fn start(registry: &Registry, name: &str) -> Result<RemoteBackend, CliError> {
+    let doing = format!("start the backend `{name}`");
+    let program = registry.locate(name).map_err(|error| CliError::new(&doing, error))?;
+    Worker::start(&program, &WorkerOptions::default(), ComputeClock::default())
+        .map_err(|failure| CliError::new(&doing, failure))
+}

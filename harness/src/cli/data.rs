@@ -1,0 +1,38 @@
+//! `study data`: fetch, check and encode the corpus, and say what is in it.
+
+use std::fs;
+
+use super::args::{Common, DataArguments};
+use super::exit::{COMPLETED, CliError, print, say};
+use crate::data::{DataSettings, EncodedData, Pins, Source, prepare_pinned, summary_table};
+use crate::plan::{Overrides, Study, resolve_data};
+
+/// Prints the summary of the encoded corpus.
+pub(super) fn data(arguments: &DataArguments, common: &Common) -> Result<u8, CliError> {
+    let overrides = Overrides { set: arguments.set.clone(), ..Overrides::default() };
+    let settings = match &arguments.study {
+        Some(path) => {
+            let study = Study::read(path).map_err(|error| CliError::new("read the study", error))?;
+            resolve_data(&study, &overrides)
+        }
+        None => crate::plan::override_data(&DataSettings::default(), &overrides),
+    }
+    .map_err(|error| CliError::new("settle the data", error))?;
+    let data = encoded_data(&settings, &arguments.from, common)?;
+    print(&summary_table(&data.summary, arguments.max_length))?;
+    Ok(COMPLETED)
+}
+
+/// The encoded splits that `settings` ask for, fetched and made if need be, with progress on stderr.
+pub(super) fn encoded_data(settings: &DataSettings, from: &Source, common: &Common) -> Result<EncodedData, CliError> {
+    let pins = match &common.sources {
+        None => Pins::built_in(),
+        Some(path) => {
+            let text = fs::read_to_string(path)
+                .map_err(|error| CliError::new(&format!("read the sources {}", path.display()), error))?;
+            Pins::parse(&text)
+        }
+    };
+    pins.and_then(|pins| prepare_pinned(&pins, settings, from, &common.data_dir, &|line| say(line)))
+        .map_err(|error| CliError::new("prepare the corpus", error))
+}

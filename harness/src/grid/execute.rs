@@ -1,0 +1,282 @@
+//! One run from start to record.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use harness_contract::{BackendInfo, ErrorKind, ModelSpec, TensorGroup};
+use serde_json::json;
+
+use super::environment::Machine;
+use super::events::RunEvent;
+use super::schedule::GridOptions;
+use crate::data::EncodedData;
+use crate::plan::{Protocol, ResolvedSettings};
+use crate::record::{
+    BackendRecord, EpochRecord, Outcome, ParameterCounts, RECORD_VERSION, RecordError, RunKey, RunRecord, write_json,
+    write_predictions, write_weights,
+};
+use crate::train::{ComputeClock, Progress, RunSettings, TrainError, Trained, initial_weights, train};
+use crate::worker::{Worker, WorkerFailure, WorkerOptions, WorkerProgram};
+
+/// A run that is to be made.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The point of the grid.
+    pub key: RunKey,
+    /// Its fingerprint.
+    pub fingerprint: String,
+    /// Its directory.
+    pub directory: PathBuf,
+    /// Its settings.
+    pub settings: ResolvedSettings,
+    /// What the backend is told to build.
+    pub model: ModelSpec,
+    /// The backend's program.
+    pub program: WorkerProgram,
+    /// What the backend said of itself when the plan was made.
+    pub info: BackendInfo,
+}
+
+/// What all jobs of a grid share.
+#[derive(Debug)]
+pub struct JobContext<'a> {
+    /// The study's name.
+    pub study: &'a str,
+    /// The splits.
+    pub data: &'a EncodedData,
+    /// The machine.
+    pub machine: &'a Machine,
+    /// Runs at once and their deadline.
+    pub options: GridOptions,
+    /// Set when everything is to stop.
+    pub stop: &'a AtomicBool,
+}
+
+/// What a run came to before its record is written.
+#[derive(Default)]
+struct Course {
+    epochs: Vec<EpochRecord>,
+    peak_memory_bytes: Option<u64>,
+    first_step: Option<Instant>,
+}
+
+impl Job {
+    /// Makes the run and writes its record; `None` if it was interrupted, in which case no record is there.
+    ///
+    /// # Errors
+    /// If its directory can't be written. Whatever the backend does ends up in the record.
+    pub fn execute(
+        &self,
+        context: &JobContext<'_>,
+        cores: Option<&[usize]>,
+        tell: &mut dyn FnMut(RunEvent),
+    ) -> Result<Option<Outcome>, RecordError> {
+        let io = |source| RecordError::Io { path: self.directory.clone(), source };
+        // Whatever lies here is the rest of a run that did not end.
+        match fs::remove_dir_all(&self.directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            _ => fs::create_dir_all(&self.directory).map_err(io)?,
+        }
+        let protocol = &self.settings.protocol;
+        let environment =
+            context.machine.environment(protocol.threads, context.options.jobs, &protocol.device.to_string());
+        write_json(
+            &self.directory.join("resolved.json"),
+            &json!({ "key": self.key, "fingerprint": self.fingerprint, "model": self.model, "protocol": protocol,
+                     "origins": self.settings.origins, "environment": environment }),
+        )?;
+        let mut events = EventLog::create(&self.directory)?;
+        tell(RunEvent::Started { epochs: protocol.epochs });
+        let start = Instant::now();
+        let mut course = Course::default();
+        let result = self.train(context, cores, &mut course, &mut |event| {
+            events.note(&event);
+            tell(event);
+        });
+        let seconds = start.elapsed().as_secs_f64();
+        let (outcome, trained) = match result {
+            Ok(trained) => (Outcome::Completed, Some(trained)),
+            Err(Ending::Interrupted) => {
+                tell(RunEvent::Interrupted);
+                return Ok(None);
+            }
+            Err(Ending::Outcome(outcome)) => (outcome, None),
+        };
+        if let Some(trained) = &trained {
+            write_predictions(&self.directory.join("predictions.parquet"), &trained.predictions)?;
+            write_weights(&self.directory.join("weights.safetensors"), &trained.weights, &self.fingerprint)?;
+        }
+        let test = trained.as_ref().map(|trained| trained.test.clone());
+        let ended = RunEvent::Ended {
+            outcome: outcome.clone(),
+            test_accuracy: test.as_ref().map(|metrics| metrics.accuracy),
+            seconds,
+        };
+        events.note(&ended);
+        events.finish()?;
+        let record = RunRecord {
+            version: RECORD_VERSION,
+            study: context.study.into(),
+            key: self.key.clone(),
+            fingerprint: self.fingerprint.clone(),
+            outcome: outcome.clone(),
+            backend: BackendRecord { name: self.info.name.clone(), libraries: self.info.libraries.clone() },
+            protocol: protocol.clone(),
+            origins: self.settings.origins.clone(),
+            model: self.model.clone(),
+            parameters: parameter_counts(&self.model),
+            data_hash: context.data.summary.hash.clone(),
+            environment,
+            epochs: course.epochs,
+            tested_epoch: trained.as_ref().map_or(0, |trained| trained.tested_epoch),
+            test,
+            peak_memory_bytes: course.peak_memory_bytes,
+            wall_seconds: seconds,
+            first_step_seconds: course.first_step.map(|at| at.duration_since(start).as_secs_f64()),
+        };
+        write_json(&self.directory.join("record.json"), &record)?;
+        tell(ended);
+        Ok(Some(outcome))
+    }
+
+    fn train(
+        &self,
+        context: &JobContext<'_>,
+        cores: Option<&[usize]>,
+        course: &mut Course,
+        tell: &mut dyn FnMut(RunEvent),
+    ) -> Result<Trained, Ending> {
+        let protocol: &Protocol = &self.settings.protocol;
+        self.info
+            .capabilities
+            .check(&self.model)
+            .map_err(|error| Ending::Outcome(Outcome::Unsupported { reason: error.to_string() }))?;
+        let clock = ComputeClock::default();
+        let log = self.directory.join("worker.log");
+        let options = WorkerOptions {
+            request_deadline: context.options.deadline,
+            log: Some(&log),
+            cores,
+            ..WorkerOptions::default()
+        };
+        let mut backend = Worker::start(&self.program, &options, clock.clone()).map_err(Ending::from)?;
+        let worker = backend.worker();
+        let initial = initial_weights(&self.model, &protocol.initializers, self.key.seed)
+            .map_err(|error| Ending::failed(error.to_string()))?;
+        let run = RunSettings { protocol, seed: self.key.seed, data: context.data, clock: &clock };
+        let mut observe = |progress: Progress<'_>| {
+            match progress {
+                Progress::Step { epoch, done, of, loss } => {
+                    course.first_step.get_or_insert_with(Instant::now);
+                    tell(RunEvent::Step { epoch, done, of, loss });
+                }
+                Progress::Evaluated { split, done, of } => {
+                    tell(RunEvent::Evaluated { split: split.name(), done, of });
+                }
+                Progress::Epoch(record) => {
+                    course.epochs.push(record.clone());
+                    tell(RunEvent::Epoch(Box::new(record.clone())));
+                }
+            }
+            !context.stop.load(Ordering::Relaxed)
+        };
+        let trained = train(&mut backend, &self.model, &initial, &run, &mut observe);
+        course.peak_memory_bytes = worker.peak_memory_bytes();
+        trained.map_err(|error| ending(error, worker.failure()))
+    }
+}
+
+/// How a run ended that did not complete.
+enum Ending {
+    Interrupted,
+    Outcome(Outcome),
+}
+
+impl Ending {
+    fn failed(reason: String) -> Self {
+        Self::Outcome(Outcome::Failed { reason, last_words: String::new() })
+    }
+}
+
+impl From<WorkerFailure> for Ending {
+    fn from(failure: WorkerFailure) -> Self {
+        Self::Outcome(match failure {
+            WorkerFailure::Broken { reason, last_words } => Outcome::Failed { reason, last_words },
+            WorkerFailure::TimedOut { request, deadline, last_words } => {
+                Outcome::TimedOut { request, seconds: deadline.as_secs_f64(), last_words }
+            }
+        })
+    }
+}
+
+fn ending(error: TrainError, failure: Option<WorkerFailure>) -> Ending {
+    match (error, failure) {
+        (TrainError::Interrupted, _) => Ending::Interrupted,
+        (TrainError::Diverged { epoch, step, what }, _) => Ending::Outcome(Outcome::Diverged { epoch, step, what }),
+        (_, Some(failure)) => failure.into(),
+        (TrainError::Backend(error), None) if error.kind == ErrorKind::Unsupported => {
+            Ending::Outcome(Outcome::Unsupported { reason: error.message })
+        }
+        (error, None) => Ending::failed(error.to_string()),
+    }
+}
+
+/// Counts a model's weights, and its recurrent core once more by the formula with one bias vector.
+#[must_use]
+pub fn parameter_counts(spec: &ModelSpec) -> ParameterCounts {
+    let count = |groups: &[TensorGroup]| -> u64 {
+        let own = spec.parameters();
+        own.iter().filter(|parameter| groups.contains(&parameter.group)).map(|parameter| parameter.len() as u64).sum()
+    };
+    let embedding = count(&[TensorGroup::Embedding]);
+    let head = count(&[TensorGroup::HeadKernel, TensorGroup::HeadBias]);
+    let total = count(&TensorGroup::ALL);
+    let hidden = spec.hidden_size;
+    let formula: usize = (0..spec.layers)
+        .map(|layer| spec.directions() * spec.cell.gates() * hidden * (spec.input_size(layer) + hidden + 1))
+        .sum();
+    ParameterCounts { embedding, recurrent: total - embedding - head, recurrent_formula: formula as u64, head, total }
+}
+
+/// `events.jsonl`, one JSON object a line, appended while the run goes on.
+struct EventLog {
+    path: PathBuf,
+    file: File,
+    start: Instant,
+    failure: Option<io::Error>,
+}
+
+impl EventLog {
+    fn create(directory: &Path) -> Result<Self, RecordError> {
+        let path = directory.join("events.jsonl");
+        let file = File::create(&path).map_err(|source| RecordError::Io { path: path.clone(), source })?;
+        Ok(Self { path, file, start: Instant::now(), failure: None })
+    }
+
+    fn note(&mut self, event: &RunEvent) {
+        let line = match event {
+            RunEvent::Epoch(record) => json!({ "event": "epoch", "record": record }),
+            RunEvent::Ended { outcome, test_accuracy, .. } => {
+                json!({ "event": "ended", "outcome": outcome, "test_accuracy": test_accuracy })
+            }
+            RunEvent::Step { epoch, done, of, loss } if done == of || done % 100 == 0 => {
+                json!({ "event": "step", "epoch": epoch, "step": done, "loss": loss })
+            }
+            _ => return,
+        };
+        let seconds = self.start.elapsed().as_secs_f64();
+        let written = writeln!(self.file, "{}", json!({ "seconds": seconds, "what": line }));
+        self.failure = self.failure.take().or(written.err());
+    }
+
+    /// A log that could not be written is an error like any other, told when the run has ended.
+    fn finish(self) -> Result<(), RecordError> {
+        match self.failure {
+            Some(source) => Err(RecordError::Io { path: self.path, source }),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Every figure against scikit-learn's, on the cases that `tests/golden/metrics/make_cases.py` wrote.
+
+use serde::Deserialize;
+
+use super::{Confusion, evaluate, log_loss::row_loss, roc_curve};
+
+#[derive(Deserialize)]
+struct Golden {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    logits: Vec<f64>,
+    labels: Vec<u8>,
+    accuracy: f64,
+    precision: f64,
+    recall: f64,
+    f1: f64,
+    auc: f64,
+    log_loss: f64,
+    log_loss_unclipped: f64,
+    confusion: [u64; 4],
+    roc_full: Vec<(f64, f64, Option<f64>)>,
+    roc_dropped: Vec<(f64, f64, Option<f64>)>,
+}
+
+impl Case {
+    fn logits(&self) -> Vec<f32> {
+        self.logits.iter().map(|logit| *logit as f32).collect()
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let text = include_str!("../../tests/golden/metrics/cases.json");
+    let golden: Golden = serde_json::from_str(text).unwrap();
+    assert!(golden.cases.len() >= 18, "the golden file lost cases");
+    golden.cases
+}
+
+#[track_caller]
+fn assert_close(case: &str, what: &str, ours: f64, theirs: f64) {
+    let allowed = 1e-12 * theirs.abs().max(1.0);
+    assert!((ours - theirs).abs() <= allowed, "{case}: {what} is {ours}, scikit-learn says {theirs}");
+}
+
+#[test]
+fn every_metric_equals_scikit_learns() {
+    for case in cases() {
+        let found = evaluate(&case.logits(), &case.labels).unwrap();
+        let [tn, fp, fn_, tp] = case.confusion;
+        assert_eq!(found.confusion, Confusion { tn, fp, fn_, tp }, "{}", case.name);
+        assert_eq!(found.predicted_positive, fp + tp, "{}", case.name);
+        assert_eq!(found.examples, case.labels.len() as u64, "{}", case.name);
+        assert_close(&case.name, "accuracy", found.accuracy, case.accuracy);
+        assert_close(&case.name, "precision", found.precision, case.precision);
+        assert_close(&case.name, "recall", found.recall, case.recall);
+        assert_close(&case.name, "F1", found.f1, case.f1);
+        assert_close(&case.name, "AUC", found.auc, case.auc);
+        assert_close(&case.name, "unclipped log loss", found.log_loss, case.log_loss_unclipped);
+    }
+}
+
+#[test]
+fn log_loss_equals_scikit_learns_once_its_clipping_is_applied() {
+    let ceiling = -f64::EPSILON.ln();
+    let mut clipped_cases = 0;
+    for case in cases() {
+        let rows = case.logits().into_iter().zip(&case.labels);
+        let losses: Vec<f64> = rows.map(|(z, y)| row_loss(f64::from(z), *y == 1)).collect();
+        clipped_cases += usize::from(losses.iter().any(|loss| *loss > ceiling));
+        let floor = -(-f64::EPSILON).ln_1p();
+        let clipped: f64 = losses.iter().map(|loss| loss.clamp(floor, ceiling)).sum();
+        assert_close(&case.name, "clipped log loss", clipped / losses.len() as f64, case.log_loss);
+    }
+    assert_eq!(clipped_cases, 1, "only the case of extreme logits is meant to be clipped");
+}
+
+#[test]
+fn roc_curves_equal_scikit_learns_point_by_point() {
+    for case in cases() {
+        for (drop, theirs) in [(false, &case.roc_full), (true, &case.roc_dropped)] {
+            let ours = roc_curve(&case.logits(), &case.labels, drop).unwrap();
+            assert_eq!(ours.len(), theirs.len(), "{}: dropping {drop}", case.name);
+            for (ours, (fpr, tpr, threshold)) in ours.iter().zip(theirs) {
+                assert_close(&case.name, "false positive rate", ours.false_positive_rate, *fpr);
+                assert_close(&case.name, "true positive rate", ours.true_positive_rate, *tpr);
+                assert_eq!(ours.threshold, threshold.unwrap_or(f64::INFINITY), "{}", case.name);
+            }
+        }
+    }
+}

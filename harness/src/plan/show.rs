@@ -1,0 +1,61 @@
+//! A plan as text for `--dry-run`.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::resolve::{ResolvedRun, flat};
+use crate::data::DataSettings;
+
+/// Every run and every setting with where it came from; settings that are the same for all runs stand once.
+#[must_use]
+pub fn plan_text(runs: &[ResolvedRun], data: &DataSettings) -> String {
+    let mut text = String::new();
+    if let Ok(settings) = toml::to_string(data) {
+        line(&mut text, "data");
+        settings.lines().for_each(|setting| line(&mut text, &format!("  {setting}")));
+        line(&mut text, "");
+    }
+    let mut values: BTreeMap<String, Vec<(String, String, String)>> = BTreeMap::new();
+    for run in runs {
+        let name = run.key.to_string();
+        match &run.settings {
+            Ok(settings) => {
+                for (key, value) in flat(&settings.protocol) {
+                    let origin = settings.origins.get(&key).cloned().unwrap_or_default();
+                    values.entry(key).or_default().push((name.clone(), value.to_string(), origin));
+                }
+                line(&mut text, &format!("run  {name}"));
+            }
+            Err(reason) => line(&mut text, &format!("run  {name}  can't be run: {reason}")),
+        }
+    }
+    let same = |given: &[(String, String, String)]| given.iter().all(|(_, value, _)| *value == given[0].1);
+    line(&mut text, "\nsettings of every run");
+    for (key, given) in values.iter().filter(|(_, given)| same(given)) {
+        let (_, value, origin) = &given[0];
+        let origins: std::collections::BTreeSet<_> = given.iter().map(|(_, _, origin)| origin.as_str()).collect();
+        let origin =
+            if origins.len() == 1 { origin.clone() } else { origins.into_iter().collect::<Vec<_>>().join("; ") };
+        line(&mut text, &format!("  {key:<32} {value:<24} {origin}"));
+    }
+    let differing: Vec<_> = values.iter().filter(|(_, given)| !same(given)).collect();
+    if !differing.is_empty() {
+        line(&mut text, "\nsettings that differ");
+        for (key, given) in differing {
+            line(&mut text, &format!("  {key}"));
+            let mut by_value: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
+            for (name, value, origin) in given {
+                by_value.entry((value, origin)).or_default().push(name);
+            }
+            for ((value, origin), names) in by_value {
+                line(&mut text, &format!("    {value:<30} {origin}: {}", names.join(", ")));
+            }
+        }
+    }
+    text
+}
+
+fn line(text: &mut String, content: &str) {
+    // Writing to a string can't fail.
+    let _ = writeln!(text, "{content}");
+}

@@ -1,0 +1,251 @@
+//! The study file: what is read, and what is wrong with it by file and line.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use harness_contract::CellKind;
+use serde::{Deserialize, Serialize};
+use toml::de::{DeTable, DeValue};
+
+use super::settings::Settings;
+use crate::data::DataSettings;
+
+/// Where settings that a study leaves open come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Division {
+    /// From each backend's own defaults.
+    Native,
+    /// From one backend's defaults for all, and nothing numeric may differ.
+    Matched,
+}
+
+/// A study file as it is written.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StudyFile {
+    /// The study's name; its results are kept under it.
+    pub name: String,
+    /// One line on what it asks.
+    pub title: String,
+    /// Whether it is a demonstration, whose figures stand for nothing.
+    #[serde(default)]
+    pub demonstration: bool,
+    /// Where settings that are not given come from.
+    pub division: Division,
+    /// In a matched study, the backend whose defaults hold for all; the first one unless given.
+    pub matched_to: Option<String>,
+    /// The axes of the grid.
+    pub backends: Vec<String>,
+    /// The cells.
+    pub cells: Vec<CellKind>,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// The named changes; none means one variant, `base`, without any.
+    #[serde(default, rename = "variant")]
+    pub variants: Vec<Variant>,
+    /// The corpus.
+    #[serde(default)]
+    pub data: DataSettings,
+    /// Settings of every run.
+    #[serde(default)]
+    pub protocol: Settings,
+    /// Settings of one backend's runs.
+    #[serde(default)]
+    pub backend: BTreeMap<String, Settings>,
+}
+
+/// A named change to the protocol.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Its name, part of the names of its runs.
+    pub name: String,
+    /// The backends it is for; all of them unless given.
+    pub backends: Option<Vec<String>>,
+    /// The cells it is for; all of them unless given.
+    pub cells: Option<Vec<CellKind>>,
+    /// Settings of its runs.
+    #[serde(default)]
+    pub protocol: Settings,
+    /// Settings of its runs of one backend.
+    #[serde(default)]
+    pub backend: BTreeMap<String, Settings>,
+}
+
+/// A study file with what is needed to speak about its lines.
+#[derive(Debug, Clone)]
+pub struct Study {
+    /// What it says.
+    pub file: StudyFile,
+    /// Where it was read, for messages.
+    pub path: PathBuf,
+    lines: BTreeMap<String, usize>,
+}
+
+/// A study that can't be run as it is written.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// The file can't be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key or a wrong type; the message shows the line.
+    #[error("{}: {message}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, where, and what is allowed.
+        message: String,
+    },
+    /// A value that can't be.
+    #[error("{place}: {message}")]
+    Value {
+        /// File and line, or the flag.
+        place: String,
+        /// What is wrong and what is allowed.
+        message: String,
+    },
+    /// A matched study whose backends differ.
+    #[error(
+        "a matched study needs equal settings for every backend, but\n{0}\nset them alike under [protocol], or use division = \"native\""
+    )]
+    NotMatched(String),
+    /// Keys that nothing gives.
+    #[error(
+        "nothing gives {keys} for `{backend}`, which has no defaults of its own; set them under [protocol], or use division = \"matched\" with matched_to"
+    )]
+    Missing {
+        /// The backend.
+        backend: String,
+        /// The keys.
+        keys: String,
+    },
+}
+
+impl Study {
+    /// Reads a study file.
+    ///
+    /// # Errors
+    /// If it can't be read, has an unknown key or a wrong type, or an axis that is empty or names something twice.
+    pub fn read(path: &Path) -> Result<Self, PlanError> {
+        let text = fs::read_to_string(path).map_err(|source| PlanError::Io { path: path.into(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads a study from text; `path` is for messages.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, PlanError> {
+        let syntax = |error: toml::de::Error| PlanError::Syntax {
+            path: path.into(),
+            message: error.to_string().trim().to_owned(),
+        };
+        let file: StudyFile = toml::from_str(text).map_err(syntax)?;
+        let mut lines = BTreeMap::new();
+        if let Ok(table) = DeTable::parse(text) {
+            collect_lines(text, table.get_ref(), "", &mut lines);
+        }
+        let study = Self { file, path: path.into(), lines };
+        study.check()?;
+        Ok(study)
+    }
+
+    /// File and line of a dotted key, as far as the file has it.
+    #[must_use]
+    pub fn place(&self, key: &str) -> String {
+        match self.lines.get(key) {
+            Some(line) => format!("{}, line {line}", self.path.display()),
+            None => self.path.display().to_string(),
+        }
+    }
+
+    fn check(&self) -> Result<(), PlanError> {
+        let refuse = |key: &str, message: String| Err(PlanError::Value { place: self.place(key), message });
+        let file = &self.file;
+        let is_name = |name: &str| {
+            !name.is_empty()
+                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
+        };
+        if !is_name(&file.name) {
+            return refuse("name", format!("`{}` is no name: use lowercase letters, digits, `-` and `_`", file.name));
+        }
+        for (key, empty) in
+            [("backends", file.backends.is_empty()), ("cells", file.cells.is_empty()), ("seeds", file.seeds.is_empty())]
+        {
+            if empty {
+                return refuse(key, format!("`{key}` is empty; name at least one"));
+            }
+        }
+        if let Some(twice) = first_repeated(&file.backends) {
+            return refuse("backends", format!("`{twice}` stands twice in `backends`"));
+        }
+        if let Some(twice) = first_repeated(&file.cells) {
+            return refuse("cells", format!("`{twice}` stands twice in `cells`"));
+        }
+        if let Some(twice) = first_repeated(&file.seeds) {
+            return refuse("seeds", format!("{twice} stands twice in `seeds`"));
+        }
+        let names: Vec<_> = file.variants.iter().map(|variant| &variant.name).collect();
+        if let Some(twice) = first_repeated(&names) {
+            return refuse("variant", format!("two variants are named `{twice}`"));
+        }
+        let known = file.backends.join(", ");
+        let unknown = |name: &String| !file.backends.contains(name);
+        if let Some(name) = file.backend.keys().find(|name| unknown(name)) {
+            return refuse(
+                &format!("backend.{name}"),
+                format!("[backend.{name}] is for a backend that is not in `backends` ({known})"),
+            );
+        }
+        if file.division == Division::Native && file.matched_to.is_some() {
+            return refuse("matched_to", "`matched_to` is for division = \"matched\" alone".into());
+        }
+        for (index, variant) in file.variants.iter().enumerate() {
+            let key = format!("variant.{index}");
+            if !is_name(&variant.name) {
+                return refuse(&key, format!("`{}` is no name: use lowercase letters, digits, `-`, `_`", variant.name));
+            }
+            let listed = variant.backends.iter().flatten().chain(variant.backend.keys());
+            if let Some(name) = listed.into_iter().find(|name| unknown(name)) {
+                return refuse(
+                    &key,
+                    format!("variant `{}` names `{name}`, which is not in `backends` ({known})", variant.name),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn first_repeated<T: PartialEq>(items: &[T]) -> Option<&T> {
+    items.iter().enumerate().find(|(index, item)| items[..*index].contains(item)).map(|(_, item)| item)
+}
+
+/// Notes the line of every key, by dotted path; elements of an array of tables are numbered from 0.
+fn collect_lines(text: &str, table: &DeTable<'_>, prefix: &str, lines: &mut BTreeMap<String, usize>) {
+    for (key, value) in table {
+        let path = if prefix.is_empty() { key.get_ref().to_string() } else { format!("{prefix}.{}", key.get_ref()) };
+        let line = |at: usize| text[..at.min(text.len())].matches('\n').count() + 1;
+        lines.insert(path.clone(), line(key.span().start));
+        match value.get_ref() {
+            DeValue::Table(inner) => collect_lines(text, inner, &path, lines),
+            DeValue::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    if let DeValue::Table(inner) = item.get_ref() {
+                        let path = format!("{path}.{index}");
+                        lines.insert(path.clone(), line(item.span().start));
+                        collect_lines(text, inner, &path, lines);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}

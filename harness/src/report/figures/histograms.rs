@@ -1,0 +1,186 @@
+//! Histograms of predicted probabilities by true class, a panel for each run.
+
+use plotters::prelude::DrawingBackend;
+
+use super::axis::Axis;
+use super::canvas::{Canvas, Drawn, Point, Stroke, text_width};
+use super::frame::{Frame, Labels};
+use super::layout::{Grid, figure_width, part_name};
+use super::legend::{self, Entry, Key};
+use super::save::Figure;
+use super::theme::{INK, MUTED, NEGATIVE, POSITIVE, RULE};
+use crate::report::overview::{Overview, standing};
+use crate::report::scores::Scores;
+
+/// Bins from 0 to 1; even, so that the decision threshold is an edge.
+const BINS: usize = 40;
+const COLUMNS: usize = 3;
+/// The widest title that fits above one of three panels, in points.
+const WIDEST_TITLE: f64 = 138.0;
+/// Rows of panels that fit on a page.
+const ROWS: usize = 5;
+
+/// Share of a class in each bin, in per cent.
+type Histogram = Vec<f64>;
+
+/// One run.
+#[derive(Debug, Clone)]
+struct Panel {
+    title: String,
+    /// Of negative and positive reviews, or how the run stands that has none.
+    histograms: Result<[Histogram; 2], &'static str>,
+}
+
+/// Panels of a page.
+#[derive(Debug)]
+pub(super) struct Histograms {
+    name: String,
+    columns: usize,
+    panels: Vec<Panel>,
+}
+
+/// The figure, in as many parts as pages are needed.
+pub(super) fn histograms(overview: &Overview<'_>, scores: &[Option<Scores>]) -> Vec<Histograms> {
+    let panel = |(run, scores): (&crate::record::RunResult, &Option<Scores>)| Panel {
+        title: overview.run_name(&run.planned.key),
+        histograms: scores.as_ref().map(by_class).ok_or_else(|| standing(run)),
+    };
+    let panels: Vec<_> = overview.results.runs.iter().zip(scores).map(panel).collect();
+    let columns = columns_for(&panels);
+    let parts = panels.len().div_ceil(columns * ROWS);
+    let part = |(place, panels): (usize, &[Panel])| Histograms {
+        name: part_name("scores", place, parts),
+        columns,
+        panels: panels.to_vec(),
+    };
+    panels.chunks(columns * ROWS).enumerate().map(part).collect()
+}
+
+/// As many columns as there are runs, up to three, but fewer where a title would run into the next one.
+fn columns_for(panels: &[Panel]) -> usize {
+    let widest = panels.iter().map(|panel| text_width(&panel.title, true)).fold(0.0, f64::max);
+    let most = if widest > WIDEST_TITLE { COLUMNS - 1 } else { COLUMNS };
+    panels.len().clamp(1, most)
+}
+
+fn by_class(scores: &Scores) -> [Histogram; 2] {
+    let mut counts = [[0_u64; BINS]; 2];
+    for (logit, label) in scores.logits.iter().zip(&scores.labels) {
+        let probability = 1.0 / (1.0 + (-f64::from(*logit)).exp());
+        let bin = ((probability * BINS as f64) as usize).min(BINS - 1);
+        counts[usize::from(*label == 1)][bin] += 1;
+    }
+    counts.map(|counts| {
+        let total: u64 = counts.iter().sum();
+        counts.iter().map(|count| 100.0 * *count as f64 / total.max(1) as f64).collect()
+    })
+}
+
+/// The outline of a histogram as values, from and to the horizontal axis.
+fn outline(histogram: &[f64]) -> Vec<Point> {
+    let edge = |bin: usize| bin as f64 / BINS as f64;
+    let steps = histogram.iter().enumerate().flat_map(|(bin, share)| [(edge(bin), *share), (edge(bin + 1), *share)]);
+    let mut all = vec![(0.0, 0.0)];
+    all.extend(steps);
+    all.push((1.0, 0.0));
+    // Flat stretches need no points inside.
+    let needed = |place: usize| place == 0 || place + 1 == all.len() || all[place - 1].1 != all[place + 1].1;
+    (0..all.len()).filter(|place| needed(*place)).map(|place| all[place]).collect()
+}
+
+impl Histograms {
+    fn grid(&self) -> Grid {
+        Grid {
+            width: figure_width(self.columns),
+            left: 40.0,
+            right: 8.0,
+            top: legend::ROW + 20.0,
+            bottom: 32.0,
+            gap_x: 30.0,
+            gap_y: 34.0,
+            columns: self.columns,
+            rows: self.panels.len().div_ceil(self.columns),
+            panel_height: Some(82.0),
+        }
+    }
+}
+
+impl Figure for Histograms {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn caption(&self) -> String {
+        "Predicted probability that a test review is positive, by true class, a panel for each run; the dashed line is \
+         the decision threshold. Vertical axes differ."
+            .into()
+    }
+
+    fn size(&self) -> (f64, f64) {
+        (self.grid().width, self.grid().height())
+    }
+
+    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Drawn<DB> {
+        let grid = self.grid();
+        let line = Stroke { color: POSITIVE, width: 1.2, dash: None };
+        let entries = [
+            Entry { key: Key::Box(NEGATIVE, 0.55, NEGATIVE), text: "negative reviews".into() },
+            Entry { key: Key::Line(line, None), text: "positive reviews".into() },
+        ];
+        legend::strip(canvas, (0.0, 2.0), grid.width, &legend::rows(&entries, grid.width))?;
+        for (place, panel) in self.panels.iter().enumerate() {
+            let (row, column) = (place / grid.columns, place % grid.columns);
+            let highest = panel.histograms.iter().flatten().flatten().copied().fold(0.0, f64::max);
+            let y = match &panel.histograms {
+                Ok(_) => Axis::covering(0.0, highest, 3),
+                Err(_) => Axis::covering(0.0, 100.0, 3).without_ticks(),
+            };
+            let frame = Frame { canvas, rect: grid.panel(row, column), x: Axis::unit(false), y };
+            let lowest = place + grid.columns >= self.panels.len();
+            frame.draw(
+                if lowest { Labels::Titled("predicted probability") } else { Labels::Values },
+                if column == 0 { Labels::Titled("share of class, %") } else { Labels::Values },
+            )?;
+            frame.title(&panel.title)?;
+            let [negative, positive] = match &panel.histograms {
+                Ok(histograms) => histograms,
+                Err(standing) => {
+                    frame.note(standing)?;
+                    continue;
+                }
+            };
+            for (bin, share) in negative.iter().enumerate().filter(|(_, share)| **share > 0.0) {
+                let edge = |bin: usize| bin as f64 / BINS as f64;
+                let corners = (frame.point((edge(bin), 0.0)), frame.point((edge(bin + 1), *share)));
+                canvas.rectangle(corners.0, corners.1, NEGATIVE, 0.55)?;
+            }
+            frame.line(&outline(negative), Stroke { color: NEGATIVE, width: 0.8, dash: None })?;
+            frame.line(&outline(positive), line)?;
+            let threshold = Stroke { color: MUTED, width: RULE, dash: Some((2.0, 2.0)) };
+            frame.line(&[(0.5, 0.0), (0.5, frame.y.high())], threshold)?;
+            // The data may have covered the lower edge of the frame.
+            frame.line(&[(0.0, 0.0), (1.0, 0.0)], Stroke { color: INK, width: RULE, dash: None })?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_of_each_class_and_add_up() {
+        let scores = Scores { logits: vec![-9.0, -9.0, -0.01, 9.0, 0.01], labels: vec![0, 0, 0, 1, 1] };
+        let [negative, positive] = by_class(&scores);
+        assert!((negative[0] - 200.0 / 3.0).abs() < 1e-12 && (negative[BINS / 2 - 1] - 100.0 / 3.0).abs() < 1e-12);
+        assert_eq!((positive[BINS - 1], positive[BINS / 2]), (50.0, 50.0));
+        assert_eq!(positive.iter().sum::<f64>(), 100.0);
+    }
+
+    #[test]
+    fn certain_logits_fall_into_the_last_bins() {
+        let [negative, positive] = by_class(&Scores { logits: vec![-1e30, 1e30], labels: vec![0, 1] });
+        assert_eq!((negative[0], positive[BINS - 1]), (100.0, 100.0));
+    }
+}

@@ -1,0 +1,233 @@
+//! The published study's own figures, read from `reports/published.toml`.
+
+use std::collections::BTreeMap;
+
+use harness_contract::CellKind;
+use harness_contract::defaults::Batching;
+use serde::{Deserialize, Deserializer};
+
+use super::ReportError;
+use crate::plan::SchedulerKind;
+
+/// The version of `published.toml` that this build reads.
+pub const PUBLISHED_VERSION: u32 = 1;
+
+/// What the published study says of itself. A figure it does not give is absent.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// [`PUBLISHED_VERSION`].
+    pub version: u32,
+    /// The study's title.
+    pub title: String,
+    /// Sizes of its splits.
+    pub data: PublishedData,
+    /// What it did in every configuration.
+    pub protocol: PublishedProtocol,
+    /// Its frameworks, by the name that `results` uses.
+    pub frameworks: BTreeMap<String, PublishedFramework>,
+    /// Its parameter counts.
+    pub parameters: PublishedParameters,
+    /// Seconds an epoch, on one 8 GB GPU.
+    #[serde(deserialize_with = "by_cell")]
+    pub seconds_per_epoch: BTreeMap<CellKind, f64>,
+    /// Its results on the test split.
+    pub results: Vec<PublishedResult>,
+    /// What it claimed.
+    pub claims: Vec<PublishedClaim>,
+}
+
+/// Sizes of the published study's splits, in reviews.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedData {
+    /// The training split.
+    pub train: u64,
+    /// The validation split.
+    pub validation: u64,
+    /// The test split.
+    pub test: u64,
+    /// Positive reviews of the test split.
+    pub test_positives: u64,
+}
+
+/// What the published study did in every configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedProtocol {
+    /// Words of the vocabulary.
+    pub vocabulary_size: usize,
+    /// Longest review, in tokens.
+    pub max_length: usize,
+    /// Columns of the embedding.
+    pub embedding_size: usize,
+    /// Units of a recurrent layer.
+    pub hidden_size: usize,
+    /// Recurrent layers.
+    pub layers: usize,
+    /// Whether they run in both directions.
+    pub bidirectional: bool,
+    /// Dropout rate.
+    pub dropout: f64,
+    /// Passes over the training split.
+    pub epochs: u32,
+    /// Rows of a training batch.
+    pub batch_size: usize,
+    /// Adam's learning rate.
+    pub learning_rate: f64,
+}
+
+/// A framework of the published study and what was done on its side alone.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedFramework {
+    /// Its name as the study writes it.
+    pub title: String,
+    /// The backend that stands for it here.
+    pub backend: String,
+    /// How batches were padded.
+    pub batching: Option<Batching>,
+    /// The initialiser of recurrent kernels, where the study names one.
+    pub recurrent_kernel: Option<String>,
+    /// The gradient norm at which it clipped.
+    pub clip_norm: Option<f64>,
+    /// The learning-rate schedule.
+    pub scheduler: Option<SchedulerKind>,
+}
+
+/// The published parameter counts.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedParameters {
+    /// The embedding, rounded by the study to three digits.
+    pub embedding: u64,
+    /// One recurrent layer.
+    #[serde(deserialize_with = "by_cell")]
+    pub one_layer: BTreeMap<CellKind, u64>,
+}
+
+/// One row of the published table of results.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedResult {
+    /// Key into [`Published::frameworks`].
+    pub framework: String,
+    /// The cell.
+    pub cell: CellKind,
+    /// Accuracy, a share.
+    pub accuracy: f64,
+    /// Precision, a share.
+    pub precision: f64,
+    /// Recall, a share.
+    pub recall: f64,
+    /// F1, a share.
+    pub f1: f64,
+    /// Area under the ROC curve.
+    pub auc: f64,
+}
+
+/// A claim of the published study.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedClaim {
+    /// `C1`, `C2`, ...
+    pub id: String,
+    /// What it says.
+    pub text: String,
+}
+
+impl Published {
+    /// The framework that a backend stands for.
+    #[must_use]
+    pub fn framework_of(&self, backend: &str) -> Option<&PublishedFramework> {
+        self.frameworks.values().find(|framework| framework.backend == backend)
+    }
+
+    /// The published figures of a backend's framework and a cell.
+    #[must_use]
+    pub fn result(&self, backend: &str, cell: CellKind) -> Option<&PublishedResult> {
+        self.results.iter().find(|row| {
+            row.cell == cell && self.frameworks.get(&row.framework).is_some_and(|found| found.backend == backend)
+        })
+    }
+}
+
+/// The published study's figures as this build carries them (`reports/published.toml`).
+///
+/// # Errors
+/// If the file is of another version, is malformed, or names a framework, a claim or a result that can't be.
+pub fn published() -> Result<Published, ReportError> {
+    parse(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../reports/published.toml")))
+}
+
+fn parse(text: &str) -> Result<Published, ReportError> {
+    let broken = |reason: String| ReportError::Published { reason };
+    let found: Published = toml::from_str(text).map_err(|error| broken(error.to_string()))?;
+    if found.version != PUBLISHED_VERSION {
+        return Err(broken(format!("version {} is not {PUBLISHED_VERSION}", found.version)));
+    }
+    for (place, row) in found.results.iter().enumerate() {
+        if !found.frameworks.contains_key(&row.framework) {
+            return Err(broken(format!("a result is of `{}`, which is not among the frameworks", row.framework)));
+        }
+        if found.results[..place].iter().any(|other| (&other.framework, other.cell) == (&row.framework, row.cell)) {
+            return Err(broken(format!("{} {} has two results", row.framework, row.cell)));
+        }
+    }
+    for (place, claim) in found.claims.iter().enumerate() {
+        if found.claims[..place].iter().any(|other| other.id == claim.id) {
+            return Err(broken(format!("claim {} is there twice", claim.id)));
+        }
+    }
+    Ok(found)
+}
+
+/// A table whose keys are cells, which TOML only has as strings.
+fn by_cell<'de, D, T>(deserializer: D) -> Result<BTreeMap<CellKind, T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let named = BTreeMap::<String, T>::deserialize(deserializer)?;
+    named
+        .into_iter()
+        .map(|(name, value)| match CellKind::ALL.into_iter().find(|cell| cell.name() == name) {
+            Some(cell) => Ok((cell, value)),
+            None => Err(serde::de::Error::custom(format!("`{name}` is not a cell"))),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn embedded_figures_are_those_of_the_study() {
+        let found = published().unwrap();
+        assert_eq!(found.results.len(), 6);
+        let gru = found.result("libtorch", CellKind::Gru).unwrap();
+        assert_eq!((gru.accuracy, gru.precision, gru.recall, gru.f1, gru.auc), (0.868, 0.850, 0.893, 0.871, 0.942));
+        let lstm = found.result("tensorflow", CellKind::Lstm).unwrap();
+        assert_eq!((lstm.accuracy, lstm.auc), (0.511, 0.513));
+        let ids: Vec<_> = found.claims.iter().map(|claim| claim.id.clone()).collect();
+        assert_eq!(ids, (1..=14).map(|number| format!("C{number}")).collect::<Vec<_>>());
+        assert_eq!(found.parameters.one_layer[&CellKind::Lstm], 49_408);
+        assert_eq!(found.result("reference", CellKind::Gru), None);
+    }
+
+    #[test]
+    fn a_version_or_a_framework_that_is_not_known_is_refused() {
+        let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../reports/published.toml"));
+        for (from, to, complaint) in [
+            ("version = 1", "version = 2", "version 2 is not 1"),
+            ("framework = \"keras\"\ncell = \"rnn\"", "framework = \"jax\"\ncell = \"rnn\"", "`jax`"),
+            ("cell = \"lstm\"", "cell = \"rnn\"", "keras rnn has two results"),
+            ("id = \"C2\"", "id = \"C1\"", "claim C1 is there twice"),
+            ("rnn = 40.0", "elman = 40.0", "`elman` is not a cell"),
+        ] {
+            let error = parse(&text.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(error.contains(complaint), "{error}");
+        }
+    }
+}

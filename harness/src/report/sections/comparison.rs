@@ -1,0 +1,387 @@
+//! The published figures beside the regenerated ones, with the difference and what it can mean.
+
+use std::collections::BTreeMap;
+
+use crate::metrics::Metrics;
+use crate::record::RunRecord;
+use crate::report::numbers::{self, NONE};
+use crate::report::overview::{Group, Overview, mean_over_epochs};
+use crate::report::published::{Published, PublishedResult};
+use crate::report::table::{Align, Table};
+
+/// The variant that carries the study's own configuration.
+const BASE: &str = "base";
+
+/// The 97.5 % quantile of the normal distribution.
+const TWO_SIDED_95: f64 = 1.959_963_984_540_054;
+
+/// The metrics that the published table gives.
+const METRICS: [(&str, Published64, Regenerated64); 5] = [
+    ("accuracy", |row| row.accuracy, |test| test.accuracy),
+    ("precision", |row| row.precision, |test| test.precision),
+    ("recall", |row| row.recall, |test| test.recall),
+    ("F1", |row| row.f1, |test| test.f1),
+    ("AUC", |row| row.auc, |test| test.auc),
+];
+
+type Published64 = fn(&PublishedResult) -> f64;
+type Regenerated64 = fn(&Metrics) -> f64;
+
+/// The section's text, or why there is no comparison.
+pub(in crate::report) fn comparison(overview: &Overview<'_>, published: &Published) -> String {
+    let study = &overview.results.study;
+    if study.division != "native" {
+        return format!(
+            "The published study left each framework its own defaults. This study is of the `{}` division, so none of \
+             its runs regenerates a published one and there is nothing to compare.\n",
+            study.division
+        );
+    }
+    let groups: Vec<_> = overview
+        .groups()
+        .into_iter()
+        .filter(|group| group.variant == BASE)
+        .filter_map(|group| Some((published.result(group.backend, group.cell)?, group)))
+        .collect();
+    if groups.is_empty() {
+        return format!(
+            "No run of this study has a published counterpart (variant `{BASE}` of a backend that stands for one of \
+             the published frameworks), so there is nothing to compare.\n"
+        );
+    }
+
+    let mut text = format!(
+        "\"{}\" printed three digits; differences are regenerated minus published, in those digits.\n",
+        published.title
+    );
+    if study.demonstration {
+        text.push_str(
+            "\n**The regenerated figures below come from a demonstration and say nothing about whether the published \
+             ones can be reproduced.** The table shows what the comparison of the full study looks like.\n",
+        );
+    }
+    if !study.demonstration {
+        text.push_str(&summary(&groups, published, overview));
+    }
+    text.push_str(&departures(&groups, published, overview));
+    text.push('\n');
+    let mut table = Table::new(
+        [("published as", Align::Left), ("backend", Align::Left), ("cell", Align::Left), ("figures", Align::Left)]
+            .into_iter()
+            .chain(METRICS.map(|(name, ..)| (name, Align::Right))),
+    );
+    for (row, group) in &groups {
+        push_rows(&mut table, row, group, overview, published);
+    }
+    text.push_str(&table.to_markdown());
+    if !study.demonstration {
+        text.push_str(&verdicts(&groups, published, overview));
+    }
+    text.push_str(&times(overview, published));
+    text
+}
+
+/// Three rows for one published result: published, regenerated, difference.
+fn push_rows(
+    table: &mut Table,
+    row: &PublishedResult,
+    group: &Group<'_>,
+    overview: &Overview<'_>,
+    published: &Published,
+) {
+    let framework = published.frameworks.get(&row.framework).map_or(row.framework.as_str(), |found| &found.title);
+    let names = [framework.to_owned(), group.backend.to_owned(), group.cell.title().to_owned()];
+    let start = |what: &str| names.iter().cloned().chain([what.to_owned()]).collect::<Vec<_>>();
+    let blank = |what: &str| ["", "", "", what].map(str::to_owned).to_vec();
+    let tests = tests_of(group, overview);
+    let mut first = start("published");
+    first.extend(METRICS.map(|(_, of, _)| format!("{:.3}", of(row))));
+    table.push(first);
+    let mut second = blank(&regenerated_label(group, overview, tests.len()));
+    let mut third = blank("difference");
+    for (_, published, regenerated) in METRICS {
+        let values: Vec<_> = tests.iter().map(regenerated).collect();
+        match numbers::mean_and_deviation(&values) {
+            None => {
+                second.push(NONE.into());
+                third.push(NONE.into());
+            }
+            Some((mean, deviation)) => {
+                let spread = deviation.map_or_else(String::new, |deviation| format!(" ± {deviation:.3}"));
+                second.push(format!("{mean:.3}{spread}"));
+                third.push(numbers::difference(mean - published(row)));
+            }
+        }
+    }
+    table.push(second);
+    table.push(third);
+}
+
+/// `regenerated`, and how many of how many seeds, or how the run ended, where that matters.
+fn regenerated_label(group: &Group<'_>, overview: &Overview<'_>, completed: usize) -> String {
+    match (completed, group.runs.as_slice()) {
+        (0, [only]) => {
+            let standing = overview.results.runs.get(*only).map_or("not planned", crate::report::overview::standing);
+            format!("regenerated: {standing}")
+        }
+        (1, [_]) => "regenerated".into(),
+        (_, runs) => format!("regenerated, mean ± sd of {completed} of {} seeds", runs.len()),
+    }
+}
+
+/// What the numbers allow to say about each published accuracy and AUC.
+fn verdicts(groups: &[(&PublishedResult, Group<'_>)], published: &Published, overview: &Overview<'_>) -> String {
+    let mut text = String::from(
+        "\nHow far apart two measurements of the same configuration can be because of the reviews that fell into the \
+         test split alone (95 %; binomial for accuracy, Hanley and McNeil 1982 for AUC, both figures taken as \
+         independent), and whether the difference is larger. The spread over initial weights and orders of the \
+         examples comes on top",
+    );
+    text.push_str(if overview.has_seeds() {
+        " (the ± above).\n\n"
+    } else {
+        " and is not known from one seed: a difference within the bound agrees with the published figure but does not \
+         prove it, and one beyond it is not reproduced by this run.\n\n"
+    });
+    let headers = ["backend", "cell"].map(|name| (name, Align::Left));
+    let numbers = ["accuracy difference", "bound", "AUC difference", "bound"].map(|name| (name, Align::Right));
+    let mut table = Table::new(headers.into_iter().chain(numbers).chain([("published figures", Align::Left)]));
+    for (row, group) in groups {
+        let tests = tests_of(group, overview);
+        let name = [group.backend.to_owned(), group.cell.title().to_owned()];
+        let Some(found) = Agreement::of(row, &tests, published) else {
+            let nothing = [NONE; 4].map(str::to_owned);
+            let standings: Vec<_> = group.runs.iter().filter_map(|place| overview.results.runs.get(*place)).collect();
+            let tried = standings.iter().any(|run| run.record.is_some());
+            let verdict = if tried { "**not reproduced**: no run completed" } else { "not run yet" };
+            table.push(name.into_iter().chain(nothing).chain([verdict.to_owned()]).collect());
+            continue;
+        };
+        let verdict = match (found.accuracy_agrees(), found.auc_agrees()) {
+            (true, true) => "accuracy and AUC agree within the bound",
+            (true, false) => "accuracy agrees within the bound; **AUC not reproduced**",
+            (false, true) => "**accuracy not reproduced**; AUC agrees within the bound",
+            (false, false) => "**accuracy and AUC not reproduced**",
+        };
+        let figures = [
+            numbers::difference(found.accuracy),
+            format!("±{:.3}", found.accuracy_bound),
+            numbers::difference(found.auc),
+            format!("±{:.3}", found.auc_bound),
+        ];
+        table.push(name.into_iter().chain(figures).chain([verdict.to_owned()]).collect());
+    }
+    text.push_str(&table.to_markdown());
+    text
+}
+
+/// In one paragraph, which published results were reproduced.
+fn summary(groups: &[(&PublishedResult, Group<'_>)], published: &Published, overview: &Overview<'_>) -> String {
+    let name = |group: &Group<'_>| format!("{} {}", group.backend, group.cell.title());
+    let (mut agree, mut differ, mut open) = (Vec::new(), Vec::new(), Vec::new());
+    for (row, group) in groups {
+        match Agreement::of(row, &tests_of(group, overview), published) {
+            None => open.push(name(group)),
+            Some(found) if found.accuracy_agrees() && found.auc_agrees() => agree.push(name(group)),
+            Some(found) => {
+                let what = match (found.accuracy_agrees(), found.auc_agrees()) {
+                    (true, _) => "AUC",
+                    (false, true) => "accuracy",
+                    (false, false) => "accuracy and AUC",
+                };
+                differ.push(format!("{} ({what})", name(group)));
+            }
+        }
+    }
+    let mut text = String::from("\n");
+    if !differ.is_empty() {
+        text.push_str(&format!("**Published figures that are not reproduced: {}.** ", differ.join(", ")));
+    }
+    if !agree.is_empty() {
+        text.push_str(&format!("Accuracy and AUC agree within sampling error for {}. ", agree.join(", ")));
+    }
+    if !open.is_empty() {
+        text.push_str(&format!("No completed run for {}. ", open.join(", ")));
+    }
+    text.trim_end_matches(' ').to_owned() + "\n"
+}
+
+/// Differences of accuracy and AUC, regenerated minus published, and how large chance alone makes them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Agreement {
+    accuracy: f64,
+    accuracy_bound: f64,
+    auc: f64,
+    auc_bound: f64,
+}
+
+impl Agreement {
+    /// `None` without a completed run.
+    fn of(row: &PublishedResult, tests: &[Metrics], published: &Published) -> Option<Self> {
+        let first = tests.first()?;
+        let (accuracy, _) = numbers::mean_and_deviation(&tests.iter().map(|test| test.accuracy).collect::<Vec<_>>())?;
+        let (auc, _) = numbers::mean_and_deviation(&tests.iter().map(|test| test.auc).collect::<Vec<_>>())?;
+        let positives = (first.confusion.tp + first.confusion.fn_) as f64;
+        let negatives = first.examples as f64 - positives;
+        let then_positives = published.data.test_positives as f64;
+        let then_negatives = published.data.test as f64 - then_positives;
+        let bound = |here: f64, then: f64| TWO_SIDED_95 * (here + then).sqrt();
+        Some(Self {
+            accuracy: accuracy - row.accuracy,
+            accuracy_bound: bound(
+                accuracy_variance(accuracy, first.examples as f64),
+                accuracy_variance(row.accuracy, published.data.test as f64),
+            ),
+            auc: auc - row.auc,
+            auc_bound: bound(
+                auc_variance(auc, positives, negatives),
+                auc_variance(row.auc, then_positives, then_negatives),
+            ),
+        })
+    }
+
+    fn accuracy_agrees(&self) -> bool {
+        self.accuracy.abs() <= self.accuracy_bound
+    }
+
+    fn auc_agrees(&self) -> bool {
+        self.auc.abs() <= self.auc_bound
+    }
+}
+
+/// Variance of a share of `number` rows.
+fn accuracy_variance(share: f64, number: f64) -> f64 {
+    share * (1.0 - share) / number
+}
+
+/// Variance of an AUC from its value alone: Hanley and McNeil, Radiology 143 (1982), with their exponential
+/// approximation of the two probabilities.
+fn auc_variance(auc: f64, positives: f64, negatives: f64) -> f64 {
+    let two_positives = auc / (2.0 - auc);
+    let two_negatives = 2.0 * auc * auc / (1.0 + auc);
+    let square = auc * auc;
+    (auc * (1.0 - auc) + (positives - 1.0) * (two_positives - square) + (negatives - 1.0) * (two_negatives - square))
+        / (positives * negatives)
+}
+
+/// Settings that the published study states and that the compared runs do not have.
+fn departures(groups: &[(&PublishedResult, Group<'_>)], published: &Published, overview: &Overview<'_>) -> String {
+    let mut found: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
+    let mut runs = 0_usize;
+    for (row, group) in groups {
+        for record in group.records(overview.results) {
+            runs += 1;
+            for (order, text) in record_departures(row, record, published).into_iter().enumerate() {
+                let Some(text) = text else { continue };
+                found.entry((order, text)).or_default().push(overview.run_name(&record.key));
+            }
+        }
+    }
+    if runs == 0 {
+        return String::new();
+    }
+    if found.is_empty() {
+        return "\nEvery compared run has the settings that the published study states. What it does not state (padding \
+                side, scheduler patience, ...) is under Protocol, with where it came from.\n"
+            .into();
+    }
+    let mut text = String::from("\nThe compared runs depart from what the published study states:\n\n");
+    for ((_, what), names) in found {
+        let whom = if names.len() == runs { "all compared runs".to_owned() } else { names.join("; ") };
+        text.push_str(&format!("- {what} ({whom})\n"));
+    }
+    text
+}
+
+/// For each stated setting, in a fixed order, how a run departs from it.
+fn record_departures(row: &PublishedResult, record: &RunRecord, published: &Published) -> Vec<Option<String>> {
+    let stated = &published.protocol;
+    let here = &record.protocol;
+    let mut all = vec![
+        departure("epochs", stated.epochs, here.epochs),
+        departure("batch size", stated.batch_size, here.batch_size),
+        departure("learning rate", stated.learning_rate, here.learning_rate),
+        departure("maximum length", stated.max_length, here.max_length),
+        departure("vocabulary", stated.vocabulary_size, record.model.vocabulary_size),
+        departure("embedding size", stated.embedding_size, here.embedding_size),
+        departure("hidden size", stated.hidden_size, here.hidden_size),
+        departure("recurrent layers", stated.layers, here.layers),
+        departure("both directions", stated.bidirectional, here.bidirectional),
+        departure("dropout", stated.dropout, here.dropout.rate),
+        record.test.and_then(|test| departure("test reviews", published.data.test, test.examples)),
+    ];
+    if let Some(framework) = published.frameworks.get(&row.framework) {
+        let words = |text: String| text.to_lowercase();
+        all.push(framework.clip_norm.and_then(|norm| departure("clipping norm", norm, here.clip_norm)));
+        all.push(framework.batching.and_then(|batching| {
+            let write = |value| words(format!("{value:?}"));
+            departure("batches", write(batching), write(here.batching))
+        }));
+        all.push(framework.scheduler.and_then(|kind| {
+            let write = |value| words(format!("{value:?}"));
+            departure("scheduler", write(kind), write(here.scheduler.kind))
+        }));
+        all.push(framework.recurrent_kernel.as_ref().and_then(|name| {
+            let group = harness_contract::TensorGroup::RecurrentKernel;
+            let used = here.initializers.get(&group).map_or_else(|| NONE.to_owned(), ToString::to_string);
+            (!used.starts_with(name)).then(|| format!("recurrent kernel: {name} published, {used} here"))
+        }));
+    }
+    all
+}
+
+fn departure<T: PartialEq + std::fmt::Display>(what: &str, published: T, here: T) -> Option<String> {
+    (published != here).then(|| format!("{what}: {published} published, {here} here"))
+}
+
+/// Published and measured seconds an epoch, where there is any measurement.
+fn times(overview: &Overview<'_>, published: &Published) -> String {
+    let mut headers = vec![("cell".to_owned(), Align::Left), ("published".to_owned(), Align::Right)];
+    headers.extend(overview.backends.iter().map(|backend| ((*backend).to_owned(), Align::Right)));
+    let mut table = Table::new(headers);
+    for cell in &overview.cells {
+        let Some(then) = published.seconds_per_epoch.get(cell) else { continue };
+        let mut row = vec![cell.title().to_owned(), numbers::seconds(*then)];
+        for backend in &overview.backends {
+            let group = overview.group(backend, *cell, BASE);
+            let times: Vec<_> = group
+                .records(overview.results)
+                .into_iter()
+                .filter_map(|record| mean_over_epochs(record, |epoch| epoch.timing.train_seconds))
+                .collect();
+            let mean = numbers::mean_and_deviation(&times);
+            row.push(mean.map_or_else(|| NONE.to_owned(), |(mean, _)| numbers::seconds(mean)));
+        }
+        table.push(row);
+    }
+    if table.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\nSeconds of training an epoch. The published times are from an 8 GB GPU and name no framework; times of \
+         different machines compare in their order and ratios at most.\n\n{}",
+        table.to_markdown()
+    )
+}
+
+fn tests_of(group: &Group<'_>, overview: &Overview<'_>) -> Vec<Metrics> {
+    group.records(overview.results).into_iter().filter_map(|record| record.test).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_signal_the_variance_is_that_of_the_rank_sum() {
+        // At 1/2 both probabilities are 1/3, so the variance is (m + n + 1) / (12 m n): Mann and Whitney.
+        let (positives, negatives) = (30.0, 50.0);
+        let expected = (positives + negatives + 1.0) / (12.0 * positives * negatives);
+        assert!((auc_variance(0.5, positives, negatives) - expected).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_perfect_ranking_has_no_variance() {
+        assert!(auc_variance(1.0, 30.0, 50.0).abs() < 1e-15);
+    }
+}

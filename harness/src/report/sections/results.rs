@@ -1,0 +1,158 @@
+//! The results table as people read it, and its summary over seeds.
+
+use harness_contract::CellKind;
+use polars::prelude::{AnyValue, DataFrame};
+
+use crate::record::StudyResults;
+use crate::report::numbers::{self, NONE};
+use crate::report::overview::{Overview, mean_over_epochs};
+use crate::report::table::{Align, Table};
+
+/// How a column of the results frame is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::report) enum Shown {
+    /// A share or an area.
+    Metric,
+    /// A count.
+    Count,
+    /// Seconds.
+    Seconds,
+}
+
+/// The columns of numbers that people see: name in the frame, header, how it is written.
+pub(in crate::report) const NUMBERS: [(&str, &str, Shown); 9] = [
+    ("accuracy", "accuracy", Shown::Metric),
+    ("precision", "precision", Shown::Metric),
+    ("recall", "recall", Shown::Metric),
+    ("f1", "F1", Shown::Metric),
+    ("auc", "AUC", Shown::Metric),
+    ("log_loss", "log loss", Shown::Metric),
+    ("predicted_positive", "predicted positive", Shown::Count),
+    ("parameters_total", "parameters", Shown::Count),
+    ("train_seconds_per_epoch", "s/epoch", Shown::Seconds),
+];
+
+/// One row of the table that people read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::report) struct ResultRow {
+    /// Backend and cell; variant and seed where the study has several.
+    pub(in crate::report) names: Vec<String>,
+    /// A text for each of [`NUMBERS`].
+    pub(in crate::report) numbers: Vec<String>,
+    /// The outcome.
+    pub(in crate::report) outcome: String,
+    /// Why the run did not complete.
+    pub(in crate::report) reason: Option<String>,
+}
+
+/// Headers of [`ResultRow::names`].
+pub(in crate::report) fn name_headers(overview: &Overview<'_>) -> Vec<&'static str> {
+    let mut headers = vec!["backend", "cell"];
+    headers.extend(overview.has_variants().then_some("variant"));
+    headers.extend(overview.has_seeds().then_some("seed"));
+    headers
+}
+
+/// The rows of the results frame as people read them.
+pub(in crate::report) fn result_rows(overview: &Overview<'_>, frame: &DataFrame) -> Vec<ResultRow> {
+    let headers = name_headers(overview);
+    let row = |place| ResultRow {
+        names: headers.iter().map(|name| named(name, &text(frame, name, place).unwrap_or_default())).collect(),
+        numbers: NUMBERS.iter().map(|(column, _, shown)| number(frame, column, place, *shown)).collect(),
+        outcome: text(frame, "outcome", place).unwrap_or_default(),
+        reason: text(frame, "reason", place),
+    };
+    (0..frame.height()).map(row).collect()
+}
+
+/// The results table in Markdown: one row a run, with the reason in the row of one that did not complete.
+pub(in crate::report) fn results(overview: &Overview<'_>, frame: &DataFrame) -> String {
+    let names = name_headers(overview).into_iter().map(|name| (name, Align::Left));
+    let numbers = NUMBERS.iter().map(|(_, header, _)| (*header, Align::Right));
+    let mut table = Table::new(names.chain(numbers).chain([("outcome", Align::Left)]));
+    for row in result_rows(overview, frame) {
+        let outcome = match row.reason {
+            Some(reason) => format!("**{}**: {reason}", row.outcome),
+            None => row.outcome,
+        };
+        table.push(row.names.into_iter().chain(row.numbers).chain([outcome]).collect());
+    }
+    table.to_markdown()
+}
+
+/// Mean, sample standard deviation and number over the seeds of each point; `None` unless the study has several.
+pub(in crate::report) fn over_seeds(overview: &Overview<'_>) -> Option<String> {
+    if !overview.has_seeds() {
+        return None;
+    }
+    let columns = ["accuracy", "F1", "AUC", "log loss", "s/epoch"].map(|name| (name, Align::Right));
+    let mut headers = vec![("backend", Align::Left), ("cell", Align::Left)];
+    headers.extend(overview.has_variants().then_some(("variant", Align::Left)));
+    headers.extend([("completed", Align::Right)]);
+    headers.extend(columns);
+    let mut table = Table::new(headers);
+    for group in overview.groups() {
+        let records = group.records(overview.results);
+        let tests: Vec<_> = records.iter().filter_map(|record| record.test).collect();
+        let spread = |values: Vec<f64>, write: fn(f64) -> String| match numbers::mean_and_deviation(&values) {
+            None => NONE.to_owned(),
+            Some((mean, None)) => format!("{} (n = 1)", write(mean)),
+            Some((mean, Some(deviation))) => {
+                format!("{} ± {} (n = {})", write(mean), write(deviation), values.len())
+            }
+        };
+        let of =
+            |metric: fn(&crate::metrics::Metrics) -> f64| spread(tests.iter().map(metric).collect(), numbers::metric);
+        let completed = records.iter().filter(|record| record.test.is_some());
+        let times = completed.filter_map(|record| mean_over_epochs(record, |epoch| epoch.timing.train_seconds));
+        let mut row = vec![group.backend.to_owned(), group.cell.title().to_owned()];
+        row.extend(overview.has_variants().then(|| group.variant.to_owned()));
+        row.push(format!("{} of {}", tests.len(), group.runs.len()));
+        row.extend([of(|test| test.accuracy), of(|test| test.f1), of(|test| test.auc), of(|test| test.log_loss)]);
+        row.push(spread(times.collect(), numbers::seconds));
+        table.push(row);
+    }
+    Some(table.to_markdown())
+}
+
+/// How many runs ended how, e.g. `4 completed, 1 diverged, 1 not run yet`.
+pub(in crate::report) fn tally(results: &StudyResults) -> String {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for run in &results.runs {
+        let name = crate::report::overview::standing(run);
+        match counts.iter_mut().find(|(seen, _)| *seen == name) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((name, 1)),
+        }
+    }
+    let parts: Vec<_> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    parts.join(", ")
+}
+
+/// Cells are shown by the names that papers use.
+fn named(header: &str, value: &str) -> String {
+    let cell = CellKind::ALL.into_iter().find(|cell| header == "cell" && cell.name() == value);
+    cell.map_or_else(|| value.to_owned(), |cell| cell.title().to_owned())
+}
+
+fn value<'f>(frame: &'f DataFrame, column: &str, row: usize) -> Option<AnyValue<'f>> {
+    let value = frame.column(column).ok()?.get(row).ok()?;
+    (!value.is_null()).then_some(value)
+}
+
+fn text(frame: &DataFrame, column: &str, row: usize) -> Option<String> {
+    value(frame, column, row).map(|value| match value {
+        AnyValue::String(text) => text.to_owned(),
+        other => other.to_string(),
+    })
+}
+
+fn number(frame: &DataFrame, column: &str, row: usize, shown: Shown) -> String {
+    let found = value(frame, column, row);
+    let written = found.and_then(|value| match shown {
+        Shown::Metric => value.extract::<f64>().map(numbers::metric),
+        Shown::Count => value.extract::<u64>().map(numbers::count),
+        Shown::Seconds => value.extract::<f64>().map(numbers::seconds),
+    });
+    written.unwrap_or_else(|| NONE.to_owned())
+}

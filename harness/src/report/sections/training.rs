@@ -1,0 +1,145 @@
+//! How training went and what it cost, one row a run.
+
+use crate::record::{EpochRecord, RunRecord};
+use crate::report::numbers::{self, NONE};
+use crate::report::overview::{Overview, mean_over_epochs, mean_over_steps, standing};
+use crate::report::table::{Align, Table};
+
+/// A table's number columns: header and what a record says.
+type Columns<const N: usize> = [(&'static str, fn(&RunRecord) -> Option<String>); N];
+
+/// Losses, gradients and padding.
+pub(in crate::report) fn training(overview: &Overview<'_>) -> String {
+    const COLUMNS: Columns<12> = [
+        ("epochs", |record| Some(format!("{} of {}", record.epochs.len(), record.protocol.epochs))),
+        ("tested epoch", |record| (record.tested_epoch > 0).then(|| record.tested_epoch.to_string())),
+        ("train loss", |record| last(record, |epoch| numbers::metric(epoch.train_loss))),
+        ("validation loss", |record| last(record, |epoch| numbers::metric(epoch.validation.log_loss))),
+        ("validation accuracy", |record| last(record, |epoch| numbers::metric(epoch.validation.accuracy))),
+        ("validation AUC", |record| last(record, |epoch| numbers::metric(epoch.validation.auc))),
+        ("learning rate", |record| last(record, |epoch| epoch.learning_rate.to_string())),
+        ("gradient norm, mean", |record| {
+            mean_over_steps(record, |epoch| epoch.gradient_norm_mean).map(numbers::significant)
+        }),
+        ("max", |record| {
+            record.epochs.iter().map(|epoch| epoch.gradient_norm_max).reduce(f64::max).map(numbers::significant)
+        }),
+        ("clipped steps", |record| mean_over_steps(record, |epoch| epoch.clipped_share).map(numbers::percent)),
+        ("padded length", |record| {
+            mean_over_steps(record, |epoch| epoch.padded_length_mean).map(|length| format!("{length:.1}"))
+        }),
+        ("padding", |record| mean_over_epochs(record, |epoch| epoch.padding_share).map(numbers::percent)),
+    ];
+    format!(
+        "Losses, validation figures and the learning rate are those of the last finished epoch; gradient norms (before \
+         clipping), clipped steps, padded length and padding are over all of them.\n\n{}",
+        table(overview, &COLUMNS)
+    )
+}
+
+/// Time and memory.
+pub(in crate::report) fn cost(overview: &Overview<'_>) -> String {
+    const COLUMNS: Columns<9> = [
+        ("s/epoch", |record| mean_over_epochs(record, |epoch| epoch.timing.train_seconds).map(numbers::seconds)),
+        ("of it compute", |record| {
+            mean_over_epochs(record, |epoch| epoch.timing.train_compute_seconds).map(numbers::seconds)
+        }),
+        ("validation s", |record| {
+            mean_over_epochs(record, |epoch| epoch.timing.evaluation_seconds).map(numbers::seconds)
+        }),
+        ("tokens/s", |record| {
+            mean_over_epochs(record, |epoch| epoch.timing.tokens_per_second).map(numbers::significant)
+        }),
+        ("first step s", |record| record.first_step_seconds.map(numbers::seconds)),
+        ("whole run s", |record| Some(numbers::seconds(record.wall_seconds))),
+        ("peak memory", |record| record.peak_memory_bytes.map(numbers::bytes)),
+        ("threads", |record| Some(record.environment.threads.to_string())),
+        ("runs at once", |record| Some(record.environment.jobs.to_string())),
+    ];
+    format!(
+        "Seconds are wall-clock means over the finished epochs. Compute is what the worker spent inside training \
+         calls; the rest of an epoch is batches and transport. Tokens exclude padding. The first step is counted from \
+         the worker's start and includes building the model.\n\n{}",
+        table(overview, &COLUMNS)
+    )
+}
+
+/// Weights per cell and backend beside the formula, and the published counts.
+pub(in crate::report) fn parameters(
+    overview: &Overview<'_>,
+    published: Option<&crate::report::Published>,
+) -> Option<String> {
+    let headers = [("backend", Align::Left), ("cell", Align::Left)].into_iter();
+    let headers = headers.chain(overview.has_variants().then_some(("variant", Align::Left)));
+    let numbers =
+        ["embedding", "recurrent, as built", "recurrent, formula", "head", "total", "one layer, formula", "published"];
+    let mut table = Table::new(headers.chain(numbers.map(|name| (name, Align::Right))));
+    for group in overview.groups() {
+        let records = group.records(overview.results);
+        let Some(record) = records.first() else { continue };
+        let model = &record.model;
+        let layer = one_layer(group.cell.gates(), model.embedding_size, model.hidden_size);
+        let then = published.and_then(|published| published.parameters.one_layer.get(&group.cell));
+        let counts = record.parameters;
+        let mut row = vec![group.backend.to_owned(), group.cell.title().to_owned()];
+        row.extend(overview.has_variants().then(|| group.variant.to_owned()));
+        let cells = [counts.embedding, counts.recurrent, counts.recurrent_formula, counts.head, counts.total, layer];
+        row.extend(cells.map(numbers::count));
+        row.push(then.map_or_else(|| NONE.to_owned(), |count| numbers::count(*count)));
+        table.push(row);
+    }
+    if table.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "The formula is `gates (d h + h^2 + h)`, one bias vector a layer, with 1, 4 and 3 gates. A framework that keeps \
+         two bias vectors has `gates h` more a layer. The published study gives one layer (d = 128, h = 64).\n\n{}",
+        table.to_markdown()
+    ))
+}
+
+/// `gates (d h + h^2 + h)`, the first layer's weights with one bias vector.
+fn one_layer(gates: usize, input: usize, hidden: usize) -> u64 {
+    (gates * (input * hidden + hidden * hidden + hidden)) as u64
+}
+
+/// What runs that did not complete left to say; `None` when all did or none said anything.
+pub(in crate::report) fn last_words(overview: &Overview<'_>) -> Option<String> {
+    let mut text = String::new();
+    for (key, record) in overview.recorded() {
+        let words = match &record.outcome {
+            crate::record::Outcome::Failed { last_words, .. } | crate::record::Outcome::TimedOut { last_words, .. } => {
+                last_words.trim_end()
+            }
+            _ => continue,
+        };
+        if words.is_empty() {
+            continue;
+        }
+        // Indented code can't be ended by anything that the worker wrote.
+        let indented: Vec<_> = words.lines().map(|line| format!("    {line}")).collect();
+        text.push_str(&format!("{}, the worker's last words:\n\n{}\n\n", overview.run_name(key), indented.join("\n")));
+    }
+    (!text.is_empty()).then(|| text.trim_end().to_owned() + "\n")
+}
+
+fn last(record: &RunRecord, write: impl Fn(&EpochRecord) -> String) -> Option<String> {
+    record.epochs.last().map(write)
+}
+
+fn table<const N: usize>(overview: &Overview<'_>, columns: &Columns<N>) -> String {
+    let headers = columns.iter().map(|(header, _)| (*header, Align::Right));
+    let mut table = Table::new([("run", Align::Left)].into_iter().chain(headers));
+    for run in &overview.results.runs {
+        let mut row = vec![overview.run_name(&run.planned.key)];
+        match &run.record {
+            Some(record) => row.extend(columns.iter().map(|(_, of)| of(record).unwrap_or_else(|| NONE.to_owned()))),
+            None => {
+                row.push(standing(run).to_owned());
+                row.resize(N + 1, NONE.to_owned());
+            }
+        }
+        table.push(row);
+    }
+    table.to_markdown()
+}

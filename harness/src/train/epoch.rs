@@ -1,0 +1,119 @@
+//! The steps of one epoch, with the next batches assembled while the backend computes.
+
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use harness_contract::Model;
+
+use super::batches::{BatchSettings, training_batches};
+use super::order::Stream;
+use super::run::{Observer, Progress, RunSettings, TrainError};
+
+/// Batches that are assembled ahead of the one the backend works on.
+const BATCHES_AHEAD: usize = 2;
+
+/// What the steps of an epoch came to; fields as in [`crate::record::EpochRecord`].
+pub(super) struct EpochSteps {
+    pub(super) steps: u64,
+    pub(super) train_loss: f64,
+    pub(super) gradient_norm_mean: f64,
+    pub(super) gradient_norm_max: f64,
+    pub(super) clipped_share: f64,
+    pub(super) padded_length_mean: f64,
+    pub(super) padding_share: f64,
+    pub(super) tokens: f64,
+    pub(super) wall: Duration,
+    pub(super) first_step: Option<Instant>,
+}
+
+/// Sums over the steps so far.
+#[derive(Default)]
+struct Sums {
+    steps: u64,
+    rows: f64,
+    loss: f64,
+    norm: f64,
+    norm_max: f64,
+    clipped: u64,
+    time: f64,
+    slots: f64,
+    tokens: f64,
+}
+
+/// Takes every step of an epoch, each example exactly once.
+pub(super) fn train_epoch(
+    model: &mut dyn Model,
+    run: &RunSettings<'_>,
+    epoch: u32,
+    learning_rate: f64,
+    observe: &mut Observer<'_>,
+) -> Result<EpochSteps, TrainError> {
+    let settings = BatchSettings::training(run.protocol);
+    let split = &run.data.train;
+    let mut stream = Stream::new(run.seed, &format!("order of epoch {epoch}"));
+    let plan = training_batches(split, &settings, &mut stream);
+    let of = plan.len() as u64;
+    let start = Instant::now();
+    let mut sums = Sums::default();
+    let mut first_step = None;
+    thread::scope(|scope| {
+        let (ready, batches) = sync_channel(BATCHES_AHEAD);
+        scope.spawn(move || {
+            for reviews in plan {
+                // The receiver is gone once the epoch has ended early.
+                if ready.send(settings.assemble(split, &reviews)).is_err() {
+                    return;
+                }
+            }
+        });
+        for batch in batches {
+            let report = model.train_batch(batch.labelled()?, learning_rate)?;
+            first_step.get_or_insert_with(Instant::now);
+            let step = sums.steps + 1;
+            for (value, what) in [(report.loss, "the loss"), (report.gradient_norm, "the gradient norm")] {
+                if !value.is_finite() {
+                    return Err(TrainError::Diverged { epoch, step, what: what.into() });
+                }
+            }
+            sums.add(&batch, &report);
+            if !observe(Progress::Step { epoch, done: step, of, loss: report.loss }) {
+                return Err(TrainError::Interrupted);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(sums.finish(start.elapsed(), first_step))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of an epoch are far below 2^53")]
+impl Sums {
+    fn add(&mut self, batch: &super::batches::HostBatch, report: &harness_contract::StepReport) {
+        let rows = batch.reviews.len() as f64;
+        self.steps += 1;
+        self.rows += rows;
+        self.loss += report.loss * rows;
+        self.norm += report.gradient_norm;
+        self.norm_max = self.norm_max.max(report.gradient_norm);
+        self.clipped += u64::from(report.clipped);
+        self.time += batch.time() as f64;
+        self.slots += batch.time() as f64 * rows;
+        self.tokens += batch.token_count() as f64;
+    }
+
+    fn finish(self, wall: Duration, first_step: Option<Instant>) -> EpochSteps {
+        let steps = self.steps as f64;
+        EpochSteps {
+            steps: self.steps,
+            train_loss: self.loss / self.rows,
+            gradient_norm_mean: self.norm / steps,
+            gradient_norm_max: self.norm_max,
+            clipped_share: self.clipped as f64 / steps,
+            padded_length_mean: self.time / steps,
+            padding_share: 1.0 - self.tokens / self.slots,
+            tokens: self.tokens,
+            wall,
+            first_step,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! `ReduceLROnPlateau` as PyTorch and as Keras have it.
+
+use harness_contract::defaults::{PatienceRule, ThresholdMode};
+
+use crate::plan::{Scheduler, SchedulerKind};
+
+/// The state of a plateau scheduler.
+///
+/// Sources: `torch/optim/lr_scheduler.py`, `ReduceLROnPlateau.step`, and
+/// `keras/src/callbacks/reduce_lr_on_plateau.py`, `ReduceLROnPlateau.on_epoch_end`. They differ in how an improvement is
+/// recognised, in whether `patience` epochs or one more must pass, and in the order in which a cooldown is counted down.
+#[derive(Debug, Clone)]
+pub struct Plateau {
+    settings: Scheduler,
+    best: f64,
+    bad_epochs: u32,
+    cooldown_left: u32,
+}
+
+impl Plateau {
+    /// A scheduler that has seen no epoch; `None` if the settings ask for none.
+    #[must_use]
+    pub fn new(settings: Scheduler) -> Option<Self> {
+        (settings.kind == SchedulerKind::Plateau).then_some(Self {
+            settings,
+            best: f64::INFINITY,
+            bad_epochs: 0,
+            cooldown_left: 0,
+        })
+    }
+
+    /// The learning rate after an epoch with this validation loss.
+    pub fn step(&mut self, loss: f64, learning_rate: f64) -> f64 {
+        let fires = match self.settings.patience_rule {
+            PatienceRule::AfterPatience => self.pytorch(loss),
+            PatienceRule::AtPatience => self.keras(loss),
+        };
+        if !fires {
+            return learning_rate;
+        }
+        self.cooldown_left = self.settings.cooldown;
+        self.bad_epochs = 0;
+        (learning_rate * self.settings.factor).max(self.settings.min_learning_rate).min(learning_rate)
+    }
+
+    fn improves(&self, loss: f64) -> bool {
+        match self.settings.threshold_mode {
+            // An infinite best times a factor is still infinite.
+            ThresholdMode::Relative => loss < self.best * (1.0 - self.settings.threshold),
+            ThresholdMode::Absolute => loss < self.best - self.settings.threshold,
+        }
+    }
+
+    /// PyTorch counts first and takes a cooldown into account after.
+    fn pytorch(&mut self, loss: f64) -> bool {
+        if self.improves(loss) {
+            self.best = loss;
+            self.bad_epochs = 0;
+        } else {
+            self.bad_epochs += 1;
+        }
+        if self.cooldown_left > 0 {
+            self.cooldown_left -= 1;
+            self.bad_epochs = 0;
+        }
+        self.bad_epochs > self.settings.patience
+    }
+
+    /// Keras counts a cooldown down first, and counts an epoch as bad only outside of one.
+    fn keras(&mut self, loss: f64) -> bool {
+        if self.cooldown_left > 0 {
+            self.cooldown_left -= 1;
+            self.bad_epochs = 0;
+        }
+        if self.improves(loss) {
+            self.best = loss;
+            self.bad_epochs = 0;
+            return false;
+        }
+        if self.cooldown_left > 0 {
+            return false;
+        }
+        self.bad_epochs += 1;
+        self.bad_epochs >= self.settings.patience
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pytorch(patience: u32, cooldown: u32) -> Scheduler {
+        Scheduler {
+            kind: SchedulerKind::Plateau,
+            factor: 0.1,
+            patience,
+            threshold: 1e-4,
+            threshold_mode: ThresholdMode::Relative,
+            patience_rule: PatienceRule::AfterPatience,
+            cooldown,
+            min_learning_rate: 0.0,
+        }
+    }
+
+    fn keras(patience: u32, cooldown: u32) -> Scheduler {
+        Scheduler {
+            threshold_mode: ThresholdMode::Absolute,
+            patience_rule: PatienceRule::AtPatience,
+            ..pytorch(patience, cooldown)
+        }
+    }
+
+    /// The epochs, counted from 1, after which the learning rate fell.
+    fn reductions(settings: Scheduler, losses: &[f64]) -> Vec<usize> {
+        let mut plateau = Plateau::new(settings).unwrap();
+        let mut rate = 1.0;
+        let mut fell = Vec::new();
+        for (index, loss) in losses.iter().enumerate() {
+            let next = plateau.step(*loss, rate);
+            if next < rate {
+                fell.push(index + 1);
+            }
+            rate = next;
+        }
+        fell
+    }
+
+    #[test]
+    fn no_scheduler_is_made_where_none_is_asked_for() {
+        assert!(Plateau::new(Scheduler { kind: SchedulerKind::None, ..keras(1, 0) }).is_none());
+    }
+
+    #[test]
+    fn pytorch_lets_one_more_epoch_pass_than_keras() {
+        // Epoch 1 is the best; with patience 2 Keras acts on the second bad epoch, PyTorch on the third.
+        let losses = [0.5; 8];
+        assert_eq!(reductions(keras(2, 0), &losses), [3, 5, 7]);
+        assert_eq!(reductions(pytorch(2, 0), &losses), [4, 7]);
+    }
+
+    #[test]
+    fn neither_fires_within_ten_epochs_of_its_default_patience() {
+        // Keras: epoch 11 is the tenth bad one. PyTorch: epoch 12 is the eleventh.
+        let losses = [0.7; 12];
+        assert_eq!(reductions(keras(10, 0), &losses), [11]);
+        assert_eq!(reductions(pytorch(10, 0), &losses), [12]);
+    }
+
+    #[test]
+    fn an_improvement_below_the_threshold_counts_relatively_in_pytorch_and_absolutely_in_keras() {
+        // 2.0 to 1.99985 is an improvement of 1.5e-4 absolute, 0.75e-4 relative.
+        let losses = [2.0, 1.99985];
+        assert_eq!(reductions(keras(1, 0), &losses), Vec::<usize>::new());
+        assert_eq!(reductions(pytorch(0, 0), &losses), [2]);
+    }
+
+    /// By hand from the two sources. PyTorch, patience 0, cooldown 2: the reduction at epoch 2 sets the counter to 2; epochs 3
+    /// and 4 count it down and clear the bad epochs; epoch 5 fires. Keras, patience 1: epoch 3 counts down to 1, epoch 4 to 0 and is
+    /// already outside of the cooldown, so its bad epoch counts and fires.
+    #[test]
+    fn a_cooldown_ends_one_epoch_earlier_in_keras() {
+        let losses = [0.5; 6];
+        assert_eq!(reductions(pytorch(0, 2), &losses), [2, 5]);
+        assert_eq!(reductions(keras(1, 2), &losses), [2, 4, 6]);
+    }
+
+    #[test]
+    fn the_learning_rate_never_falls_below_its_minimum() {
+        let mut plateau = Plateau::new(Scheduler { min_learning_rate: 0.5, ..pytorch(0, 0) }).unwrap();
+        plateau.step(1.0, 1.0);
+        assert_eq!(plateau.step(1.0, 1.0), 0.5);
+        assert_eq!(plateau.step(1.0, 0.5), 0.5);
+    }
+}

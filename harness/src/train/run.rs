@@ -1,0 +1,248 @@
+//! One run: epochs of training with validation after each, then the test.
+
+use std::time::Instant;
+
+use harness_contract::{Backend, BackendError, BatchError, ErrorKind, Model, ModelSpec, WeightMap, build_checked};
+
+use super::batches::{BatchSettings, evaluation_batches};
+use super::clock::ComputeClock;
+use super::epoch::train_epoch;
+use super::plateau::Plateau;
+use crate::data::{EncodedData, EncodedSplit};
+use crate::metrics::{Metrics, MetricsError, evaluate};
+use crate::plan::{Checkpoint, Protocol};
+use crate::record::{EpochRecord, Prediction, PredictionSplit, Timing};
+
+/// What a run is to do, beside the model it is to do it with.
+#[derive(Debug, Clone, Copy)]
+pub struct RunSettings<'a> {
+    /// Every knob.
+    pub protocol: &'a Protocol,
+    /// Seeds the order of the examples.
+    pub seed: u64,
+    /// The splits.
+    pub data: &'a EncodedData,
+    /// Where the backend's compute time is added.
+    pub clock: &'a ComputeClock,
+}
+
+/// What happens during a run, told as it happens.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// A training step is done.
+    Step {
+        /// The epoch, counted from 1.
+        epoch: u32,
+        /// Steps done in this epoch.
+        done: u64,
+        /// Steps of an epoch.
+        of: u64,
+        /// The step's loss, in nats.
+        loss: f64,
+    },
+    /// A batch of validation or test reviews is done.
+    Evaluated {
+        /// Which split.
+        split: PredictionSplit,
+        /// Batches done.
+        done: u64,
+        /// Batches of the split.
+        of: u64,
+    },
+    /// An epoch and its validation are done.
+    Epoch(&'a EpochRecord),
+}
+
+/// Is told of a run's progress; ends the run by returning `false`.
+pub type Observer<'a> = dyn FnMut(Progress<'_>) -> bool + 'a;
+
+/// What training leaves behind.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// The epoch whose weights these are.
+    pub tested_epoch: u32,
+    /// Its predictions, validation first, each split in its own order.
+    pub predictions: Vec<Prediction>,
+    /// Metrics on the test split.
+    pub test: Metrics,
+    /// The weights.
+    pub weights: WeightMap,
+    /// When the first training step was done.
+    pub first_step: Option<Instant>,
+}
+
+/// A run that did not complete.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum TrainError {
+    /// The backend did not carry out a request.
+    #[error("{0}")]
+    Backend(#[from] BackendError),
+    /// Something was not finite.
+    #[error("{what} was not finite in epoch {epoch}, step {step}")]
+    Diverged {
+        /// The epoch, counted from 1.
+        epoch: u32,
+        /// The step within the epoch, counted from 1; 0 in an evaluation.
+        step: u64,
+        /// What was not finite.
+        what: String,
+    },
+    /// Metrics could not be computed.
+    #[error("{0}")]
+    Metrics(#[from] MetricsError),
+    /// The observer asked to stop.
+    #[error("the run was interrupted")]
+    Interrupted,
+    /// A protocol of no epochs, which a resolved plan never has.
+    #[error("the protocol has no epochs")]
+    NoEpoch,
+}
+
+impl From<BatchError> for TrainError {
+    fn from(error: BatchError) -> Self {
+        Self::Backend(error.into())
+    }
+}
+
+/// Builds a model, trains it by the protocol and tests it. What `observe` was told of finished epochs is complete whatever
+/// happens after.
+///
+/// The test split's labels never reach the backend: it is given token ids alone.
+///
+/// # Errors
+/// If the backend fails, something is not finite, or `observe` says so.
+pub fn train(
+    backend: &mut dyn Backend,
+    spec: &ModelSpec,
+    initial: &WeightMap,
+    run: &RunSettings<'_>,
+    observe: &mut Observer<'_>,
+) -> Result<Trained, TrainError> {
+    let RunSettings { protocol, data, clock, .. } = *run;
+    let mut model = build_checked(backend, spec, initial)?;
+    let mut learning_rate = protocol.learning_rate;
+    let mut plateau = Plateau::new(protocol.scheduler);
+    let mut kept: Option<Kept> = None;
+    let mut first_step = None;
+    for epoch in 1..=protocol.epochs {
+        let _ = clock.take();
+        let steps = train_epoch(model.as_mut(), run, epoch, learning_rate, observe)?;
+        first_step = first_step.or(steps.first_step);
+        let train_compute = clock.take();
+        let start = Instant::now();
+        let logits = predict(model.as_mut(), protocol, &data.validation, epoch, PredictionSplit::Validation, observe)?;
+        let evaluation = start.elapsed();
+        let evaluation_compute = clock.take();
+        let record = EpochRecord {
+            epoch,
+            learning_rate,
+            steps: steps.steps,
+            train_loss: steps.train_loss,
+            validation: evaluate(&logits, data.validation.labels())?,
+            gradient_norm_mean: steps.gradient_norm_mean,
+            gradient_norm_max: steps.gradient_norm_max,
+            clipped_share: steps.clipped_share,
+            padded_length_mean: steps.padded_length_mean,
+            padding_share: steps.padding_share,
+            timing: Timing {
+                train_seconds: steps.wall.as_secs_f64(),
+                evaluation_seconds: evaluation.as_secs_f64(),
+                train_compute_seconds: train_compute.as_secs_f64(),
+                evaluation_compute_seconds: evaluation_compute.as_secs_f64(),
+                tokens_per_second: steps.tokens / steps.wall.as_secs_f64(),
+            },
+            input_gradient_norms: protocol
+                .input_gradient_norms
+                .then(|| input_gradient_norms(model.as_mut(), protocol, &data.validation))
+                .transpose()?,
+        };
+        if !observe(Progress::Epoch(&record)) {
+            return Err(TrainError::Interrupted);
+        }
+        let loss = record.validation.log_loss;
+        let keep = match protocol.checkpoint {
+            Checkpoint::Best => kept.as_ref().is_none_or(|kept| loss < kept.loss),
+            Checkpoint::Last => epoch == protocol.epochs,
+        };
+        if keep {
+            kept = Some(Kept { epoch, loss, weights: model.weights()?, validation: logits });
+        }
+        if let Some(plateau) = &mut plateau {
+            learning_rate = plateau.step(loss, learning_rate);
+        }
+    }
+    let Some(kept) = kept else { return Err(TrainError::NoEpoch) };
+    if kept.epoch != protocol.epochs {
+        drop(model);
+        model = build_checked(backend, spec, &kept.weights)?;
+    }
+    let test = predict(model.as_mut(), protocol, &data.test, kept.epoch, PredictionSplit::Test, observe)?;
+    let metrics = evaluate(&test, data.test.labels())?;
+    let mut predictions = paired(PredictionSplit::Validation, &data.validation, &kept.validation);
+    predictions.extend(paired(PredictionSplit::Test, &data.test, &test));
+    Ok(Trained { tested_epoch: kept.epoch, predictions, test: metrics, weights: kept.weights, first_step })
+}
+
+/// The epoch whose weights are tested.
+struct Kept {
+    epoch: u32,
+    loss: f64,
+    weights: WeightMap,
+    validation: Vec<f32>,
+}
+
+/// One logit for each review of a split, in the split's order.
+fn predict(
+    model: &mut dyn Model,
+    protocol: &Protocol,
+    split: &EncodedSplit,
+    epoch: u32,
+    which: PredictionSplit,
+    observe: &mut Observer<'_>,
+) -> Result<Vec<f32>, TrainError> {
+    let settings = BatchSettings::evaluation(protocol);
+    let batches = evaluation_batches(split, &settings);
+    let mut logits = vec![0.0; split.len()];
+    for (done, reviews) in batches.iter().enumerate() {
+        let batch = settings.assemble(split, reviews);
+        let answers = model.predict_batch(batch.tokens()?)?;
+        if answers.len() != reviews.len() {
+            let message = format!("{} logits for {} rows", answers.len(), reviews.len());
+            return Err(BackendError::new(ErrorKind::Framework, message).into());
+        }
+        for (&review, logit) in reviews.iter().zip(answers) {
+            if !logit.is_finite() {
+                let what = format!("a logit of the {} split", which.name());
+                return Err(TrainError::Diverged { epoch, step: 0, what });
+            }
+            logits[review] = logit;
+        }
+        if !observe(Progress::Evaluated { split: which, done: done as u64 + 1, of: batches.len() as u64 }) {
+            return Err(TrainError::Interrupted);
+        }
+    }
+    Ok(logits)
+}
+
+/// Mean over the rows of the split's first batch of the gradient norm at each step, `[time]`.
+#[expect(clippy::cast_precision_loss, reason = "the rows of a batch")]
+fn input_gradient_norms(
+    model: &mut dyn Model,
+    protocol: &Protocol,
+    split: &EncodedSplit,
+) -> Result<Vec<f64>, TrainError> {
+    let settings = BatchSettings::training(protocol);
+    let reviews: Vec<usize> = (0..split.len().min(settings.rows)).collect();
+    let batch = settings.assemble(split, &reviews);
+    let norms = model.input_gradient_norms(batch.labelled()?)?.norms;
+    let mut means = vec![0.0; batch.time()];
+    for row in norms.chunks_exact(batch.time()) {
+        means.iter_mut().zip(row).for_each(|(mean, norm)| *mean += f64::from(*norm) / reviews.len() as f64);
+    }
+    Ok(means)
+}
+
+fn paired(which: PredictionSplit, split: &EncodedSplit, logits: &[f32]) -> Vec<Prediction> {
+    let rows = split.row_ids().iter().zip(split.labels()).zip(logits);
+    rows.map(|((&row_id, &label), &logit)| Prediction { split: which, row_id, label, logit }).collect()
+}

@@ -1,0 +1,145 @@
+//! Requests and replies over a worker's pipes, each with a deadline.
+
+use std::io::{BufReader, BufWriter};
+use std::process::{ChildStdin, ChildStdout};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use harness_contract::wire::{Frame, FrameError, Reply, ReplyFrame, Request, read_frame, write_frame};
+
+use super::process::{WorkerFailure, WorkerProcess};
+
+/// A reply, its payload, and the time the worker spent.
+#[derive(Debug)]
+pub struct Reception {
+    /// The reply.
+    pub reply: Reply,
+    /// Its payload.
+    pub payload: Vec<u8>,
+    /// The worker's own account of its time.
+    pub compute: Duration,
+}
+
+/// A conversation with a worker. After a failure it stays failed.
+#[derive(Debug)]
+pub struct Connection {
+    process: WorkerProcess,
+    requests: Option<Sender<Frame>>,
+    replies: Receiver<Result<Frame, FrameError>>,
+    failure: Option<WorkerFailure>,
+}
+
+impl Connection {
+    /// Takes a worker's pipes. One thread writes each request and reads its reply, so that a worker that stops reading can be given a
+    /// deadline like one that stops answering.
+    ///
+    /// # Errors
+    /// If the pipes were taken before.
+    pub fn open(mut process: WorkerProcess) -> Result<Self, WorkerFailure> {
+        let Some((stdin, stdout)) = process.take_pipes() else {
+            return Err(WorkerFailure::Broken { reason: "its pipes are gone".into(), last_words: String::new() });
+        };
+        let (requests, outgoing) = channel();
+        let (incoming, replies) = channel();
+        thread::spawn(move || converse(stdin, stdout, &outgoing, &incoming));
+        Ok(Self { process, requests: Some(requests), replies, failure: None })
+    }
+
+    /// Sends a request and waits for its reply.
+    ///
+    /// # Errors
+    /// If the worker dies, breaks the wire format or lets the deadline pass; it is ended then.
+    pub fn ask(&mut self, request: &Request, payload: Vec<u8>, deadline: Duration) -> Result<Reception, WorkerFailure> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        let header = match serde_json::to_vec(request) {
+            Ok(header) => header,
+            Err(error) => return Err(self.fail(format!("could not be asked `{}`: {error}", request.name()))),
+        };
+        let sent = self.requests.as_ref().is_some_and(|requests| requests.send(Frame { header, payload }).is_ok());
+        if !sent {
+            return Err(self.died(request));
+        }
+        match self.replies.recv_timeout(deadline) {
+            Ok(Ok(frame)) => match serde_json::from_slice::<ReplyFrame>(&frame.header) {
+                Ok(answer) => Ok(Reception {
+                    reply: answer.reply,
+                    payload: frame.payload,
+                    compute: Duration::from_nanos(answer.compute_ns),
+                }),
+                Err(error) => {
+                    Err(self
+                        .fail(format!("answered `{}` with a header that can't be understood: {error}", request.name())))
+                }
+            },
+            Ok(Err(FrameError::Io(_))) | Err(RecvTimeoutError::Disconnected) => Err(self.died(request)),
+            Ok(Err(error)) => Err(self.fail(format!("broke the wire format when asked `{}`: {error}", request.name()))),
+            Err(RecvTimeoutError::Timeout) => {
+                self.requests = None;
+                self.process.kill();
+                let failure = WorkerFailure::TimedOut {
+                    request: request.name().into(),
+                    deadline,
+                    last_words: self.process.last_words(),
+                };
+                self.failure = Some(failure.clone());
+                Err(failure)
+            }
+        }
+    }
+
+    /// Ends the worker for breaking its word, and says so ever after.
+    pub fn fail(&mut self, reason: String) -> WorkerFailure {
+        self.requests = None;
+        self.process.kill();
+        let failure = WorkerFailure::Broken { reason, last_words: self.process.last_words() };
+        self.failure = Some(failure.clone());
+        failure
+    }
+
+    /// How the conversation failed, if it did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&WorkerFailure> {
+        self.failure.as_ref()
+    }
+
+    /// The most memory the worker has held so far, in bytes.
+    #[must_use]
+    pub fn peak_memory_bytes(&self) -> Option<u64> {
+        self.process.peak_memory_bytes()
+    }
+
+    fn died(&mut self, request: &Request) -> WorkerFailure {
+        self.requests = None;
+        let fate = self.process.end();
+        let failure = WorkerFailure::Broken {
+            reason: format!("the backend's process {fate} when asked `{}`", request.name()),
+            last_words: self.process.last_words(),
+        };
+        self.failure = Some(failure.clone());
+        failure
+    }
+}
+
+fn converse(
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    outgoing: &Receiver<Frame>,
+    incoming: &Sender<Result<Frame, FrameError>>,
+) {
+    let mut writer = BufWriter::new(stdin);
+    let mut reader = BufReader::with_capacity(1 << 16, stdout);
+    while let Ok(request) = outgoing.recv() {
+        let answer = write_frame(&mut writer, &request.header, &request.payload)
+            .and_then(|()| read_frame(&mut reader))
+            .transpose();
+        // Without an answer the worker has closed its end: dropping `incoming` says so.
+        let Some(answer) = answer else { return };
+        let broken = answer.is_err();
+        if incoming.send(answer).is_err() || broken {
+            return;
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! A backend in a process of its own, as one more [`Backend`].
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+use std::time::Duration;
+
+use harness_contract::wire::{
+    PROTOCOL_VERSION, Reply, Request, batch_payload, floats_from_bytes, read_weights, weights_payload,
+};
+use harness_contract::{
+    Backend, BackendError, BackendInfo, ErrorKind, GradientNorms, LabelledBatch, Model, ModelSpec, StepReport,
+    TokenBatch, WeightMap,
+};
+
+use super::connection::{Connection, Reception};
+use super::locate::WorkerProgram;
+use super::process::{WorkerFailure, WorkerProcess};
+use crate::train::ComputeClock;
+
+/// How a worker is started and how long it may take.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions<'a> {
+    /// How long it may take to answer `hello`, which is when it loads its libraries.
+    pub start_deadline: Duration,
+    /// How long any other request may take.
+    pub request_deadline: Duration,
+    /// Where its stderr goes.
+    pub log: Option<&'a Path>,
+    /// The processors it runs on; all of them if `None`.
+    pub cores: Option<&'a [usize]>,
+}
+
+impl Default for WorkerOptions<'_> {
+    fn default() -> Self {
+        Self {
+            start_deadline: Duration::from_secs(120),
+            request_deadline: Duration::from_secs(600),
+            log: None,
+            cores: None,
+        }
+    }
+}
+
+/// A started worker, greeted. Its clones share one conversation.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    shared: Rc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    connection: RefCell<Connection>,
+    deadline: Duration,
+    clock: ComputeClock,
+}
+
+/// A worker as a [`Backend`].
+#[derive(Debug, Clone)]
+pub struct RemoteBackend {
+    worker: Worker,
+    info: BackendInfo,
+}
+
+struct RemoteModel {
+    worker: Worker,
+}
+
+impl Worker {
+    /// Starts a backend's program, greets it, and takes down what it says of itself. Seconds it computes are added to `clock`.
+    ///
+    /// # Errors
+    /// If it can't be started, dies, lets the deadline pass, or speaks another version of the wire format.
+    pub fn start(
+        program: &WorkerProgram,
+        options: &WorkerOptions<'_>,
+        clock: ComputeClock,
+    ) -> Result<RemoteBackend, WorkerFailure> {
+        let process =
+            WorkerProcess::start(program, options.log, options.cores).map_err(|error| WorkerFailure::Broken {
+                reason: format!("could not start {}: {error}", program.path.display()),
+                last_words: String::new(),
+            })?;
+        let mut connection = Connection::open(process)?;
+        let hello = Request::Hello { protocol: PROTOCOL_VERSION };
+        let info = match connection.ask(&hello, Vec::new(), options.start_deadline)?.reply {
+            Reply::Hello { protocol, .. } if protocol != PROTOCOL_VERSION => {
+                return Err(connection.fail(format!(
+                    "the backend speaks version {protocol} of the wire format, this program version {PROTOCOL_VERSION}; build both from the same source"
+                )));
+            }
+            Reply::Hello { info: Some(info), .. } => *info,
+            other => return Err(connection.fail(format!("answered `hello` with {other:?}"))),
+        };
+        let shared = Shared { connection: RefCell::new(connection), deadline: options.request_deadline, clock };
+        Ok(RemoteBackend { worker: Self { shared: Rc::new(shared) }, info })
+    }
+
+    /// How the conversation failed, if it did.
+    #[must_use]
+    pub fn failure(&self) -> Option<WorkerFailure> {
+        self.shared.connection.borrow().failure().cloned()
+    }
+
+    /// The most memory the worker has held so far, in bytes.
+    #[must_use]
+    pub fn peak_memory_bytes(&self) -> Option<u64> {
+        self.shared.connection.borrow().peak_memory_bytes()
+    }
+
+    fn ask(&self, request: &Request, payload: Vec<u8>) -> Result<Reception, BackendError> {
+        let mut connection = self.shared.connection.borrow_mut();
+        let reception =
+            connection.ask(request, payload, self.shared.deadline).map_err(|failure| connection_error(&failure))?;
+        self.shared.clock.add(reception.compute);
+        match reception.reply {
+            Reply::Error { error, message } => Err(BackendError::new(error, message)),
+            _ => Ok(reception),
+        }
+    }
+
+    /// Ends a conversation in which the worker answered something that doesn't fit the request.
+    fn misfit(&self, request: &str, reason: impl std::fmt::Display) -> BackendError {
+        let failure =
+            self.shared.connection.borrow_mut().fail(format!("the answer to `{request}` doesn't fit it: {reason}"));
+        connection_error(&failure)
+    }
+}
+
+impl RemoteBackend {
+    /// The worker behind it.
+    #[must_use]
+    pub fn worker(&self) -> Worker {
+        self.worker.clone()
+    }
+}
+
+impl Backend for RemoteBackend {
+    fn describe(&self) -> BackendInfo {
+        self.info.clone()
+    }
+
+    fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
+        let (tensors, payload) = weights_payload(initial);
+        let request = Request::Build { spec: Box::new(spec.clone()), tensors };
+        match self.worker.ask(&request, payload)?.reply {
+            Reply::Done => Ok(Box::new(RemoteModel { worker: self.worker.clone() })),
+            other => Err(self.worker.misfit("build", format!("{other:?}"))),
+        }
+    }
+}
+
+impl Model for RemoteModel {
+    fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
+        let (header, payload) = batch_payload(batch.tokens(), batch.labels());
+        let answer = self.worker.ask(&Request::TrainBatch { batch: header, learning_rate }, payload)?;
+        match (answer.reply, answer.payload.as_chunks::<8>()) {
+            (Reply::Step { clipped }, ([loss, norm], [])) => {
+                Ok(StepReport { loss: f64::from_le_bytes(*loss), gradient_norm: f64::from_le_bytes(*norm), clipped })
+            }
+            (other, _) => Err(self.worker.misfit("train-batch", format!("{other:?}"))),
+        }
+    }
+
+    fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
+        let (header, payload) = batch_payload(tokens, &[]);
+        let answer = self.worker.ask(&Request::PredictBatch { batch: header }, payload)?;
+        match answer.reply {
+            Reply::Logits => floats_from_bytes(&answer.payload, tokens.rows())
+                .map_err(|error| self.worker.misfit("predict-batch", error)),
+            other => Err(self.worker.misfit("predict-batch", format!("{other:?}"))),
+        }
+    }
+
+    fn weights(&self) -> Result<WeightMap, BackendError> {
+        let answer = self.worker.ask(&Request::Weights, Vec::new())?;
+        match answer.reply {
+            Reply::Weights { tensors } => {
+                read_weights(&tensors, &answer.payload).map_err(|error| self.worker.misfit("weights", error))
+            }
+            other => Err(self.worker.misfit("weights", format!("{other:?}"))),
+        }
+    }
+
+    fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
+        let tokens = batch.tokens();
+        let (header, payload) = batch_payload(tokens, batch.labels());
+        let answer = self.worker.ask(&Request::InputGradientNorms { batch: header }, payload)?;
+        match answer.reply {
+            Reply::GradientNorms => floats_from_bytes(&answer.payload, tokens.rows() * tokens.time())
+                .map(|norms| GradientNorms { norms })
+                .map_err(|error| self.worker.misfit("input-gradient-norms", error)),
+            other => Err(self.worker.misfit("input-gradient-norms", format!("{other:?}"))),
+        }
+    }
+}
+
+/// The failure in the contract's words; [`Worker::failure`] has the whole of it.
+fn connection_error(failure: &WorkerFailure) -> BackendError {
+    BackendError::new(ErrorKind::Connection, failure.reason())
+}

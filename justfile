@@ -1,0 +1,48 @@
+study := env("CARGO_TARGET_DIR", "target") / "release/study"
+
+# Lists the recipes.
+[private]
+default:
+    @just --list --unsorted
+
+# Set up, build, and train all six runs on a part of the corpus: the demonstration.
+demo: build
+    {{ study }} run harness/studies/demo.toml
+
+# Run the full published study; the same command again goes on where it stopped.
+study: build
+    {{ study }} run harness/studies/grid.toml --jobs auto
+
+# Write the tables and figures of the study in DIR anew, from its records.
+report DIR: build
+    {{ study }} report {{ DIR }}
+
+# Fetch the native runtimes that are not there yet: `just setup`, or `just setup cuda` for libtorch on a GPU too (2.5 GB more).
+setup flavour="cpu":
+    @command -v python3 >/dev/null || { echo "setup failed: python3 is missing. Install the Debian packages python3 and python3-pip." >&2; exit 1; }
+    @python3 backends/fetch_runtimes.py {{ flavour }}
+
+# Build the harness and the backends.
+build: setup
+    cargo build --release --workspace
+
+# Run all tests.
+test: setup
+    python3 -m unittest discover --start-directory backends
+    cargo test --release --workspace
+
+# Check format, lints and documentation; any warning is an error.
+lint: setup
+    cargo fmt --all --check
+    cargo clippy --release --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
+
+# Install the real Keras, PyTorch and scikit-learn, which the backends can be held against (2.7 GB to download).
+oracles:
+    python3 -m venv backends/python/.venv
+    backends/python/.venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes --requirement backends/python/requirements.txt
+    backends/python/.venv/bin/python backends/python/try_oracles.py
+
+# Format the code.
+fmt:
+    cargo fmt --all
