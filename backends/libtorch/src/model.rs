@@ -49,7 +49,9 @@ impl LibtorchModel {
     }
 
     fn predict(&mut self, batch: TokenBatch<'_>) -> Result<Vec<f32>, TchError> {
-        let at_once = (TOKENS_AT_ONCE / batch.time()).max(1);
+        // Parts of equal size, so that buffers made for one serve the next.
+        let parts = (batch.rows() * batch.time()).div_ceil(TOKENS_AT_ONCE).min(batch.rows());
+        let at_once = batch.rows().div_ceil(parts);
         let mut logits = Vec::with_capacity(batch.rows());
         for (tokens, lengths) in batch.tokens().chunks(at_once * batch.time()).zip(batch.lengths().chunks(at_once)) {
             let part = TokenBatch::new(tokens, lengths, batch.time(), batch.padding())

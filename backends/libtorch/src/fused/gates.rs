@@ -1,12 +1,16 @@
-//! The passes over the gates of one step, compiled for the baseline and for AVX2, chosen at run time.
+//! The passes over the gates of one step, compiled for several instruction sets, of which one is chosen at run time.
 //!
 //! All slices hold one block of some multiple of `hidden_size` elements for each row of the batch. What is done to a
 //! block stands in functions of its own whose arguments are slices: that no two of them overlap is what lets the
 //! compiler compute several elements at once.
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::is_x86_feature_detected;
+
 use super::activation::Real;
 
-/// Defines a function that runs its body, compiled for AVX2 where the processor has it.
+/// Defines a function that runs its body, compiled for the widest instruction set of these that the processor has. All
+/// of them give the same bits.
 macro_rules! vectorised {
     ($(#[$documentation:meta])* fn $name:ident($($argument:ident: $kind:ty),* $(,)?) $body:block) => {
         $(#[$documentation])*
@@ -16,12 +20,22 @@ macro_rules! vectorised {
 
             #[cfg(target_arch = "x86_64")]
             {
+                #[target_feature(enable = "avx512f,avx512dq")]
+                fn with_avx512<T: Real>($($argument: $kind),*) {
+                    body($($argument),*);
+                }
+
                 #[target_feature(enable = "avx2")]
                 fn with_avx2<T: Real>($($argument: $kind),*) {
                     body($($argument),*);
                 }
-                if std::arch::is_x86_feature_detected!("avx2") {
-                    // SAFETY: the processor has just been found to have AVX2.
+
+                if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
+                    // SAFETY: the processor has just been found to have what the function is compiled for.
+                    return unsafe { with_avx512($($argument),*) };
+                }
+                if is_x86_feature_detected!("avx2") {
+                    // SAFETY: as above.
                     return unsafe { with_avx2($($argument),*) };
                 }
             }

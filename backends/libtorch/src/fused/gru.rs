@@ -5,13 +5,13 @@ use tch::{TchError, Tensor};
 
 use super::activation::Real;
 use super::steps::Steps;
-use super::{Recurrence, gates};
+use super::{Recurrence, Sizes, gates};
 use crate::host::elements;
 use crate::parameters::{LayerViews, length};
 
 /// A layer with its buffers.
 pub(super) struct Layer<T> {
-    sizes: (usize, usize, usize),
+    sizes: Sizes,
     /// Four blocks a row: r, z, the recurrent part of n, the other part of n; see `gates::gru_forward`. The first three
     /// stand as the recurrent kernel has them, so that one product serves all. `[time, rows, 4 * hidden_size]`.
     gates: Steps<T>,
@@ -24,19 +24,20 @@ pub(super) struct Layer<T> {
 }
 
 impl<T: Real> Layer<T> {
-    /// Buffers for at most `time` steps.
-    pub(super) fn new(time: usize, rows: usize, hidden_size: usize) -> Result<Self, TchError> {
+    /// Buffers of these sizes.
+    pub(super) fn new(sizes: Sizes) -> Result<Self, TchError> {
+        let Sizes { time, rows, hidden_size } = sizes;
         let gates = Steps::new(time, rows, 4 * hidden_size)?;
         let recurrent = (0..time)
             .map(|step| gates.view(step)?.f_narrow(1, 0, length(3 * hidden_size)))
             .collect::<Result<_, _>>()?;
         let states = Steps::new(time + 1, rows, hidden_size)?;
-        Ok(Self { sizes: (time, rows, hidden_size), gates, recurrent, states, upstream: None })
+        Ok(Self { sizes, gates, recurrent, states, upstream: None })
     }
 
     /// Columns of the first `time` steps of `gates` as a matrix: `blocks` blocks from block `start` on.
     fn columns(&self, time: usize, start: usize, blocks: usize) -> Result<Tensor, TchError> {
-        let hidden_size = self.sizes.2;
+        let hidden_size = self.sizes.hidden_size;
         self.gates.matrix(0, time)?.f_narrow(1, length(start * hidden_size), length(blocks * hidden_size))
     }
 
@@ -56,7 +57,7 @@ impl<T: Real> Layer<T> {
 
     /// A parameter's rows, or elements, for r and z, and those for n.
     fn parts(&self, parameter: &Tensor) -> Result<(Tensor, Tensor), TchError> {
-        let hidden_size = length(self.sizes.2);
+        let hidden_size = length(self.sizes.hidden_size);
         Ok((parameter.f_narrow(0, 0, 2 * hidden_size)?, parameter.f_narrow(0, 2 * hidden_size, hidden_size)?))
     }
 }
@@ -73,7 +74,7 @@ impl<T: Real> Recurrence for Layer<T> {
         for (step, recurrent) in self.recurrent.iter_mut().enumerate().take(time) {
             let _ = recurrent.f_addmm_(self.states.view(step)?, &kernel)?;
             let (before, state) = self.states.slice_and_next(step)?;
-            gates::gru_forward(self.sizes.2, bias, self.gates.slice_mut(step)?, before, state);
+            gates::gru_forward(self.sizes.hidden_size, bias, self.gates.slice_mut(step)?, before, state);
         }
         Ok(())
     }
@@ -83,7 +84,7 @@ impl<T: Real> Recurrence for Layer<T> {
     }
 
     fn upstream(&mut self, time: usize) -> Result<Tensor, TchError> {
-        let (steps, rows, hidden_size) = self.sizes;
+        let Sizes { time: steps, rows, hidden_size } = self.sizes;
         let upstream = match self.upstream.take() {
             Some(upstream) => upstream,
             // One step more, in front, takes what the first step hands back.
@@ -105,7 +106,13 @@ impl<T: Real> Recurrence for Layer<T> {
         };
         for step in (0..time).rev() {
             let (below, here) = upstream.slice_and_next(step)?;
-            gates::gru_backward(self.sizes.2, self.gates.slice_mut(step)?, self.states.slice(step)?, here, below);
+            gates::gru_backward(
+                self.sizes.hidden_size,
+                self.gates.slice_mut(step)?,
+                self.states.slice(step)?,
+                here,
+                below,
+            );
             if step > 0 {
                 let recurrent = self.recurrent.get(step).ok_or_else(|| TchError::Shape("a step too many".into()))?;
                 let _ = upstream.view_mut(step)?.f_addmm_(recurrent, &weights.weight_hh)?;

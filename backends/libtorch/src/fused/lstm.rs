@@ -6,13 +6,13 @@ use tch::{TchError, Tensor};
 use super::activation::Real;
 use super::gates::{LstmBack, LstmStep};
 use super::steps::Steps;
-use super::{Recurrence, bias, gates, plain_gradients};
+use super::{Recurrence, Sizes, bias, gates, plain_gradients};
 use crate::host::elements;
 use crate::parameters::LayerViews;
 
 /// A layer with its buffers.
 pub(super) struct Layer<T> {
-    sizes: (usize, usize, usize),
+    sizes: Sizes,
     /// The sums, then the gates i, f, g, o, then the gradients with respect to the sums, `[time, rows, 4 * hidden_size]`.
     gates: Steps<T>,
     /// `c` before each step and after the last, `[time + 1, rows, hidden_size]`.
@@ -26,10 +26,11 @@ pub(super) struct Layer<T> {
 }
 
 impl<T: Real> Layer<T> {
-    /// Buffers for at most `time` steps.
-    pub(super) fn new(time: usize, rows: usize, hidden_size: usize) -> Result<Self, TchError> {
+    /// Buffers of these sizes.
+    pub(super) fn new(sizes: Sizes) -> Result<Self, TchError> {
+        let Sizes { time, rows, hidden_size } = sizes;
         Ok(Self {
-            sizes: (time, rows, hidden_size),
+            sizes,
             gates: Steps::new(time, rows, 4 * hidden_size)?,
             cells: Steps::new(time + 1, rows, hidden_size)?,
             squashed: Steps::new(time, rows, hidden_size)?,
@@ -51,7 +52,7 @@ impl<T: Real> Recurrence for Layer<T> {
             let (before, cell) = self.cells.slice_and_next(step)?;
             let (gates, squashed) = (self.gates.slice_mut(step)?, self.squashed.slice_mut(step)?);
             let state = self.states.slice_mut(step + 1)?;
-            gates::lstm_forward(self.sizes.2, bias, gates, LstmStep { before, cell, squashed, state });
+            gates::lstm_forward(self.sizes.hidden_size, bias, gates, LstmStep { before, cell, squashed, state });
         }
         Ok(())
     }
@@ -61,7 +62,7 @@ impl<T: Real> Recurrence for Layer<T> {
     }
 
     fn upstream(&mut self, time: usize) -> Result<Tensor, TchError> {
-        let (steps, rows, hidden_size) = self.sizes;
+        let Sizes { time: steps, rows, hidden_size } = self.sizes;
         let upstream = match self.upstream.take() {
             Some(upstream) => upstream,
             None => (Steps::new(steps, rows, hidden_size)?, vec![T::ZERO; rows * hidden_size]),
@@ -84,7 +85,7 @@ impl<T: Real> Recurrence for Layer<T> {
         for step in (0..time).rev() {
             let (gates, before) = (self.gates.slice_mut(step)?, self.cells.slice(step)?);
             let (squashed, upstream) = (self.squashed.slice(step)?, at_outputs.slice(step)?);
-            gates::lstm_backward(self.sizes.2, gates, LstmBack { before, squashed, upstream, carried });
+            gates::lstm_backward(self.sizes.hidden_size, gates, LstmBack { before, squashed, upstream, carried });
             if step > 0 {
                 let _ = at_outputs.view_mut(step - 1)?.f_addmm_(self.gates.view(step)?, &weights.weight_hh)?;
             }

@@ -54,10 +54,20 @@ pub(crate) struct Fused {
     prediction: Option<Buffers>,
 }
 
-/// Layers made for a number of rows and at most a number of steps.
-struct Buffers {
+/// What a layer's buffers are made for.
+#[derive(Clone, Copy)]
+struct Sizes {
+    /// The most steps.
     time: usize,
+    /// The rows of a batch.
     rows: usize,
+    /// Units of the layer.
+    hidden_size: usize,
+}
+
+/// Layers made for batches of some size.
+struct Buffers {
+    sizes: Sizes,
     layers: Vec<Box<dyn Recurrence>>,
 }
 
@@ -170,16 +180,16 @@ fn fitting<'a>(
     layers: usize,
     kind: Kind,
 ) -> Result<&'a mut Buffers, TchError> {
-    let suit = |buffers: &Buffers| buffers.rows == input.rows && buffers.time >= input.time;
+    let suit = |buffers: &Buffers| buffers.sizes.rows == input.rows && buffers.sizes.time >= input.time;
+    let sizes = Sizes { time: input.time, rows: input.rows, hidden_size: spec.hidden_size };
     let kept = match buffers.take().filter(suit) {
         Some(kept) => kept,
         None => Buffers {
-            time: input.time,
-            rows: input.rows,
+            sizes,
             layers: (0..layers)
                 .map(|_| match kind {
-                    Kind::Double => recurrence::<f64>(spec, input),
-                    _ => recurrence::<f32>(spec, input),
+                    Kind::Double => recurrence::<f64>(spec.cell, sizes),
+                    _ => recurrence::<f32>(spec.cell, sizes),
                 })
                 .collect::<Result<_, _>>()?,
         },
@@ -187,12 +197,11 @@ fn fitting<'a>(
     Ok(buffers.insert(kept))
 }
 
-fn recurrence<T: activation::Real>(spec: &ModelSpec, input: &Input) -> Result<Box<dyn Recurrence>, TchError> {
-    let (time, rows, hidden_size) = (input.time, input.rows, spec.hidden_size);
-    Ok(match spec.cell {
-        CellKind::Rnn => Box::new(rnn::Layer::<T>::new(time, rows, hidden_size)?),
-        CellKind::Lstm => Box::new(lstm::Layer::<T>::new(time, rows, hidden_size)?),
-        CellKind::Gru => Box::new(gru::Layer::<T>::new(time, rows, hidden_size)?),
+fn recurrence<T: activation::Real>(cell: CellKind, sizes: Sizes) -> Result<Box<dyn Recurrence>, TchError> {
+    Ok(match cell {
+        CellKind::Rnn => Box::new(rnn::Layer::<T>::new(sizes)?),
+        CellKind::Lstm => Box::new(lstm::Layer::<T>::new(sizes)?),
+        CellKind::Gru => Box::new(gru::Layer::<T>::new(sizes)?),
     })
 }
 

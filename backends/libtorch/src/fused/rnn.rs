@@ -4,13 +4,13 @@ use tch::{TchError, Tensor};
 
 use super::activation::Real;
 use super::steps::Steps;
-use super::{Recurrence, bias, gates, plain_gradients};
+use super::{Recurrence, Sizes, bias, gates, plain_gradients};
 use crate::host::elements;
 use crate::parameters::LayerViews;
 
 /// A layer with its buffers.
 pub(super) struct Layer<T> {
-    sizes: (usize, usize, usize),
+    sizes: Sizes,
     /// The state before each step and after the last, `[time + 1, rows, hidden_size]`.
     states: Steps<T>,
     /// The gradient with respect to the outputs, then with respect to the sums under the tanh.
@@ -18,9 +18,10 @@ pub(super) struct Layer<T> {
 }
 
 impl<T: Real> Layer<T> {
-    /// Buffers for at most `time` steps.
-    pub(super) fn new(time: usize, rows: usize, hidden_size: usize) -> Result<Self, TchError> {
-        Ok(Self { sizes: (time, rows, hidden_size), states: Steps::new(time + 1, rows, hidden_size)?, upstream: None })
+    /// Buffers of these sizes.
+    pub(super) fn new(sizes: Sizes) -> Result<Self, TchError> {
+        let Sizes { time, rows, hidden_size } = sizes;
+        Ok(Self { sizes, states: Steps::new(time + 1, rows, hidden_size)?, upstream: None })
     }
 }
 
@@ -44,7 +45,7 @@ impl<T: Real> Recurrence for Layer<T> {
     }
 
     fn upstream(&mut self, time: usize) -> Result<Tensor, TchError> {
-        let (steps, rows, hidden_size) = self.sizes;
+        let Sizes { time: steps, rows, hidden_size } = self.sizes;
         let upstream = match self.upstream.take() {
             Some(upstream) => upstream,
             None => Steps::new(steps, rows, hidden_size)?,
