@@ -13,6 +13,7 @@ mod model;
 mod network;
 mod parameters;
 mod stock;
+mod subnormal;
 #[cfg(test)]
 mod tests;
 

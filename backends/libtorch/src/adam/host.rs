@@ -10,6 +10,7 @@ use tch::{TchError, Tensor};
 use super::{Block, Update};
 use crate::embedding::EmbeddingGradient;
 use crate::host::{elements, elements_mut};
+use crate::subnormal::SubnormalsAsZero;
 
 /// The numbers of an update in the precision it is computed in.
 #[derive(Clone, Copy)]
@@ -41,6 +42,7 @@ pub(super) fn dense(block: &mut Block<'_>, gradient: &Tensor, update: &Update) -
     let gradient = elements(gradient)?;
     let (weights, first, second) =
         (elements_mut(block.weights)?, elements_mut(block.first)?, elements_mut(block.second)?);
+    let _guard = SubnormalsAsZero::new();
     update_row(&constants, weights, first, second, gradient);
     Ok(())
 }
@@ -118,6 +120,7 @@ impl Constants {
 }
 
 fn update_rows(constants: &Constants, rows: Rows<'_>, columns: usize, sum: &[f32], squares: Option<&[f32]>) {
+    let _guard = SubnormalsAsZero::new();
     let Rows { weights, first, second, slots } = rows;
     let rows =
         weights.chunks_exact_mut(columns).zip(first.chunks_exact_mut(columns)).zip(second.chunks_exact_mut(columns));

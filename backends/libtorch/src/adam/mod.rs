@@ -79,6 +79,12 @@ impl Adam {
         self.step
     }
 
+    /// The first moments of a word's row of the embedding.
+    #[cfg(test)]
+    pub(crate) fn first_moment_of_word(&self, word: i64) -> Vec<f32> {
+        crate::parameters::to_host(&self.first.embedding.get(word)).unwrap()
+    }
+
     /// Updates the weights by one step.
     pub(crate) fn update(
         &mut self,

@@ -12,9 +12,6 @@ mod gru;
 mod lstm;
 mod rnn;
 mod steps;
-mod subnormal;
-
-use subnormal::SubnormalsAsZero;
 
 use harness_contract::{CellKind, ModelSpec};
 use tch::{Kind, Reduction, TchError, Tensor};
@@ -23,6 +20,7 @@ use crate::dropout::Masks;
 use crate::input::Input;
 use crate::network::Gradient;
 use crate::parameters::{CoreViews, LayerViews, Layout, Parameters, length};
+use crate::subnormal::SubnormalsAsZero;
 
 /// A recurrent layer with its buffers.
 trait Recurrence {

@@ -202,6 +202,31 @@ fn words_that_do_not_occur_move_by_their_moments() {
 }
 
 #[test]
+fn the_moment_of_a_word_that_stays_away_fades_to_zero() {
+    let spec = ModelSpec { layers: 1, ..small_spec(CellKind::Rnn) };
+    let layout = Layout::new(&spec);
+    let options = (Kind::Float, Device::Cpu);
+    let mut adam = Adam::new(&layout, options).unwrap();
+    let mut parameters = layout.zeros(options).unwrap();
+    let core = layout.zeros(options).unwrap().core;
+    let step = |adam: &mut Adam, parameters: &mut Parameters, words: Vec<i64>| {
+        let sum = Tensor::ones([words.len() as i64, 5], options);
+        let gradient = embedding::EmbeddingGradient { words, sum, squares: None };
+        adam.update(&spec, parameters, &core, &gradient, 1.0, 1e-3).unwrap();
+    };
+    step(&mut adam, &mut parameters, vec![4]);
+    // 0.1 * 0.9^820 is subnormal: without care it would stay there for hundreds of slow steps.
+    for _ in 0..820 {
+        step(&mut adam, &mut parameters, vec![5]);
+    }
+    let settled = to_host(&parameters.embedding.get(4)).unwrap();
+    assert!(settled[0] < -1e-3);
+    step(&mut adam, &mut parameters, vec![5]);
+    assert_eq!(settled, to_host(&parameters.embedding.get(4)).unwrap());
+    assert!(adam.first_moment_of_word(4).iter().all(|&value| value == 0.0));
+}
+
+#[test]
 fn a_learning_rate_of_zero_leaves_the_weights_and_advances_the_moments() {
     for spec in settings() {
         let rows = Rows::new(&spec, 5, 6, Side::End, 2);

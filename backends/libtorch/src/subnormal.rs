@@ -1,11 +1,12 @@
-//! Treats subnormal numbers as zero while a fused step computes.
+//! Treats subnormal numbers (below 1.2e-38) as zero while our own loops compute.
 //!
-//! Where padding stands at the end, gradients shrink on their way back through it until they are subnormal (below 1.2e-38), and processors take
-//! many times longer over such numbers. They are far below the rounding of any weight. The stock kernel is left as PyTorch is by
+//! Processors take many times longer over such numbers, and they come up by themselves: where padding stands at the end,
+//! gradients shrink on their way back through it, and the first moment of a word that has not occurred for 800 steps has
+//! decayed that far. They are far below the rounding of any weight. The stock kernel's layers are left as PyTorch is by
 //! default, where `torch.set_flush_denormal(True)` would do the same.
 
 /// While this lives, the thread that made it reads and writes subnormal numbers as zero, where the processor is an x86-64.
-pub(super) struct SubnormalsAsZero {
+pub(crate) struct SubnormalsAsZero {
     #[cfg(target_arch = "x86_64")]
     before: u32,
 }
@@ -35,7 +36,7 @@ mod control {
 
 impl SubnormalsAsZero {
     /// From now on.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
             let before = control::read();
