@@ -6,9 +6,7 @@ use std::time::{Duration, Instant};
 
 use harness::record::Outcome;
 
-mod support;
-
-use support::{Bench, small_study};
+use crate::support::{Bench, small_study};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()

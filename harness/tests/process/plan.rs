@@ -4,9 +4,7 @@ use std::path::Path;
 
 use harness::plan::Study;
 
-mod support;
-
-use support::{Bench, small_study};
+use crate::support::{Bench, small_study};
 
 fn refusal(text: &str) -> String {
     Study::parse(text, Path::new("study.toml")).unwrap_err().to_string()

@@ -2,9 +2,7 @@
 
 use std::process::Output;
 
-mod support;
-
-use support::{Bench, small_study};
+use crate::support::{Bench, small_study};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
