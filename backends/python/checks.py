@@ -1,0 +1,304 @@
+"""What a request may say: requests, specs, weights and batches, checked as every backend of the harness checks them."""
+
+import json
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+
+
+class Refusal(Exception):
+    """A request that is not carried out. Its text completes "failed to ...: "; the worker stays usable."""
+
+    def __init__(self, kind, message):
+        super().__init__(message)
+        self.kind = kind
+
+
+@dataclass
+class Batch:
+    """Token ids `[rows, time]` (int32), lengths `[rows]` (int32), labels `[rows]` (uint8) or None."""
+
+    tokens: np.ndarray
+    lengths: np.ndarray
+    labels: np.ndarray
+    padding: str
+
+    @property
+    def starts(self):
+        """The first step of each row that holds a token, `[rows]`."""
+        return self.tokens.shape[1] - self.lengths if self.padding == "front" else np.zeros_like(self.lengths)
+
+
+def is_count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def is_number(value):
+    return isinstance(value, float) or isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64
+
+
+def is_flag(value):
+    return isinstance(value, bool)
+
+
+def is_device(value):
+    return isinstance(value, str) and (value == "cpu" or value.startswith("cuda:") and value[5:].isdecimal())
+
+
+def one_of(*words):
+    return lambda value: isinstance(value, str) and value in words
+
+
+def every(form):
+    return lambda value: isinstance(value, list) and all(fits(item, form) for item in value)
+
+
+CLIP = {"norm": is_number, "stabiliser": is_number}
+
+SPEC = {
+    "cell": one_of(*GATES),
+    **dict.fromkeys(["vocabulary_size", "embedding_size", "hidden_size", "layers"], is_count),
+    **dict.fromkeys(["bidirectional", "layer_norm"], is_flag),
+    "bias_vectors": one_of("one", "two"),
+    "gru_form": one_of("reset-after", "reset-before"),
+    "pooling": one_of("last-step", "last-valid-step"),
+    "masking": is_flag,
+    "dropout": {"after_embedding": is_number, "between_layers": is_number, "after_last": is_number, "seed": is_count},
+    "adam": {
+        "beta1": is_number,
+        "beta2": is_number,
+        "epsilon": is_number,
+        "epsilon_placement": one_of("after-correction", "hat"),
+        "repeated_words": one_of("sum-then-square", "square-then-sum"),
+    },
+    "clip": lambda value: value is None or fits(value, CLIP),
+    "weight_decay": {"rate": is_number, "form": one_of("coupled", "decoupled")},
+    **dict.fromkeys(["max_time", "max_batch", "threads"], is_count),
+    "device": is_device,
+    "kernel": one_of("stock", "fused"),
+}
+
+BATCH = {"rows": is_count, "time": is_count, "padding": one_of("front", "end")}
+
+TENSORS = every({"name": lambda value: isinstance(value, str), "shape": every(is_count)})
+
+REQUESTS = {
+    "hello": {"protocol": is_count},
+    "build": {"spec": SPEC, "tensors": TENSORS},
+    "train-batch": {"batch": BATCH, "learning_rate": is_number},
+    "predict-batch": {"batch": BATCH},
+    "weights": {},
+    "input-gradient-norms": {"batch": BATCH},
+}
+
+
+def request(header):
+    """The request in a header, with all of its keys and no others."""
+    try:
+        found = json.loads(header.decode(), parse_constant=lambda word: not_understood(f"{word} is no JSON"))
+    except (ValueError, RecursionError) as error:
+        not_understood(error)
+    if not isinstance(found, dict) or not one_of(*REQUESTS)(found.get("request")):
+        not_understood(f"`request` is none of {', '.join(REQUESTS)}")
+    name = found["request"]
+    if problem := misfit(found, {"request": one_of(name), **REQUESTS[name]}, name):
+        not_understood(problem)
+    return found
+
+
+def not_understood(reason):
+    raise Refusal("request", f"the request can't be understood: {reason}")
+
+
+def misfit(value, form, place):
+    """Where a value has not its form, in words, or None: a form is a test, or an object of forms with exactly these keys."""
+    if callable(form):
+        return None if form(value) else f"`{place}` can't be {json.dumps(value)[:80]}"
+    if not isinstance(value, dict):
+        return f"`{place}` is no object"
+    for key in value.keys() - form.keys():
+        return f"`{place}` has no key `{key}`"
+    for key in form.keys() - value.keys():
+        return f"`{place}` lacks the key `{key}`"
+    return next((problem for key in form if (problem := misfit(value[key], form[key], f"{place}.{key}"))), None)
+
+
+def fits(value, form):
+    return misfit(value, form, "") is None
+
+
+def spec(spec):
+    """Refuses a spec that makes no sense, whatever the backend."""
+
+    def refuse_unless(holds, field, reason):
+        if not holds:
+            raise Refusal("spec", f"{field}: {reason}")
+
+    for field in ["embedding_size", "hidden_size", "layers", "max_time", "max_batch", "threads"]:
+        refuse_unless(spec[field] >= 1, field, "must be at least 1")
+    refuse_unless(spec["vocabulary_size"] >= 2, "vocabulary_size", "must be at least 2")
+    refuse_unless(spec["vocabulary_size"] < 1 << 31, "vocabulary_size", "token ids must fit 32 bits")
+    refuse_unless(spec["dropout"]["seed"] < 1 << 64, "dropout.seed", "must fit 64 bits")
+    rates = [("dropout", place) for place in ["after_embedding", "between_layers", "after_last"]]
+    for part, field in rates + [("adam", "beta1"), ("adam", "beta2")]:
+        rate = spec[part][field]
+        refuse_unless(0 <= rate < 1, f"{part}.{field}", f"{rate} does not lie in [0, 1)")
+    refuse_unless(positive(spec["adam"]["epsilon"]), "adam.epsilon", "must be a positive number")
+    if clip := spec["clip"]:
+        refuse_unless(positive(clip["norm"]), "clip.norm", "must be a positive number")
+        refuse_unless(positive_or_zero(clip["stabiliser"]), "clip.stabiliser", "must be 0 or a positive number")
+    refuse_unless(positive_or_zero(spec["weight_decay"]["rate"]), "weight_decay.rate", "must be 0 or a positive number")
+
+
+def positive(number):
+    return math.isfinite(number) and number > 0
+
+
+def positive_or_zero(number):
+    return math.isfinite(number) and number >= 0
+
+
+def capabilities(spec, can):
+    """Refuses a spec that lies outside a backend's capabilities, by the first setting that does."""
+    listed("cell", spec["cell"], can["cells"])
+    listed("kernel", spec["kernel"], can["kernels"])
+    listed("bias_vectors", spec["bias_vectors"], can["bias_vectors"])
+    if spec["cell"] == "gru":
+        listed("gru_form", spec["gru_form"], can["gru_forms"])
+    listed("adam.epsilon_placement", spec["adam"]["epsilon_placement"], can["epsilon_placements"])
+    listed("adam.repeated_words", spec["adam"]["repeated_words"], can["repeated_words"])
+    if spec["weight_decay"]["rate"] > 0:
+        listed("weight_decay.form", spec["weight_decay"]["form"], can["weight_decay_forms"])
+    dropout = any(spec["dropout"][place] > 0 for place in ["after_embedding", "between_layers", "after_last"])
+    for setting, wanted in [
+        ("bidirectional", spec["bidirectional"]),
+        ("layer_norm", spec["layer_norm"]),
+        ("masking", spec["masking"]),
+        ("dropout", dropout),
+    ]:
+        if wanted and not can[setting]:
+            unsupported(setting, f"only models without {setting}")
+    listed("device", spec["device"], can["devices"])
+    if can["max_layers"] is not None and spec["layers"] > can["max_layers"]:
+        unsupported(f"layers = {spec['layers']}", f"at most {can['max_layers']}")
+
+
+def listed(setting, wanted, there):
+    if wanted not in there:
+        unsupported(f"{setting} = {wanted}", ", ".join(there) or "none")
+
+
+def unsupported(setting, supported):
+    """Refuses a setting that the backend can't honour."""
+    raise Refusal("unsupported", f"{setting} is not supported; this backend supports {supported}")
+
+
+def parameters(spec):
+    """Shapes of every trainable tensor by canonical name, in canonical order."""
+    directions = 2 if spec["bidirectional"] else 1
+    rows, hidden = GATES[spec["cell"]] * spec["hidden_size"], spec["hidden_size"]
+    shapes = {"embedding.weight": (spec["vocabulary_size"], spec["embedding_size"])}
+    for layer in range(spec["layers"]):
+        columns = spec["embedding_size"] if layer == 0 else hidden * directions
+        for suffix in ["", "_reverse"][:directions]:
+            end = f"_l{layer}{suffix}"
+            shapes[f"rnn.weight_ih{end}"] = (rows, columns)
+            shapes[f"rnn.weight_hh{end}"] = (rows, hidden)
+            shapes[f"rnn.bias_ih{end}"] = (rows,)
+            if spec["bias_vectors"] == "two":
+                shapes[f"rnn.bias_hh{end}"] = (rows,)
+        if spec["layer_norm"]:
+            shapes[f"norm.weight_l{layer}"] = shapes[f"norm.bias_l{layer}"] = (hidden * directions,)
+    return {**shapes, "head.weight": (1, hidden * directions), "head.bias": (1,)}
+
+
+def weights(spec, weights):
+    """Refuses weights that are not exactly the model's: a name too few or too many, another shape, a number that is not finite."""
+    shapes = parameters(spec)
+    for name, shape in shapes.items():
+        if name not in weights:
+            raise Refusal("weights", f"weight `{name}` is missing")
+        found = weights[name]
+        if found.shape != shape:
+            raise Refusal("weights", f"weight `{name}` has shape {list(found.shape)}, the model needs {list(shape)}")
+        if not (finite := np.isfinite(found)).all():
+            raise Refusal("weights", f"weight `{name}` is not finite at element {int(finite.argmin())}")
+    for name in weights.keys() - shapes.keys():
+        raise Refusal("weights", f"weight `{name}` is not one of this model's")
+
+
+def read_weights(tensors, payload):
+    """Weights by name from the tensors that a header announces and the payload that carries them."""
+    sizes = [math.prod(tensor["shape"]) for tensor in tensors]
+    check_payload(payload, 4 * sum(sizes))
+    found, start = {}, 0
+    for tensor, size in zip(tensors, sizes):
+        if tensor["name"] in found:
+            raise Refusal("weights", f"weight `{tensor['name']}` is given twice")
+        values = np.frombuffer(payload, "<f4", size, start)
+        # No tensor of a model is empty, and NumPy has no array for every empty shape that can be announced.
+        found[tensor["name"]] = values.reshape(tensor["shape"]) if size else values
+        start += 4 * size
+    return found
+
+
+def read_batch(header, payload, labelled):
+    """The batch that a header announces and a payload carries, as it came."""
+    rows, time = header["rows"], header["time"]
+    check_payload(payload, 4 * rows * time + 4 * rows + (rows if labelled else 0))
+    ends = [4 * rows * time, 4 * rows * time + 4 * rows]
+    return Batch(
+        np.frombuffer(payload[: ends[0]], "<i4").reshape(rows, time),
+        np.frombuffer(payload[ends[0] : ends[1]], "<i4"),
+        np.frombuffer(payload[ends[1] :], "u1") if labelled else None,
+        header["padding"],
+    )
+
+
+def check_payload(payload, announced):
+    if len(payload) != announced:
+        raise Refusal("request", f"the payload has {len(payload)} bytes, its header announces {announced}")
+
+
+def batch(batch, spec, training=False):
+    """Refuses a batch that makes no sense or doesn't fit the model, by row and step."""
+
+    def refuse(message):
+        raise Refusal("batch", message)
+
+    rows, time = batch.tokens.shape
+    if rows == 0 or time == 0:
+        refuse(f"the batch is empty ({rows} rows of {time} steps)")
+    wrong = (batch.lengths < 1) | (batch.lengths > time)
+    if wrong.any():
+        row = int(wrong.argmax())
+        refuse(f"row {row} has length {batch.lengths[row]}, which does not lie in 1..={time}")
+    steps, starts = np.arange(time), batch.starts[:, None]
+    valid = (steps >= starts) & (steps < starts + batch.lengths[:, None])
+    if (at := first_place(~valid & (batch.tokens != 0))) is not None:
+        refuse(f"row {at[0]} has id {batch.tokens[at]} at step {at[1]}, which is padding and must be 0")
+    if batch.labels is not None and (batch.labels > 1).any():
+        row = int((batch.labels > 1).argmax())
+        refuse(f"row {row} has label {batch.labels[row]}, which is neither 0 nor 1")
+    if time > spec["max_time"]:
+        refuse(f"the batch has {time} steps, the model was built for at most {spec['max_time']}")
+    vocabulary = spec["vocabulary_size"]
+    if (at := first_place((batch.tokens < 0) | (batch.tokens >= vocabulary))) is not None:
+        refuse(f"row {at[0]} has id {batch.tokens[at]} at step {at[1]}, which does not lie in 0..{vocabulary}")
+    if training and rows > spec["max_batch"]:
+        refuse(f"the batch has {rows} rows, the model was built for at most {spec['max_batch']}")
+
+
+def first_place(wrong):
+    """Row and step of the first True, or None."""
+    return tuple(int(i) for i in np.unravel_index(wrong.argmax(), wrong.shape)) if wrong.any() else None
+
+
+def learning_rate(rate):
+    """The rate as a float, if it is one to train with."""
+    if not positive_or_zero(rate):
+        raise Refusal("batch", f"learning rate {rate} is neither 0 nor a positive number")
+    return float(rate)

@@ -1,0 +1,298 @@
+"""Serves real Keras 3 on TensorFlow: public layers, `keras.optimizers.Adam`, one compiled training step."""
+
+import wire
+
+if __name__ == "__main__":
+    STREAMS = wire.take_streams()
+
+import hashlib  # noqa: E402  (the streams come first)
+import multiprocessing  # noqa: E402
+import os  # noqa: E402
+import platform  # noqa: E402
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+import tensorflow as tf  # noqa: E402
+
+import checks  # noqa: E402
+import keras_defaults  # noqa: E402
+
+LAYERS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+
+CAPABILITIES = {
+    "cells": ["rnn", "lstm", "gru"],
+    "kernels": ["stock"],
+    # Two vectors are `GRU(reset_after=True)` alone; see `check_bias_vectors`.
+    "bias_vectors": ["one", "two"],
+    "gru_forms": ["reset-after", "reset-before"],
+    "epsilon_placements": ["hat"],
+    "repeated_words": ["square-then-sum"],
+    "weight_decay_forms": ["decoupled"],
+    "bidirectional": True,
+    "layer_norm": False,
+    "masking": True,
+    "dropout": True,
+    "input_gradient_norms": True,
+    "devices": ["cpu"],
+    "max_layers": None,
+}
+
+
+class Keras:
+    """The backend. TensorFlow takes its thread count once a process, so the first `build` decides it."""
+
+    def __init__(self):
+        keras.config.set_floatx("float32")
+        tf.config.experimental.enable_op_determinism()
+        libraries = {"keras": keras.__version__, "tensorflow": tf.__version__, "python": platform.python_version()}
+        # Reading the defaults makes layers, which starts TensorFlow before a thread count is known: a child does it.
+        with multiprocessing.get_context("fork").Pool(1) as child:
+            defaults = child.apply(keras_defaults.native_defaults)
+        self.threads = None
+        self.info = {
+            "name": "keras",
+            "libraries": [{"name": name, "version": version} for name, version in libraries.items()],
+            "capabilities": CAPABILITIES,
+            "native_defaults": defaults,
+        }
+
+    def build(self, spec, weights):
+        """A model with these weights and an optimiser that has taken no step."""
+        check_bias_vectors(spec)
+        if self.threads is None:
+            tf.config.threading.set_intra_op_parallelism_threads(spec["threads"])
+            tf.config.threading.set_inter_op_parallelism_threads(1)
+            self.threads = spec["threads"]
+        elif self.threads != spec["threads"]:
+            checks.unsupported(
+                f"threads = {spec['threads']}", f"one number of threads a process, and this one began with {self.threads}"
+            )
+        # Frees the graphs of the model before.
+        keras.backend.clear_session()
+        return Model(spec, weights)
+
+
+def check_bias_vectors(spec):
+    """Refuses the second bias vector where Keras' layer has none."""
+    if spec["bias_vectors"] == "two" and not (spec["cell"] == "gru" and spec["gru_form"] == "reset-after"):
+        what = f"bias_vectors = two with cell = {spec['cell']}"
+        if spec["cell"] == "gru":
+            what += " and gru_form = reset-before"
+        checks.unsupported(what, "two there only for gru with reset-after, as Keras' layers have it")
+
+
+class Model:
+    """A Keras model with its optimiser."""
+
+    def __init__(self, spec, weights):
+        self.spec = spec
+        self.network = Network(spec)
+        self.network.set_weights(weights)
+        self.variables = self.network.variables()
+        adam = spec["adam"]
+        self.optimizer = keras.optimizers.Adam(
+            learning_rate=1.0,
+            beta_1=adam["beta1"],
+            beta_2=adam["beta2"],
+            epsilon=adam["epsilon"],
+            weight_decay=spec["weight_decay"]["rate"] or None,
+        )
+        self.optimizer.build(self.variables)
+        self.loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        tokens = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.bool)]
+        labels = tf.TensorSpec([None], tf.float32)
+        # Compiled once for batches of any shape, when first called.
+        self.step = tf.function(self.take_step, input_signature=[*tokens, labels])
+        self.logits = tf.function(self.network.logits, input_signature=tokens)
+        self.input_norms = tf.function(self.take_input_norms, input_signature=[*tokens, labels])
+
+    def train(self, batch, learning_rate):
+        self.optimizer.learning_rate = learning_rate
+        loss, norm, clipped = self.step(*tensors(batch), labels_of(batch))
+        return float(loss), float(norm), bool(clipped)
+
+    def predict(self, batch):
+        return self.logits(*tensors(batch)).numpy()
+
+    def weights(self):
+        return self.network.weights()
+
+    def input_gradient_norms(self, batch):
+        return self.input_norms(*tensors(batch), labels_of(batch)).numpy()
+
+    def take_step(self, tokens, lengths, front, labels):
+        """One optimiser step: the loss before it, the gradient's norm before clipping, and whether it was clipped."""
+        with tf.GradientTape() as tape:
+            loss = self.loss(labels, self.network.logits(tokens, lengths, front, training=True))
+        gradients = tape.gradient(loss, self.variables)
+        gradients = [self.network.free(gradient, variable) for gradient, variable in zip(gradients, self.variables)]
+        total, clip = global_norm(gradients), self.spec["clip"]
+        if clip is None:
+            clipped = tf.constant(False)
+        else:
+            # Not `global_clipnorm`: Keras squares the occurrences of a word one by one there, which is another norm than the
+            # gradient's, and it has no stabiliser.
+            factor = tf.minimum(tf.constant(1.0, tf.float64), clip["norm"] / (total + clip["stabiliser"]))
+            clipped = factor < 1.0
+            gradients = [scaled(gradient, tf.cast(factor, tf.float32)) for gradient in gradients]
+        self.optimizer.apply(gradients, self.variables)
+        return loss, total, clipped
+
+    def take_input_norms(self, tokens, lengths, front, labels):
+        """`|dL / d embedding|` of every step, `[rows, time]`."""
+        embedded = self.network.embedding(tokens)
+        with tf.GradientTape() as tape:
+            tape.watch(embedded)
+            loss = self.loss(labels, self.network.logits_of(embedded, lengths, front))
+        return tf.norm(tape.gradient(loss, embedded), axis=-1)
+
+
+class Network:
+    """The layers: embedding, dropout, recurrent layers with dropout between them, dropout, head."""
+
+    def __init__(self, spec):
+        self.spec = spec
+        self.gathers = spec["pooling"] == "last-valid-step" and not spec["masking"]
+        self.embedding = keras.layers.Embedding(spec["vocabulary_size"], spec["embedding_size"])
+        self.embedding.build()
+        self.recurrent = []
+        size, width = spec["embedding_size"], spec["hidden_size"] * (2 if spec["bidirectional"] else 1)
+        for layer in range(spec["layers"]):
+            options = {"reset_after": spec["gru_form"] == "reset-after"} if spec["cell"] == "gru" else {}
+            sequences = layer + 1 < spec["layers"] or self.gathers
+            recurrent = LAYERS[spec["cell"]](spec["hidden_size"], return_sequences=sequences, **options)
+            if spec["bidirectional"]:
+                recurrent = keras.layers.Bidirectional(recurrent)
+            recurrent.build((None, None, size))
+            self.recurrent.append(recurrent)
+            size = width
+        self.head = keras.layers.Dense(1)
+        self.head.build((None, width))
+        dropout = spec["dropout"]
+        places = ["after_embedding"] + ["between_layers"] * (spec["layers"] - 1) + ["after_last"]
+        self.dropouts = [
+            keras.layers.Dropout(dropout[place], seed=seed_of(dropout["seed"], at)) for at, place in enumerate(places)
+        ]
+
+    def logits(self, tokens, lengths, front, training=False):
+        """One logit a row, `[rows]`."""
+        return self.logits_of(self.embedding(tokens), lengths, front, training)
+
+    def logits_of(self, embedded, lengths, front, training=False):
+        """One logit a row, `[rows]`, of embedded tokens, `[rows, time, embedding_size]`."""
+        time = tf.shape(embedded)[1]
+        starts = tf.where(front, time - lengths, tf.zeros_like(lengths))
+        mask = None
+        if self.spec["masking"]:
+            steps = tf.range(time)[None, :]
+            mask = (steps >= starts[:, None]) & (steps < (starts + lengths)[:, None])
+        x = self.dropouts[0](embedded, training=training)
+        for recurrent, dropout in zip(self.recurrent, self.dropouts[1:]):
+            x = recurrent(x, mask=mask, training=training)
+            if recurrent is self.recurrent[-1] and self.gathers:
+                x = self.pool(x, starts, lengths)
+            x = dropout(x, training=training)
+        return self.head(x)[:, 0]
+
+    def pool(self, x, starts, lengths):
+        """The output at each row's last token, and in the reverse direction at its first."""
+        hidden = self.spec["hidden_size"]
+        pooled = [tf.gather(x[..., :hidden], starts + lengths - 1, batch_dims=1)]
+        if self.spec["bidirectional"]:
+            pooled.append(tf.gather(x[..., hidden:], starts, batch_dims=1))
+        return tf.concat(pooled, axis=-1)
+
+    def directions(self):
+        """Each recurrent layer of one direction with the end of its weights' names."""
+        for at, layer in enumerate(self.recurrent):
+            if self.spec["bidirectional"]:
+                yield layer.forward_layer, f"_l{at}"
+                yield layer.backward_layer, f"_l{at}_reverse"
+            else:
+                yield layer, f"_l{at}"
+
+    def variables(self):
+        """Every variable that is trained."""
+        layers = [self.embedding, *self.recurrent, self.head]
+        return [variable for layer in layers for variable in layer.trainable_variables]
+
+    def free(self, gradient, variable):
+        """A gradient without the part that belongs to what must stay zero: a GRU's recurrent bias where the spec has one vector."""
+        frozen = self.spec["bias_vectors"] == "one" and self.spec["cell"] == "gru" and variable.shape[0] == 2
+        if frozen and variable.name == "bias":
+            return gradient * tf.constant([[1.0], [0.0]])
+        return gradient
+
+    def set_weights(self, weights):
+        """Takes the harness' weights, named, shaped and with gates ordered as PyTorch has them."""
+        self.embedding.set_weights([weights["embedding.weight"]])
+        for layer, end in self.directions():
+            kernels = [in_order(weights[f"rnn.{name}{end}"], self.spec["cell"]).T for name in ["weight_ih", "weight_hh"]]
+            bias = in_order(weights[f"rnn.bias_ih{end}"], self.spec["cell"])
+            if len(layer.cell.bias.shape) == 2:
+                second = weights.get(f"rnn.bias_hh{end}", np.zeros_like(bias))
+                bias = np.stack([bias, in_order(second, self.spec["cell"])])
+            layer.set_weights([*kernels, bias])
+        self.head.set_weights([weights["head.weight"].T, weights["head.bias"]])
+
+    def weights(self):
+        """The weights as the harness names, shapes and orders them."""
+        found = {"embedding.weight": self.embedding.get_weights()[0]}
+        for layer, end in self.directions():
+            kernel, recurrent_kernel, bias = layer.get_weights()
+            found[f"rnn.weight_ih{end}"] = in_order(kernel.T, self.spec["cell"])
+            found[f"rnn.weight_hh{end}"] = in_order(recurrent_kernel.T, self.spec["cell"])
+            biases = bias if bias.ndim == 2 else [bias]
+            for name, vector in zip(["bias_ih", "bias_hh"], biases):
+                if name == "bias_ih" or self.spec["bias_vectors"] == "two":
+                    found[f"rnn.{name}{end}"] = in_order(vector, self.spec["cell"])
+        kernel, bias = self.head.get_weights()
+        return {**found, "head.weight": kernel.T, "head.bias": bias}
+
+
+def in_order(values, cell):
+    """Blocks of gates along the first axis, from PyTorch's order to Keras' or back: a GRU's first two change places (r, z, n against
+    z, r, h); an LSTM's i, f, g, o are Keras' i, f, c, o."""
+    if cell != "gru":
+        return values
+    first, second, third = np.split(values, 3)
+    return np.concatenate([second, first, third])
+
+
+def seed_of(seed, place):
+    """A seed for the dropout at one place: 32 bits, which is what Keras' generators take, of all 64."""
+    return int.from_bytes(hashlib.blake2s(f"{seed} {place}".encode(), digest_size=4).digest(), "little")
+
+
+def global_norm(gradients):
+    """The Euclidean norm of all gradients together, a word's being the sum over its occurrences; float64."""
+    squares = []
+    for gradient in gradients:
+        if isinstance(gradient, tf.IndexedSlices):
+            words, places = tf.unique(gradient.indices)
+            gradient = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(words))
+        squares.append(tf.reduce_sum(tf.square(tf.cast(gradient, tf.float64))))
+    return tf.sqrt(tf.add_n(squares))
+
+
+def scaled(gradient, factor):
+    """A gradient times a number; one of an embedding stays as sparse as it is."""
+    if isinstance(gradient, tf.IndexedSlices):
+        return tf.IndexedSlices(gradient.values * factor, gradient.indices, gradient.dense_shape)
+    return gradient * factor
+
+
+def tensors(batch):
+    """Tokens, lengths, and whether the padding is at the front."""
+    return tf.constant(batch.tokens), tf.constant(batch.lengths), tf.constant(batch.padding == "front")
+
+
+def labels_of(batch):
+    return tf.constant(batch.labels, tf.float32)
+
+
+if __name__ == "__main__":
+    wire.serve(STREAMS, Keras)
