@@ -62,17 +62,19 @@ pub(super) fn document(
 
 fn lead(overview: &Overview<'_>) -> String {
     let study = &overview.results.study;
+    let number = overview.results.runs.len();
     let division = match study.division.as_str() {
         "native" => "what the study does not set is each framework's own default".to_owned(),
         "matched" => "every numeric detail is equal between the backends".to_owned(),
         other => format!("division {other}"),
     };
     format!(
-        "Study `{}`, division `{}`: {division}. {} runs: {}.\n",
+        "Study `{}`, division `{}`: {division}. {} run{}: {}.\n",
         study.name,
         study.division,
-        overview.results.runs.len(),
-        results::tally(overview.results)
+        number,
+        if number == 1 { "" } else { "s" },
+        if number == 0 { "none planned".to_owned() } else { results::tally(overview.results) }
     )
 }
 

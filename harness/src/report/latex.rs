@@ -5,6 +5,10 @@ use polars::prelude::DataFrame;
 use super::overview::Overview;
 use super::sections::results::{NUMBERS, name_headers, result_rows};
 
+/// Short headers for [`NUMBERS`], in its order.
+const HEADERS: [&str; NUMBERS.len()] =
+    ["Acc.", "Prec.", "Recall", "F1", "AUC", "Log loss", "Pred.\\ pos.", "Parameters", "s/epoch"];
+
 /// The results table as a float with rules of `booktabs`; a run that did not complete says why across its row.
 pub(super) fn results(overview: &Overview<'_>, frame: &DataFrame) -> String {
     let study = &overview.results.study;
@@ -16,9 +20,10 @@ pub(super) fn results(overview: &Overview<'_>, frame: &DataFrame) -> String {
     };
     let mut text = String::from("% Needs \\usepackage{booktabs}.\n\\begin{table*}\n  \\centering\n");
     text.push_str(&format!("  \\caption{{{caption}}}\n  \\label{{tab:{}}}\n", label(&study.name)));
+    text.push_str("  \\small\n  \\setlength{\\tabcolsep}{4.5pt}\n");
     text.push_str(&format!("  \\begin{{tabular}}{{{}{}}}\n", "l".repeat(names.len()), "r".repeat(NUMBERS.len())));
     text.push_str("    \\toprule\n");
-    let headers: Vec<_> = names.iter().copied().chain(NUMBERS.iter().map(|(_, header, _)| *header)).collect();
+    let headers: Vec<_> = names.iter().map(|name| capitalised(name)).chain(HEADERS.map(str::to_owned)).collect();
     text.push_str(&format!("    {} \\\\\n    \\midrule\n", headers.join(" & ")));
     for row in result_rows(overview, frame) {
         let mut cells: Vec<_> = row.names.iter().map(|name| escape(name)).collect();
@@ -57,6 +62,11 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 fn sentence(text: &str) -> String {

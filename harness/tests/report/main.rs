@@ -135,7 +135,7 @@ fn a_study_without_a_finished_run_still_has_a_report() {
 #[test]
 fn a_study_without_a_run_still_has_a_report() {
     let report = Report::of(Vec::new(), 100);
-    assert!(report.text("report.md").contains("0 runs"));
+    assert!(report.text("report.md").contains("0 runs: none planned"));
 }
 
 #[test]

@@ -16,8 +16,8 @@ use crate::report::numbers;
 use crate::report::overview::{Group, Overview, standing};
 use crate::report::scores::Scores;
 
-/// How far a drawn curve may lie from the exact one, in either rate: a tenth of a point on paper.
-const TOLERANCE: f64 = 5e-4;
+/// How far a drawn curve may lie from the exact one, as a rate: a fifth of a point on paper, a seventh of its width.
+const TOLERANCE: f64 = 1e-3;
 const X_TITLE: &str = "false positive rate";
 const Y_TITLE: &str = "true positive rate";
 

@@ -141,10 +141,8 @@ fn value<'f>(frame: &'f DataFrame, column: &str, row: usize) -> Option<AnyValue<
 }
 
 fn text(frame: &DataFrame, column: &str, row: usize) -> Option<String> {
-    value(frame, column, row).map(|value| match value {
-        AnyValue::String(text) => text.to_owned(),
-        other => other.to_string(),
-    })
+    // A column of one row holds its text in another form than a longer one; `get_str` knows both.
+    value(frame, column, row).map(|value| value.get_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
 fn number(frame: &DataFrame, column: &str, row: usize, shown: Shown) -> String {
