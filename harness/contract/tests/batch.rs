@@ -1,4 +1,5 @@
 //! What a batch may be, and what aligning one gives.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use harness_contract::align::align;
 use harness_contract::{BatchError, LabelledBatch, ModelSpec, Pooling, Side, TokenBatch};

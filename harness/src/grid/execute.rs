@@ -109,7 +109,7 @@ impl Job {
             write_predictions(&self.directory.join("predictions.parquet"), &trained.predictions)?;
             write_weights(&self.directory.join("weights.safetensors"), &trained.weights, &self.fingerprint)?;
         }
-        let test = trained.as_ref().map(|trained| trained.test.clone());
+        let test = trained.as_ref().map(|trained| trained.test);
         let ended = RunEvent::Ended {
             outcome: outcome.clone(),
             test_accuracy: test.as_ref().map(|metrics| metrics.accuracy),

@@ -34,7 +34,7 @@ pub(super) fn results_frame(overview: &Overview<'_>, published: Option<&Publishe
         rows.column("cell", |run| run.planned.key.cell.name()),
         rows.column("variant", |run| run.planned.key.variant.clone()),
         rows.column("seed", |run| run.planned.key.seed),
-        rows.column("outcome", |run| standing(run)),
+        rows.column("outcome", standing),
         rows.column("reason", reason),
         rows.of_test("accuracy", |test| test.accuracy),
         rows.of_test("precision", |test| test.precision),
