@@ -1,6 +1,7 @@
 //! Twenty training steps give what Keras gives: same weights, same batches, same losses.
 //!
 //! `golden/keras_training.json` was written by `golden/keras_training.py` beside it, which says how.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use harness_contract::{
     AdamSpec, BiasVectors, CellKind, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, LabelledBatch, Model,
