@@ -43,6 +43,10 @@ oracles:
     backends/python/.venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes --requirement backends/python/requirements.txt
     backends/python/.venv/bin/python backends/python/try_oracles.py
 
+# Test the workers over the real frameworks; skipped where `just oracles` has not been run.
+oracles-test:
+    python3 -m unittest discover --start-directory backends/python
+
 # Format the code.
 fmt:
     cargo fmt --all
