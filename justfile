@@ -7,7 +7,7 @@ default:
 
 # Set up, build, and train all six runs on a part of the corpus: the demonstration.
 demo: build
-    {{ study }} run harness/studies/demo.toml
+    {{ study }} run harness/studies/demo.toml --jobs auto
 
 # Run the full published study; the same command again goes on where it stopped.
 study: build
