@@ -16,6 +16,8 @@ parser.add_argument("--threads", type=int, help="threads to compute with; Tensor
 parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
 parser.add_argument("--jit", action="store_true", help="compile with jit_compile=True")
 parser.add_argument("--vocabulary", type=int, default=30_000)
+parser.add_argument("--embedding", type=int, default=128)
+parser.add_argument("--hidden", type=int, default=64)
 parser.add_argument("--length", type=int, default=400, help="tokens that reviews are padded or cut to")
 parser.add_argument("--batch", type=int, default=32)
 parser.add_argument("--evaluation-batch", type=int, default=250)
@@ -82,10 +84,10 @@ def main():
     model = keras.Sequential(
         [
             keras.Input((options.length,), dtype="int32"),
-            keras.layers.Embedding(options.vocabulary, 128),
+            keras.layers.Embedding(options.vocabulary, options.embedding),
             keras.layers.Dropout(0.2),
-            recurrent(64, return_sequences=True),
-            recurrent(64),
+            recurrent(options.hidden, return_sequences=True),
+            recurrent(options.hidden),
             keras.layers.Dropout(0.2),
             keras.layers.Dense(1, activation="sigmoid"),
         ]

@@ -24,6 +24,8 @@ parser.add_argument("--fused-adam", action="store_true", help="use Adam(fused=Tr
 parser.add_argument("--flush-denormal", action="store_true", help="treat subnormal numbers as zero")
 parser.add_argument("--compile", action="store_true", help="compile the module with torch.compile")
 parser.add_argument("--vocabulary", type=int, default=30_000)
+parser.add_argument("--embedding", type=int, default=128)
+parser.add_argument("--hidden", type=int, default=64)
 parser.add_argument("--length", type=int, default=400, help="tokens that reviews are padded or cut to")
 parser.add_argument("--batch", type=int, default=32)
 parser.add_argument("--evaluation-batch", type=int, default=250)
@@ -35,12 +37,12 @@ parser.add_argument("--chunks", action="store_true", help="work in chunks, at a 
 class Classifier(nn.Module):
     """Embedding, two recurrent layers between dropouts, and a linear head on the last step."""
 
-    def __init__(self, cell, vocabulary):
+    def __init__(self, cell, vocabulary, embedding, hidden):
         super().__init__()
-        self.embedding = nn.Embedding(vocabulary, 128)
+        self.embedding = nn.Embedding(vocabulary, embedding)
         self.dropout = nn.Dropout(0.2)
-        self.rnn = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell](128, 64, num_layers=2, batch_first=True)
-        self.head = nn.Linear(64, 1)
+        self.rnn = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[cell](embedding, hidden, num_layers=2, batch_first=True)
+        self.head = nn.Linear(hidden, 1)
         for name, parameter in self.rnn.named_parameters():
             if name.startswith("weight_hh"):
                 nn.init.orthogonal_(parameter)
@@ -55,7 +57,7 @@ class Trainer:
 
     def __init__(self, options):
         self.device = torch.device(options.device)
-        self.model = Classifier(options.cell, options.vocabulary).to(self.device)
+        self.model = Classifier(options.cell, options.vocabulary, options.embedding, options.hidden).to(self.device)
         self.forward = torch.compile(self.model) if options.compile else self.model
         self.loss = nn.BCEWithLogitsLoss()
         fused = {"fused": True} if options.fused_adam else {}

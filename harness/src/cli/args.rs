@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use harness_contract::CellKind;
 
 use crate::data::Source;
 
@@ -46,6 +47,10 @@ pub enum Command {
     Backends(BackendsArguments),
     /// Hold a backend against the reference: logits, losses, gradients, optimiser, refusals
     Conform(ConformArguments),
+    /// Measure the speed of backends alone: milliseconds a step, fraction of the machine's peak, how cost grows
+    Bench(BenchArguments),
+    /// Measure the speed of the backends beside plain scripts over real Keras and PyTorch
+    BenchPeers(BenchPeersArguments),
 }
 
 /// Arguments of `study run`.
@@ -125,6 +130,78 @@ pub struct ConformArguments {
     pub study_size: bool,
 }
 
+/// Arguments of `study bench`.
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// The backends; those of the study unless given
+    pub names: Vec<String>,
+    /// The study whose settings are measured [default: the published grid]
+    #[arg(long, value_name = "FILE")]
+    pub study: Option<PathBuf>,
+    /// Change one setting of everything measured, e.g. `threads=1`, `device=cuda:0`, `batch_size=512`
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
+    /// Measure cells and kernels only, and for a shorter time
+    #[arg(long)]
+    pub quick: bool,
+    /// A program that measures matrix products: called with a number of threads, it prints 10^9 operations a second, a sample a
+    /// line. Without it there is no fraction of the peak and no roofline
+    #[arg(long, value_name = "PROGRAM")]
+    pub peak: Option<PathBuf>,
+    /// How long a backend may take over one request before it is ended
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    pub deadline: Duration,
+    /// Measure nothing: write tables and figures anew from this file
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Where the record, the tables and the figures go
+    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `study bench-peers`.
+#[derive(Debug, Args)]
+pub struct BenchPeersArguments {
+    /// The backends, `tensorflow` and `libtorch`; both unless given
+    pub names: Vec<String>,
+    /// Change one setting of the backends, e.g. `kernel=stock`, `device=cuda:0`
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
+    /// Only this cell; may be given several times
+    #[arg(long, value_name = "CELL", value_parser = cell)]
+    pub cell: Vec<CellKind>,
+    /// Only this number of threads; may be given several times [default: 1 and every core]
+    #[arg(long, value_name = "N")]
+    pub threads: Vec<usize>,
+    /// Take few and short turns
+    #[arg(long)]
+    pub quick: bool,
+    /// Leave out the comparison of encoding the corpus
+    #[arg(long)]
+    pub no_encoding: bool,
+    /// A finished study whose times are held against the peers' whole grid, e.g. runs/grid
+    #[arg(long, value_name = "DIR")]
+    pub grid: Option<PathBuf>,
+    /// The Python of the real frameworks [default: that of `just oracles`]
+    #[arg(long, value_name = "PROGRAM")]
+    pub python: Option<PathBuf>,
+    /// The folder of the peers' scripts [default: harness/benches/peers of the repository]
+    #[arg(long, value_name = "DIR")]
+    pub scripts: Option<PathBuf>,
+    /// Read the corpus from here, as for `study run`
+    #[arg(long, value_name = "SOURCE", default_value = "default")]
+    pub from: Source,
+    /// How long one turn may take before its process is ended
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    pub deadline: Duration,
+    /// Measure nothing: write the tables anew from this file
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Where the record and the tables go
+    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
+    pub out: PathBuf,
+}
+
 /// How many runs at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Jobs {
@@ -150,6 +227,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .filter(|seconds| *seconds > 0.0)
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| "give a positive number of seconds".into())
+}
+
+fn cell(text: &str) -> Result<CellKind, String> {
+    CellKind::ALL.into_iter().find(|cell| cell.name() == text).ok_or_else(|| "give rnn, lstm or gru".into())
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

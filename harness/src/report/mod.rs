@@ -3,6 +3,7 @@
 //! [`write()`] turns a study's records into `report.md`, tables in three formats and figures. It reads records and
 //! predictions and nothing else: no clock, no environment, no framework. The same records give the same bytes.
 
+mod bench;
 mod document;
 mod figures;
 mod latex;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::PolarsError;
 
+pub use bench::{write_bench, write_peers};
 pub use published::{
     PUBLISHED_VERSION, Published, PublishedClaim, PublishedData, PublishedFramework, PublishedParameters,
     PublishedProtocol, PublishedResult, published,
