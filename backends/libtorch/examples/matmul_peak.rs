@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let operations = 2.0 * f64::from(i32::try_from(SIZE)?).powi(3);
     for sample in 0..=SAMPLES {
         let start = Instant::now();
-        a.f_matmul_out(&product, &b)?;
+        let _ = a.f_matmul_out(&product, &b)?;
         // The first one is for the library to set itself up.
         if sample > 0 {
             println!("{}", operations / start.elapsed().as_secs_f64() / 1e9);

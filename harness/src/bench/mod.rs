@@ -13,6 +13,7 @@ mod record;
 mod text;
 
 pub use alone::{BenchEvent, BenchOptions, measure};
+pub use counts::{prediction, training_step};
 pub use error::BenchError;
 pub use machine::{copy_bandwidth, matmul_peak};
 pub use plan::{Configuration, Extent, base_study, configurations};

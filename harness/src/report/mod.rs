@@ -81,6 +81,12 @@ pub enum ReportError {
         /// Why.
         source: PolarsError,
     },
+    /// A table can't be written as CSV.
+    #[error("a table as CSV: {reason}")]
+    Csv {
+        /// Why.
+        reason: String,
+    },
     /// A figure can't be drawn.
     #[error("figure {name}: {reason}")]
     Figure {

@@ -4,10 +4,12 @@ mod axis;
 mod canvas;
 mod epochs;
 mod frame;
+mod growth;
 mod histograms;
 mod layout;
 mod legend;
 mod roc;
+mod roofline;
 mod save;
 mod seconds;
 mod simplify;
@@ -20,9 +22,13 @@ use save::{Figure, save};
 use super::ReportError;
 use super::overview::Overview;
 use super::scores::Scores;
+use crate::bench::BenchRecord;
 
 /// What stands below every figure of a demonstration, so that none can be taken for a result.
 const DEMONSTRATION: &str = "Demonstration: these figures stand for nothing.";
+
+/// What stands below every figure of a short measurement.
+const SHORT: &str = "A short measurement: these figures are not to be quoted.";
 
 /// What a figure is about; the report has a section for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +43,8 @@ pub(super) enum Subject {
     Scores,
     /// Seconds an epoch.
     Seconds,
+    /// The speed of backends, alone.
+    Bench,
 }
 
 /// A figure that has been written.
@@ -79,6 +87,18 @@ pub(super) fn draw_all(
     drawings.add(Subject::Epochs, &epochs::learning_curves(overview))?;
     drawings.add(Subject::Epochs, &epochs::gradient_norms(overview))?;
     drawings.add(Subject::Seconds, &seconds::seconds(overview))?;
+    Ok(drawings.all)
+}
+
+/// Draws the figures of a benchmark into a directory; those that it has nothing for are left out.
+///
+/// # Errors
+/// If a figure can't be drawn or written.
+pub(super) fn draw_bench(record: &BenchRecord, directory: &Path) -> Result<Vec<Drawing>, ReportError> {
+    canvas::register_fonts()?;
+    let mut drawings = Drawings { note: record.quick.then_some(SHORT), directory, all: Vec::new() };
+    drawings.add(Subject::Bench, roofline::roofline(record).as_slice())?;
+    drawings.add(Subject::Bench, growth::growth(record).as_slice())?;
     Ok(drawings.all)
 }
 
