@@ -43,9 +43,19 @@ oracles:
     backends/python/.venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes --requirement backends/python/requirements.txt
     backends/python/.venv/bin/python backends/python/try_oracles.py
 
-# Test the workers over the real frameworks; skipped where `just oracles` has not been run.
+# Test the workers and the peers over the real frameworks; skipped where `just oracles` has not been run.
 oracles-test:
     python3 -m unittest discover --start-directory backends/python
+    python3 -m unittest discover --start-directory harness/benches/peers
+
+# Measure the speed of the backends alone, about ten minutes; nothing else should run. Options of `study bench` may follow.
+bench *OPTIONS: build
+    cargo build --release --workspace --example matmul_peak
+    {{ study }} bench --peak {{ parent_directory(study) }}/examples/matmul_peak --out reports/performance {{ OPTIONS }}
+
+# Measure it beside plain scripts over real Keras and PyTorch (after `just oracles`), about ten minutes; `--grid DIR` adds a grid that was run.
+bench-peers *OPTIONS: build
+    {{ study }} bench-peers --out reports/performance {{ OPTIONS }}
 
 # Format the code.
 fmt:

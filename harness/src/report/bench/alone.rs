@@ -16,7 +16,7 @@ pub(super) fn document(record: &BenchRecord, drawings: &[Drawing]) -> String {
         text.push_str(QUICK);
     }
     text.push_str(&format!(
-        "Full-size training steps and predictions through the workers, in turns, {:.0} s in all. Times are medians with the least and the \
+        "Training steps and predictions of the study's model through the workers, in turns, {:.0} s in all. Times are medians with the least and the \
          greatest sample behind them, of the seconds that the backend itself computes. Reviews are full rows of invented words with the \
          frequencies of running text, so that no step is padding.\n",
         record.seconds
@@ -192,14 +192,16 @@ fn growth(record: &BenchRecord, drawings: &[Drawing]) -> String {
                 let point = series.points.iter().find(|(own, _)| own == value);
                 row.push(point.map_or_else(|| NONE.to_owned(), |(_, cost)| significant(cost.median)));
             }
-            row.push(series.exponent().map_or_else(|| NONE.to_owned(), |exponent| format!("{exponent:.2}")));
+            row.push(series.exponent().map_or_else(|| NONE.to_owned(), power));
             table.push(row);
         }
         let exponents: Vec<f64> = all.iter().filter_map(super::Series::exponent).collect();
         let range = Spread::of(exponents).map_or_else(String::new, |range| {
             format!(
-                " A step's cost grows with the power {:.2} of it in the middle, {:.2} to {:.2}.",
-                range.median, range.min, range.max
+                " A step's cost grows with its power {} in the middle, {} to {}.",
+                power(range.median),
+                power(range.min),
+                power(range.max)
             )
         });
         text.push_str(&format!("**{}**, milliseconds a step.{range}\n\n{}\n", title(factor), table.to_markdown()));
@@ -212,6 +214,11 @@ fn growth(record: &BenchRecord, drawings: &[Drawing]) -> String {
          the least-squares power law: 1 is proportional, 0 is no growth.\n\n{text}{}",
         figure(drawings, "growth")
     )
+}
+
+/// An exponent with two digits; one that rounds to 0 has no sign.
+fn power(exponent: f64) -> String {
+    format!("{:.2}", (exponent * 100.0).round() / 100.0 + 0.0).replace('-', "−")
 }
 
 /// What a factor is called in a heading.

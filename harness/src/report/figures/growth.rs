@@ -50,7 +50,7 @@ impl Growth {
             width: TWO_COLUMNS,
             left: 46.0,
             right: 14.0,
-            top: legend + 20.0,
+            top: legend + 10.0,
             bottom: 34.0,
             gap_x: 30.0,
             gap_y: 14.0,
@@ -84,7 +84,7 @@ impl Figure for Growth {
 
     fn caption(&self) -> String {
         "Milliseconds of a training step as one thing grows and everything else is as in the study. Both axes begin at 0, so that a cost that is \
-         proportional is a line through the corner."
+         proportional is a line through the corner. Bars span the least and the greatest sample, as far as the panel goes."
             .into()
     }
 
@@ -101,8 +101,10 @@ impl Figure for Growth {
             let furthest = all.iter().flat_map(|series| &series.points).map(|(value, _)| value / unit).fold(0.0, f64::max);
             for (row, cell) in self.cells.iter().enumerate() {
                 let own: Vec<&Series> = all.iter().filter(|series| series.cell == *cell).collect();
-                let dearest = own.iter().flat_map(|series| &series.points).map(|(_, cost)| cost.max).fold(0.0, f64::max);
-                let (x, y) = (Axis::covering(0.0, furthest, 3), Axis::covering(0.0, dearest.max(1e-9), 3));
+                // By the medians, so that one disturbed sample does not flatten the panel.
+                let medians = own.iter().flat_map(|series| &series.points).map(|(_, cost)| cost.median);
+                let dearest = 1.1 * medians.fold(1e-9, f64::max);
+                let (x, y) = (Axis::covering(0.0, furthest, 3), Axis::covering(0.0, dearest, 3));
                 let frame = Frame { canvas, rect: grid.panel(row, column), x, y };
                 let lowest = row + 1 == self.cells.len();
                 let left = format!("{}, ms", cell.title());

@@ -8,7 +8,7 @@ use super::canvas::{Canvas, Drawn, Lie, Point, Stroke, Writing, text_room};
 use super::frame::{Frame, Labels, Rect};
 use super::legend::{self, Entry, Key};
 use super::save::Figure;
-use super::theme::{BackendStyle, INK, MUTED, TEXT, TWO_COLUMNS, backend_style};
+use super::theme::{BackendStyle, INK, MUTED, RULE, TEXT, TWO_COLUMNS, backend_style};
 use crate::bench::{BenchRecord, Factor, Spread, prediction, training_step};
 
 const HEIGHT: f64 = 250.0;
@@ -102,8 +102,7 @@ impl Roofline {
         for (place, backend) in self.backends.iter().enumerate() {
             let style = backend_style(place);
             for (what, hollow) in [("step", false), ("prediction", true)] {
-                let none = Stroke { width: 0.0, dash: Some((0.0, 100.0)), ..style.stroke() };
-                let key = Key::Line(none, Some((style.marker, hollow)));
+                let key = Key::Mark(style.marker, style.color, hollow);
                 entries.push(Entry { key, text: format!("{backend}, {what}") });
             }
         }
@@ -125,6 +124,34 @@ impl Roofline {
     }
 }
 
+impl Roofline {
+    /// A line through the points of a cell and a kind of work, which share their intensity nearly, with the cell's name at its end:
+    /// below for training steps, above for predictions.
+    fn draw_pairs<DB: DrawingBackend>(&self, frame: &Frame<'_, DB>) -> Drawn<DB> {
+        let thin = Stroke { color: MUTED, width: RULE, dash: None };
+        for cell in CellKind::ALL {
+            for prediction in [false, true] {
+                let own = self.reached.iter().filter(|point| point.cell == cell && point.prediction == prediction);
+                let mut places: Vec<Point> = own.map(|point| frame.point((point.intensity, point.speed))).collect();
+                places.sort_by(|one, other| one.1.total_cmp(&other.1));
+                let (Some(highest), Some(lowest)) = (places.first(), places.last()) else { continue };
+                frame.canvas.path(&[*highest, *lowest], thin)?;
+                let (at, drop) = if prediction { (highest, -6.0) } else { (lowest, 6.0 + 0.72 * TEXT) };
+                let half = text_room(cell.title(), false) / 2.0;
+                let across = at.0.clamp(frame.rect.left + half, frame.rect.left + frame.rect.width - half);
+                let writing = Writing { lie: Lie::Middle, bold: false, color: MUTED };
+                frame.canvas.text((across, at.1 + drop), cell.title(), writing)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `1 thread`, `2 threads`.
+fn plural(threads: usize) -> String {
+    format!("{threads} thread{}", if threads == 1 { "" } else { "s" })
+}
+
 impl Figure for Roofline {
     fn name(&self) -> String {
         "roofline".into()
@@ -132,10 +159,9 @@ impl Figure for Roofline {
 
     fn caption(&self) -> String {
         format!(
-            "What training steps and predictions reach with {} thread{}, beside what the machine allows: copying memory (slanted) and a large matrix \
+            "What training steps and predictions reach with {}, beside what the machine allows: copying memory (slanted) and a large matrix \
              product (level). Operations and bytes are counted from the model.",
-            self.threads,
-            if self.threads == 1 { "" } else { "s" }
+            plural(self.threads)
         )
     }
 
@@ -151,6 +177,7 @@ impl Figure for Roofline {
         let ends = (x.low(), x.high());
         let frame = Frame { canvas, rect, x, y };
         frame.draw(Labels::Titled("operations a byte"), Labels::Titled("10⁹ operations a second"))?;
+        let mut names = Vec::new();
         for roof in &self.roofs {
             let dash = (roof.threads != self.threads).then_some((4.0, 2.5));
             let stroke = Stroke { color: INK, width: 1.1, dash };
@@ -161,28 +188,20 @@ impl Figure for Roofline {
             line.retain(|(_, speed)| frame.y.holds(*speed));
             line.sort_by(|one, other| one.0.total_cmp(&other.0));
             frame.line(&line, stroke)?;
-            let text = format!("{} thread{}", roof.threads, if roof.threads == 1 { "" } else { "s" });
-            let end = frame.point((ends.1, roof.product));
-            canvas.text((end.0 - 4.0, end.1 - 4.0), &text, Writing::plain(Lie::End))?;
+            names.push((frame.point((ends.1, roof.product)), plural(roof.threads)));
         }
+        // From the highest roof down: the name of one that lies close below another stands under its line.
+        names.sort_by(|one, other| one.0.1.total_cmp(&other.0.1));
+        let mut above = f64::NEG_INFINITY;
+        for ((right, height), name) in names {
+            let baseline = if height - above < 2.0 * TEXT { height + TEXT + 2.0 } else { height - 4.0 };
+            canvas.text((right - 4.0, baseline), &name, Writing::plain(Lie::End))?;
+            above = height;
+        }
+        self.draw_pairs(&frame)?;
         for point in &self.reached {
             let value = (point.intensity, point.speed);
             frame.markers(&[value], point.style.marker, point.style.stroke(), point.prediction)?;
-        }
-        // A name for each cell and kind of work, above or below its points, which share their intensity nearly.
-        for cell in CellKind::ALL {
-            for prediction in [false, true] {
-                let own: Vec<&Reached> =
-                    self.reached.iter().filter(|point| point.cell == cell && point.prediction == prediction).collect();
-                let Some(highest) = own.iter().max_by(|one, other| one.speed.total_cmp(&other.speed)) else { continue };
-                let Some(lowest) = own.iter().min_by(|one, other| one.speed.total_cmp(&other.speed)) else { continue };
-                let (anchor, drop) = if prediction { (highest, -6.0) } else { (lowest, 6.0 + 0.72 * TEXT) };
-                let at = frame.point((anchor.intensity, anchor.speed));
-                let half = text_room(cell.title(), false) / 2.0;
-                let across = at.0.clamp(rect.left + half, rect.left + rect.width - half);
-                let writing = Writing { lie: Lie::Middle, bold: false, color: MUTED };
-                canvas.text((across, at.1 + drop), cell.title(), writing)?;
-            }
         }
         Ok(())
     }
