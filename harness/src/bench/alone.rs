@@ -53,10 +53,8 @@ pub fn measure(
         if let Some(first) = group.first() {
             tell(BenchEvent::Group(first, group.len()));
         }
-        let mut subjects: Vec<Result<Subject, String>> = group
-            .iter()
-            .map(|configuration| Subject::start(configuration, asked, programs, options))
-            .collect();
+        let mut subjects: Vec<Result<Subject, String>> =
+            group.iter().map(|configuration| Subject::start(configuration, asked, programs, options)).collect();
         for _ in 0..options.rounds {
             for subject in &mut subjects {
                 if let Ok(live) = subject
@@ -138,7 +136,8 @@ impl Subject {
         let start = Instant::now();
         let mut backend = Worker::start(program, &worker_options, clock.clone()).map_err(|error| error.to_string())?;
         let worker = backend.worker();
-        let built = harness_contract::build_checked(&mut backend, &model, &initial).map_err(|error| error.to_string())?;
+        let built =
+            harness_contract::build_checked(&mut backend, &model, &initial).map_err(|error| error.to_string())?;
         let timing = Timing { start_seconds: 0.0, peak_memory_bytes: None, train: Vec::new(), predict: Vec::new() };
         let learning_rate = protocol.learning_rate;
         let mut subject = Self { worker, model: built, clock, learning_rate, training, evaluation, timing };

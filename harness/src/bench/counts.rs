@@ -210,9 +210,8 @@ impl<'s> Shape<'s> {
     /// 1 where a GRU has a bias inside its reset, which no other bias can be summed with beforehand.
     fn reset_bias(&self) -> u64 {
         let spec = self.spec;
-        let inside = spec.cell == CellKind::Gru
-            && spec.gru_form == GruForm::ResetAfter
-            && spec.bias_vectors == BiasVectors::Two;
+        let inside =
+            spec.cell == CellKind::Gru && spec.gru_form == GruForm::ResetAfter && spec.bias_vectors == BiasVectors::Two;
         u64::from(inside)
     }
 
@@ -331,7 +330,8 @@ mod tests {
 
     #[test]
     fn the_study_s_lstm_spends_its_operations_in_products_and_its_optimiser_in_the_embedding() {
-        let spec = ModelSpec { vocabulary_size: 30_000, embedding_size: 128, hidden_size: 64, ..test_spec(CellKind::Lstm) };
+        let spec =
+            ModelSpec { vocabulary_size: 30_000, embedding_size: 128, hidden_size: 64, ..test_spec(CellKind::Lstm) };
         let step = training_step(&spec, 32, 400);
         // 3 * 2 * 12,800 * 256 * (128 + 64 + 64 + 64) in products.
         let products = 3 * 2 * 12_800 * 256 * 320;

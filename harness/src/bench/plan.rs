@@ -137,9 +137,7 @@ fn varied(
             let (least, most) = ((base.batch_size / 4).max(1), 4 * base.batch_size);
             with(&|protocol, value| protocol.batch_size = value, vec![least, base.batch_size, most])
         }
-        Factor::Vocabulary => {
-            [(words / 10).max(2), words, 3 * words].map(|words| (base.clone(), words)).into()
-        }
+        Factor::Vocabulary => [(words / 10).max(2), words, 3 * words].map(|words| (base.clone(), words)).into(),
     }
 }
 

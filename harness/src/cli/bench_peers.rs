@@ -12,8 +12,8 @@ use super::bench::backend_records;
 use super::data::encoded_data;
 use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, say};
 use crate::bench::peers::{
-    Comparing, EncodingRecord, EncodingTask, Framework, GridShape, PeerEvent, PeerMeasured, PeersRecord, Scripts, compare,
-    compare_encoding, export, grid_record,
+    Comparing, EncodingRecord, EncodingTask, Framework, GridShape, PeerEvent, PeerMeasured, PeersRecord, Scripts,
+    compare, compare_encoding, export, grid_record,
 };
 use crate::bench::{BENCH_VERSION, base_study};
 use crate::data::{EncodedData, Source, tokenizer_path};
@@ -194,7 +194,8 @@ fn encoding(
     }
     say("encoding the corpus");
     let data_settings = arguments.set.iter().filter(|(key, _)| key.starts_with("data."));
-    let mut own: Vec<String> = data_settings.flat_map(|(key, value)| ["--set".into(), format!("{key}={value}")]).collect();
+    let mut own: Vec<String> =
+        data_settings.flat_map(|(key, value)| ["--set".into(), format!("{key}={value}")]).collect();
     if let Some(sources) = &common.sources {
         own.extend(["--sources".into(), sources.display().to_string()]);
     }

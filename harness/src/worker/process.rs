@@ -105,12 +105,8 @@ impl WorkerProcess {
     /// If it can't be started.
     pub fn spawn(mut command: Command, log: Option<&Path>, cores: Option<&[usize]>) -> io::Result<Self> {
         let log = log.map(File::create).transpose()?;
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn()?;
         if let Some(cores) = cores {
             let mut set = CpuSet::new();
             cores.iter().for_each(|&core| set.set(core));

@@ -61,6 +61,8 @@ patience = 10
 threshold = 1e-4
 threshold_mode = "relative"
 patience_rule = "after-patience"
+cooldown = 0
+min_learning_rate = 0.0
 "#;
 
 fn peak(bench: &Bench) {
@@ -122,7 +124,12 @@ fn what_can_not_be_measured_is_a_row_with_its_reason() {
     let output = bench.study(&[]).args(arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
     let record: BenchRecord = read_json(&bench.path("speed/bench.json")).unwrap();
-    assert!(record.measurements.iter().all(|row| matches!(&row.measured, Measured::Failed { reason } if reason.contains("cuda:0"))));
+    assert!(
+        record
+            .measurements
+            .iter()
+            .all(|row| matches!(&row.measured, Measured::Failed { reason } if reason.contains("cuda:0")))
+    );
     let text = fs::read_to_string(bench.path("speed/bench.md")).unwrap();
     assert!(text.contains("## Not measured") && text.contains("cuda:0"), "{text}");
 }
@@ -171,8 +178,16 @@ fn backends_and_peers_take_turns_and_a_peer_that_dies_is_a_row_with_its_last_wor
     }
     command.args(["bench-peers", "--quick", "--cell", "rnn", "--threads", "1", "--from", "reviews.json"]);
     for setting in [
-        "data.train=60", "data.validation=20", "data.test=40", "data.vocabulary_size=40", "batch_size=5",
-        "evaluation_batch_size=5", "max_length=12", "embedding_size=3", "hidden_size=2", "dropout.rate=0.2",
+        "data.train=60",
+        "data.validation=20",
+        "data.test=40",
+        "data.vocabulary_size=40",
+        "batch_size=5",
+        "evaluation_batch_size=5",
+        "max_length=12",
+        "embedding_size=3",
+        "hidden_size=2",
+        "dropout.rate=0.2",
     ] {
         command.args(["--set", setting]);
     }

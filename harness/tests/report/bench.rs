@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use harness::bench::peers::{
-    Comparison, EncodingRecord, Framework, GridShape, PeerMeasured, PeerTiming, PeersRecord, Role, SubjectRecord, grid_record,
+    Comparison, EncodingRecord, Framework, GridShape, PeerMeasured, PeerTiming, PeersRecord, Role, SubjectRecord,
+    grid_record,
 };
 use harness::bench::{BENCH_VERSION, BenchRecord, Factor, Measured, Measurement, PeakRecord, Sample, Timing};
 use harness::contract::{CellKind, Kernel, LibraryVersion, ModelSpec};
@@ -26,24 +27,28 @@ fn backends() -> Vec<BackendRecord> {
     BACKENDS.map(record).into()
 }
 
-/// Five samples around so many milliseconds; a tenth of a millisecond more is the pipe.
+/// Five samples around so many milliseconds; 0.15 ms more is the pipe.
 fn samples(milliseconds: f64) -> Vec<Sample> {
     let sample = |factor: f64| Sample {
         compute_seconds: factor * milliseconds / 1e3,
-        round_trip_seconds: factor * milliseconds / 1e3 + 1e-4,
+        round_trip_seconds: factor * milliseconds / 1e3 + 1.5e-4,
     };
     [1.0, 0.98, 1.25, 1.02, 0.99].map(sample).into()
 }
 
 /// A step costs what a machine of 60 thousand million operations a second would take that also moves 8 thousand million bytes a second.
-fn measurement(factor: Factor, backend: &str, cell: CellKind, change: impl Fn(&mut ModelSpec, &mut usize)) -> Measurement {
+fn measurement(
+    factor: Factor,
+    backend: &str,
+    cell: CellKind,
+    change: impl Fn(&mut ModelSpec, &mut usize),
+) -> Measurement {
     let protocol = fixture::protocol(backend == "libtorch", cell, "base");
     let (mut model, mut rows) = (protocol.model_spec(cell, 30_000, 1), 32);
     change(&mut model, &mut rows);
     let work = harness::bench::training_step(&model, rows, model.max_time).total();
     let slower = if model.kernel == Kernel::Stock { 2.0 } else { 1.0 } * if backend == "libtorch" { 0.8 } else { 1.0 };
-    let milliseconds =
-        slower * (work.operations as f64 / (30e6 * model.threads as f64) + work.bytes as f64 / 8e6);
+    let milliseconds = slower * (work.operations as f64 / (30e6 * model.threads as f64) + work.bytes as f64 / 8e6);
     let timing = Timing {
         start_seconds: 1.25,
         peak_memory_bytes: Some(524_288_000),
@@ -208,14 +213,16 @@ fn every_configuration_is_a_row_of_the_csv() {
     let columns = reader.headers().unwrap().clone();
     let rows: Vec<_> = reader.records().map(|row| row.unwrap()).collect();
     assert_eq!(rows.len(), measured().measurements.len());
-    let of = |row: &csv::StringRecord, name: &str| {
-        row[columns.iter().position(|column| column == name).unwrap()].to_owned()
-    };
+    let of =
+        |row: &csv::StringRecord, name: &str| row[columns.iter().position(|column| column == name).unwrap()].to_owned();
     let median: f64 = of(&rows[0], "train_compute_ms_median").parse().unwrap();
     let round_trip: f64 = of(&rows[0], "train_round_trip_ms_median").parse().unwrap();
-    assert!((round_trip - median - 0.1).abs() < 1e-9);
+    assert!((round_trip - median - 0.15).abs() < 1e-9);
     let last = rows.last().unwrap();
-    assert_eq!((of(last, "failure"), of(last, "train_compute_ms_median")), ("no answer to `train-batch` within 600 s".into(), String::new()));
+    assert_eq!(
+        (of(last, "failure"), of(last, "train_compute_ms_median")),
+        ("no answer to `train-batch` within 600 s".into(), String::new())
+    );
 }
 
 #[test]

@@ -79,7 +79,9 @@ pub fn compare(
     for (framework, protocol) in protocols {
         let backend = framework.backend().to_owned();
         tell(PeerEvent::Start(&backend));
-        live.push(protocol.clone().and_then(|protocol| Ours::start(comparing, *framework, protocol, cell)).map(Subject::Ours));
+        live.push(
+            protocol.clone().and_then(|protocol| Ours::start(comparing, *framework, protocol, cell)).map(Subject::Ours),
+        );
         subjects.push((backend, *framework, Role::Backend));
         let peers: &[_] = match framework {
             Framework::Keras => &KERAS,
@@ -162,10 +164,9 @@ impl Subject {
     fn turn(&mut self, comparing: &Comparing<'_>) -> Result<(), String> {
         let (train, predict) = match self {
             Self::Ours(ours) => (ours.train(comparing, comparing.steps)?, ours.predict(comparing)?),
-            Self::Theirs(theirs) => (
-                theirs.process.chunk("train", comparing.steps)?,
-                theirs.process.chunk("predict", comparing.reviews)?,
-            ),
+            Self::Theirs(theirs) => {
+                (theirs.process.chunk("train", comparing.steps)?, theirs.process.chunk("predict", comparing.reviews)?)
+            }
         };
         let timing = self.timing();
         timing.step_seconds.push(train / comparing.steps as f64);
@@ -219,7 +220,8 @@ impl Ours {
         let mut backend =
             Worker::start(program, &options, ComputeClock::default()).map_err(|error| error.to_string())?;
         let worker = backend.worker();
-        let model = harness_contract::build_checked(&mut backend, &spec, &initial).map_err(|error| error.to_string())?;
+        let model =
+            harness_contract::build_checked(&mut backend, &spec, &initial).map_err(|error| error.to_string())?;
         let mut ours = Self { worker, model, protocol, trained: 0, predicted: 0, timing: PeerTiming::default() };
         ours.train(comparing, 1)?;
         ours.timing.start_seconds = start.elapsed().as_secs_f64();
@@ -336,7 +338,9 @@ fn check_script(protocol: &Protocol) -> Result<(), String> {
         ("weight_decay", protocol.weight_decay == 0.0),
     ];
     match held.into_iter().find(|(_, as_written)| !as_written) {
-        Some((key, _)) => Err(format!("the script has another {key} than this study; leave it as the published study has it")),
+        Some((key, _)) => {
+            Err(format!("the script has another {key} than this study; leave it as the published study has it"))
+        }
         None => Ok(()),
     }
 }

@@ -56,8 +56,8 @@ pub fn compare_encoding(task: &EncodingTask<'_>, scripts: &Scripts) -> Result<En
     };
     let own = std::env::current_exe().map_err(|source| BenchError::Io { path: "study".into(), source })?;
     for _ in 0..task.rounds {
-        let cold = tempfile::tempdir_in(task.arrays)
-            .map_err(|source| BenchError::Io { path: task.arrays.into(), source })?;
+        let cold =
+            tempfile::tempdir_in(task.arrays).map_err(|source| BenchError::Io { path: task.arrays.into(), source })?;
         let mut command = Command::new(&own);
         command.arg("data").args(&task.arguments).arg("--from").arg(&task.corpus);
         command.arg("--data-dir").arg(cold.path()).env("RAYON_NUM_THREADS", task.threads.to_string());

@@ -10,11 +10,31 @@ use crate::report::ReportError;
 pub(super) fn measurements(record: &BenchRecord) -> Result<String, ReportError> {
     let mut rows = vec![
         [
-            "factor", "value", "cell", "backend", "kernel", "threads", "rows", "time", "hidden_size", "vocabulary_size",
-            "evaluation_rows", "train_compute_ms_min", "train_compute_ms_median", "train_compute_ms_max",
-            "train_round_trip_ms_median", "predict_compute_ms_min", "predict_compute_ms_median", "predict_compute_ms_max",
-            "train_operations", "train_bytes", "predict_operations", "predict_bytes", "start_seconds",
-            "peak_memory_bytes", "failure",
+            "factor",
+            "value",
+            "cell",
+            "backend",
+            "kernel",
+            "threads",
+            "rows",
+            "time",
+            "hidden_size",
+            "vocabulary_size",
+            "evaluation_rows",
+            "train_compute_ms_min",
+            "train_compute_ms_median",
+            "train_compute_ms_max",
+            "train_round_trip_ms_median",
+            "predict_compute_ms_min",
+            "predict_compute_ms_median",
+            "predict_compute_ms_max",
+            "train_operations",
+            "train_bytes",
+            "predict_operations",
+            "predict_bytes",
+            "start_seconds",
+            "peak_memory_bytes",
+            "failure",
         ]
         .map(str::to_owned)
         .to_vec(),
@@ -66,8 +86,20 @@ pub(super) fn measurements(record: &BenchRecord) -> Result<String, ReportError> 
 pub(super) fn subjects(record: &PeersRecord) -> Result<String, ReportError> {
     let mut rows = vec![
         [
-            "cell", "threads", "name", "framework", "role", "step_ms_min", "step_ms_median", "step_ms_max",
-            "review_ms_min", "review_ms_median", "review_ms_max", "start_seconds", "peak_memory_bytes", "failure",
+            "cell",
+            "threads",
+            "name",
+            "framework",
+            "role",
+            "step_ms_min",
+            "step_ms_median",
+            "step_ms_max",
+            "review_ms_min",
+            "review_ms_median",
+            "review_ms_max",
+            "start_seconds",
+            "peak_memory_bytes",
+            "failure",
         ]
         .map(str::to_owned)
         .to_vec(),

@@ -29,9 +29,10 @@ pub(in crate::report) fn series(record: &BenchRecord, factor: Factor) -> Vec<Ser
     let mut all = Vec::new();
     for cell in CellKind::ALL {
         for backend in &record.backends {
-            let own = record.measurements.iter().filter(|row| {
-                row.factor == factor && row.model.cell == cell && row.backend == backend.name
-            });
+            let own = record
+                .measurements
+                .iter()
+                .filter(|row| row.factor == factor && row.model.cell == cell && row.backend == backend.name);
             let mut points: Vec<(f64, Spread)> = own
                 .filter_map(|row| {
                     let milliseconds = row.timing()?.train.iter().map(|sample| 1e3 * sample.compute_seconds);

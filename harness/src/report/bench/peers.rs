@@ -144,12 +144,8 @@ fn encoding(record: &PeersRecord) -> String {
 }
 
 fn failures(record: &PeersRecord) -> String {
-    let mut table = Table::new([
-        ("cell", Align::Left),
-        ("threads", Align::Right),
-        ("who", Align::Left),
-        ("reason", Align::Left),
-    ]);
+    let mut table =
+        Table::new([("cell", Align::Left), ("threads", Align::Right), ("who", Align::Left), ("reason", Align::Left)]);
     for comparison in &record.comparisons {
         for subject in &comparison.subjects {
             if let PeerMeasured::Failed { reason } = &subject.measured {

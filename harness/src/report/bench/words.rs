@@ -46,4 +46,5 @@ pub(super) fn environment(environment: &Environment, backends: &[BackendRecord],
 }
 
 /// What stands at the head of a short measurement.
-pub(super) const QUICK: &str = "> **A short measurement**, which shows that everything works. Its figures are not to be quoted.\n\n";
+pub(super) const QUICK: &str =
+    "> **A short measurement**, which shows that everything works. Its figures are not to be quoted.\n\n";

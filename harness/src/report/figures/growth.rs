@@ -98,7 +98,8 @@ impl Figure for Growth {
         legend::strip(canvas, (0.0, 2.0), grid.width, &legend::rows(&entries, grid.width))?;
         for (column, (factor, all)) in self.columns.iter().enumerate() {
             let unit = unit(*factor);
-            let furthest = all.iter().flat_map(|series| &series.points).map(|(value, _)| value / unit).fold(0.0, f64::max);
+            let furthest =
+                all.iter().flat_map(|series| &series.points).map(|(value, _)| value / unit).fold(0.0, f64::max);
             for (row, cell) in self.cells.iter().enumerate() {
                 let own: Vec<&Series> = all.iter().filter(|series| series.cell == *cell).collect();
                 // By the medians, so that one disturbed sample does not flatten the panel.

@@ -10,7 +10,8 @@ use crate::report::numbers::{percent, significant};
 use crate::report::table::{Align, Table};
 
 /// The most that a training step may take of the plain script's: SimpleRNN, LSTM, GRU.
-const STEP: [(Framework, [f64; 3]); 2] = [(Framework::Keras, [0.27, 0.45, 0.36]), (Framework::Pytorch, [0.45, 0.55, 0.40])];
+const STEP: [(Framework, [f64; 3]); 2] =
+    [(Framework::Keras, [0.27, 0.45, 0.36]), (Framework::Pytorch, [0.45, 0.55, 0.40])];
 /// The same of a prediction.
 const PREDICTION: f64 = 0.8;
 /// The same of the most memory held.

@@ -6,7 +6,7 @@ use super::or_none;
 use crate::bench::Spread;
 use crate::bench::peers::{Framework, GridRecord, GridRun, PeersRecord, Role};
 use crate::report::bench::words::{memory, ratio};
-use crate::report::numbers::{percent, seconds, significant};
+use crate::report::numbers::{count, percent, seconds, significant};
 use crate::report::table::{Align, Table};
 
 /// Seconds that everyone of this role and framework would take for its three runs of the whole grid one after the other, by the medians of
@@ -47,7 +47,10 @@ pub(super) fn ratio_to_scripts(record: &PeersRecord) -> Option<f64> {
         && run.runs.len() == CellKind::ALL.len() * Framework::ALL.len()
         && run.runs.iter().all(|own| own.epochs == record.shape.epochs as usize);
     let scripts = threads(record).into_iter().filter_map(|threads| both(record, Role::Plain, threads));
-    whole.then(|| scripts.fold(f64::INFINITY, f64::min)).filter(|fastest| fastest.is_finite()).map(|fastest| run.wall_seconds / fastest)
+    whole
+        .then(|| scripts.fold(f64::INFINITY, f64::min))
+        .filter(|fastest| fastest.is_finite())
+        .map(|fastest| run.wall_seconds / fastest)
 }
 
 /// Extrapolated and measured times of the whole grid.
@@ -59,10 +62,18 @@ pub(super) fn whole(record: &PeersRecord) -> String {
         ("PyTorch or libtorch, s", Align::Right),
         ("together, s", Align::Right),
     ]);
-    for (who, role) in [("plain scripts, one run after the other", Role::Plain), ("our backends, one run after the other", Role::Backend)] {
+    for (who, role) in [
+        ("plain scripts, one run after the other", Role::Plain),
+        ("our backends, one run after the other", Role::Backend),
+    ] {
         for threads in threads(record) {
-            let of = |framework| or_none(extrapolated(record, framework, role, threads).map(seconds));
+            let of = |framework| extrapolated(record, framework, role, threads);
             let [keras, pytorch] = Framework::ALL.map(of);
+            // Without every cell there is nothing to extrapolate.
+            if keras.is_none() && pytorch.is_none() {
+                continue;
+            }
+            let [keras, pytorch] = [keras, pytorch].map(|total| or_none(total.map(seconds)));
             table.push(vec![
                 who.into(),
                 threads.to_string(),
@@ -81,8 +92,8 @@ pub(super) fn whole(record: &PeersRecord) -> String {
          at the end. Starting is left out.\n\n{}",
         shape.epochs,
         shape.steps,
-        shape.validation,
-        shape.test,
+        count(shape.validation as u64),
+        count(shape.test as u64),
         table.to_markdown()
     );
     if let Some(run) = &record.grid {
@@ -99,7 +110,9 @@ pub(super) fn whole(record: &PeersRecord) -> String {
                 " That is {} of the plain scripts, with the number of threads that is faster for them.\n",
                 ratio(held)
             )),
-            None => text.push_str(" It is not the grid above, or a part of that was not measured, so there is no ratio.\n"),
+            None => {
+                text.push_str(" It is not the grid above, or a part of that was not measured, so there is no ratio.\n")
+            }
         }
     }
     text
