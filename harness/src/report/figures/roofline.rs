@@ -4,17 +4,16 @@ use harness_contract::CellKind;
 use plotters::prelude::DrawingBackend;
 
 use super::axis::Axis;
-use super::canvas::{Canvas, Drawn, Lie, Point, Stroke, Writing, text_room};
-use super::frame::{Frame, Labels, Rect};
+use super::canvas::{Canvas, Drawn, Lie, Point, Stroke, Writing};
+use super::frame::{Frame, Labels};
+use super::layout::Grid;
 use super::legend::{self, Entry, Key};
 use super::save::Figure;
 use super::theme::{BackendStyle, INK, MUTED, RULE, TEXT, TWO_COLUMNS, backend_style};
 use crate::bench::{BenchRecord, Factor, Spread, prediction, training_step};
 
-const HEIGHT: f64 = 250.0;
-const LEFT: f64 = 42.0;
-const RIGHT: f64 = 12.0;
-const BOTTOM: f64 = 32.0;
+/// A panel for each kind of work, and whether it is prediction.
+const PANELS: [(&str, bool); 2] = [("training step", false), ("prediction", true)];
 /// Parts of a roof's curve.
 const PARTS: usize = 60;
 
@@ -98,19 +97,27 @@ pub(super) fn roofline(record: &BenchRecord) -> Option<Roofline> {
 
 impl Roofline {
     fn legend(&self) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        for (place, backend) in self.backends.iter().enumerate() {
+        let entry = |(place, backend): (usize, &String)| {
             let style = backend_style(place);
-            for (what, hollow) in [("step", false), ("prediction", true)] {
-                let key = Key::Mark(style.marker, style.color, hollow);
-                entries.push(Entry { key, text: format!("{backend}, {what}") });
-            }
-        }
-        entries
+            Entry { key: Key::Mark(style.marker, style.color, false), text: backend.clone() }
+        };
+        self.backends.iter().enumerate().map(entry).collect()
     }
 
-    fn top(&self) -> f64 {
-        legend::rows(&self.legend(), TWO_COLUMNS).len() as f64 * legend::ROW + 8.0
+    fn grid(&self) -> Grid {
+        let legend = legend::rows(&self.legend(), TWO_COLUMNS).len() as f64 * legend::ROW;
+        Grid {
+            width: TWO_COLUMNS,
+            left: 42.0,
+            right: 12.0,
+            top: legend + 20.0,
+            bottom: 32.0,
+            gap_x: 20.0,
+            gap_y: 0.0,
+            columns: PANELS.len(),
+            rows: 1,
+            panel_height: Some(190.0),
+        }
     }
 
     fn axes(&self) -> (Axis, Axis) {
@@ -122,25 +129,54 @@ impl Roofline {
         let fastest = self.roofs.iter().map(|roof| roof.product).fold(0.0, f64::max);
         (Axis::decades(least / 1.5, most * 1.5), Axis::decades(slowest, fastest * 1.2))
     }
-}
 
-impl Roofline {
-    /// A line through the points of a cell and a kind of work, which share their intensity nearly, with the cell's name at its end:
-    /// below for training steps, above for predictions.
-    fn draw_pairs<DB: DrawingBackend>(&self, frame: &Frame<'_, DB>) -> Drawn<DB> {
+    fn draw_roofs<DB: DrawingBackend>(&self, frame: &Frame<'_, DB>) -> Drawn<DB> {
+        let ends = (frame.x.low(), frame.x.high());
+        let mut names = Vec::new();
+        for roof in &self.roofs {
+            let dash = (roof.threads != self.threads).then_some((4.0, 2.5));
+            let stroke = Stroke { color: INK, width: 1.1, dash };
+            let at = |part: usize| ends.0 * (ends.1 / ends.0).powf(part as f64 / PARTS as f64);
+            let mut line: Vec<Point> = (0..=PARTS).map(|part| (at(part), roof.at(at(part)))).collect();
+            line.push((roof.product / roof.copy, roof.product));
+            line.retain(|(_, speed)| frame.y.holds(*speed));
+            line.sort_by(|one, other| one.0.total_cmp(&other.0));
+            frame.line(&line, stroke)?;
+            names.push((frame.point((ends.1, roof.product)), plural(roof.threads)));
+        }
+        // From the highest roof down: the name of one that lies close below another stands under its line.
+        names.sort_by(|one, other| one.0.1.total_cmp(&other.0.1));
+        let mut above = f64::NEG_INFINITY;
+        for ((right, height), name) in names {
+            let baseline = if height - above < 2.0 * TEXT { height + TEXT + 2.0 } else { height - 4.0 };
+            frame.canvas.text((right - 4.0, baseline), &name, Writing::plain(Lie::End))?;
+            above = height;
+        }
+        Ok(())
+    }
+
+    /// The points of a kind of work: a line through those of a cell, which share their intensity nearly, with its name below.
+    fn draw_points<DB: DrawingBackend>(&self, frame: &Frame<'_, DB>, prediction: bool) -> Drawn<DB> {
+        const ASIDE: f64 = 5.0;
         let thin = Stroke { color: MUTED, width: RULE, dash: None };
         for cell in CellKind::ALL {
-            for prediction in [false, true] {
-                let own = self.reached.iter().filter(|point| point.cell == cell && point.prediction == prediction);
-                let mut places: Vec<Point> = own.map(|point| frame.point((point.intensity, point.speed))).collect();
-                places.sort_by(|one, other| one.1.total_cmp(&other.1));
-                let (Some(highest), Some(lowest)) = (places.first(), places.last()) else { continue };
-                frame.canvas.path(&[*highest, *lowest], thin)?;
-                let (at, drop) = if prediction { (highest, -6.0) } else { (lowest, 6.0 + 0.72 * TEXT) };
-                let half = text_room(cell.title(), false) / 2.0;
-                let across = at.0.clamp(frame.rect.left + half, frame.rect.left + frame.rect.width - half);
-                let writing = Writing { lie: Lie::Middle, bold: false, color: MUTED };
-                frame.canvas.text((across, at.1 + drop), cell.title(), writing)?;
+            let own: Vec<&Reached> =
+                self.reached.iter().filter(|point| point.cell == cell && point.prediction == prediction).collect();
+            let mut places: Vec<Point> = own.iter().map(|point| frame.point((point.intensity, point.speed))).collect();
+            places.sort_by(|one, other| one.1.total_cmp(&other.1));
+            let (Some(highest), Some(lowest)) = (places.first(), places.last()) else { continue };
+            frame.canvas.path(&[*highest, *lowest], thin)?;
+            // LSTM lies close right of GRU, so their names go apart.
+            let (lie, across) = match cell {
+                CellKind::Rnn => (Lie::Middle, lowest.0),
+                CellKind::Gru => (Lie::End, lowest.0 + ASIDE),
+                CellKind::Lstm => (Lie::Start, lowest.0 - ASIDE),
+            };
+            let writing = Writing { lie, bold: false, color: MUTED };
+            frame.canvas.text((across, lowest.1 + 6.0 + 0.72 * TEXT), cell.title(), writing)?;
+            for point in own {
+                let value = (point.intensity, point.speed);
+                frame.markers(&[value], point.style.marker, point.style.stroke(), false)?;
             }
         }
         Ok(())
@@ -159,49 +195,30 @@ impl Figure for Roofline {
 
     fn caption(&self) -> String {
         format!(
-            "What training steps and predictions reach with {}, beside what the machine allows: copying memory (slanted) and a large matrix \
-             product (level). Operations and bytes are counted from the model.",
+            "What training steps and predictions reach with {}, beside what the machine allows: copying memory (slanted) and \
+             a large matrix product (level). Operations and bytes are counted from the model.",
             plural(self.threads)
         )
     }
 
     fn size(&self) -> (f64, f64) {
-        (TWO_COLUMNS, self.top() + HEIGHT + BOTTOM)
+        (TWO_COLUMNS, self.grid().height())
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Drawn<DB> {
         let entries = self.legend();
         legend::strip(canvas, (0.0, 2.0), TWO_COLUMNS, &legend::rows(&entries, TWO_COLUMNS))?;
         let (x, y) = self.axes();
-        let rect = Rect { left: LEFT, top: self.top(), width: TWO_COLUMNS - LEFT - RIGHT, height: HEIGHT };
-        let ends = (x.low(), x.high());
-        let frame = Frame { canvas, rect, x, y };
-        frame.draw(Labels::Titled("operations a byte"), Labels::Titled("10⁹ operations a second"))?;
-        let mut names = Vec::new();
-        for roof in &self.roofs {
-            let dash = (roof.threads != self.threads).then_some((4.0, 2.5));
-            let stroke = Stroke { color: INK, width: 1.1, dash };
-            let at = |part: usize| ends.0 * (ends.1 / ends.0).powf(part as f64 / PARTS as f64);
-            let mut line: Vec<Point> = (0..=PARTS).map(|part| (at(part), roof.at(at(part)))).collect();
-            let ridge = roof.product / roof.copy;
-            line.push((ridge, roof.product));
-            line.retain(|(_, speed)| frame.y.holds(*speed));
-            line.sort_by(|one, other| one.0.total_cmp(&other.0));
-            frame.line(&line, stroke)?;
-            names.push((frame.point((ends.1, roof.product)), plural(roof.threads)));
-        }
-        // From the highest roof down: the name of one that lies close below another stands under its line.
-        names.sort_by(|one, other| one.0.1.total_cmp(&other.0.1));
-        let mut above = f64::NEG_INFINITY;
-        for ((right, height), name) in names {
-            let baseline = if height - above < 2.0 * TEXT { height + TEXT + 2.0 } else { height - 4.0 };
-            canvas.text((right - 4.0, baseline), &name, Writing::plain(Lie::End))?;
-            above = height;
-        }
-        self.draw_pairs(&frame)?;
-        for point in &self.reached {
-            let value = (point.intensity, point.speed);
-            frame.markers(&[value], point.style.marker, point.style.stroke(), point.prediction)?;
+        for (column, (title, prediction)) in PANELS.into_iter().enumerate() {
+            let frame = Frame { canvas, rect: self.grid().panel(0, column), x: x.clone(), y: y.clone() };
+            let speed = "10⁹ operations a second";
+            frame.draw(
+                Labels::Titled("operations a byte"),
+                if column == 0 { Labels::Titled(speed) } else { Labels::Ticks },
+            )?;
+            frame.title(title)?;
+            self.draw_roofs(&frame)?;
+            self.draw_points(&frame, prediction)?;
         }
         Ok(())
     }
