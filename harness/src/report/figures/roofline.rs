@@ -157,7 +157,7 @@ impl Roofline {
 
     /// The points of a kind of work: a line through those of a cell, which share their intensity nearly, with its name below.
     fn draw_points<DB: DrawingBackend>(&self, frame: &Frame<'_, DB>, prediction: bool) -> Drawn<DB> {
-        const ASIDE: f64 = 5.0;
+        const ASIDE: f64 = 1.0;
         let thin = Stroke { color: MUTED, width: RULE, dash: None };
         for cell in CellKind::ALL {
             let own: Vec<&Reached> =
