@@ -91,7 +91,10 @@ impl Arm {
         };
         let mut model = match build_checked(&mut backend, &self.spec, initial) {
             Ok(model) => model,
-            Err(error) => return drop(told(Err(error))),
+            Err(error) => {
+                told(Err(error));
+                return;
+            }
         };
         let settings = BatchSettings::training(&self.protocol);
         let probe: Vec<usize> = (0..settings.rows.min(data.validation.len())).collect();

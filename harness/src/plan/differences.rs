@@ -25,12 +25,21 @@ pub struct SettingDifference {
 #[must_use]
 pub fn differences(first: &Protocol, second: &Protocol) -> Vec<SettingDifference> {
     let (first, second) = (flat(first), flat(second));
-    let text = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), ToString::to_string);
+    let text = |value: Option<&Value>| value.map_or_else(|| "nothing".to_owned(), value_text);
     let keys: std::collections::BTreeSet<&String> = first.keys().chain(second.keys()).collect();
     keys.into_iter()
         .filter(|key| !NOT_NUMERIC.contains(&key.as_str()) && first.get(*key) != second.get(*key))
         .map(|key| SettingDifference { key: key.clone(), first: text(first.get(key)), second: text(second.get(key)) })
         .collect()
+}
+
+/// A setting's value as a study file writes it, small numbers with their exponent.
+#[must_use]
+pub fn value_text(value: &Value) -> String {
+    match value {
+        Value::Float(number) => format!("{number:?}"),
+        other => other.to_string(),
+    }
 }
 
 /// A protocol's values by dotted key.

@@ -20,7 +20,7 @@ kernel = "stock"
 clip_stabiliser = 0.0
 weight_decay_form = "coupled"
 adam = { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, epsilon_placement = "after-correction", repeated_words = "sum-then-square" }
-scheduler = { factor = 0.1, patience = 10, threshold = 1e-4, threshold_mode = "relative", patience_rule = "after-patience" }
+scheduler = { factor = 0.1, patience = 10, threshold = 1e-4, threshold_mode = "relative", patience_rule = "after-patience", cooldown = 0, min_learning_rate = 0.0 }
 
 [protocol.initializers]
 embedding = { normal = { mean = 0.0, std = 1.0 } }

@@ -2,7 +2,7 @@
 
 use super::floor::{cells, of_cell};
 use crate::lockstep::{LockstepRecord, Subject};
-use crate::plan::flat;
+use crate::plan::{flat, value_text};
 use crate::report::numbers::{NONE, bytes, utc_date};
 use crate::report::table::{Align, Table};
 
@@ -26,7 +26,7 @@ pub(super) fn settings(record: &LockstepRecord) -> String {
         let side = |place: usize| {
             let mut values: Vec<(String, Vec<&str>)> = Vec::new();
             for (cell, flats) in &pairs {
-                let value = flats[place].get(key).map_or_else(|| NONE.to_owned(), ToString::to_string);
+                let value = flats[place].get(key).map_or_else(|| NONE.to_owned(), value_text);
                 match values.iter_mut().find(|(known, _)| *known == value) {
                     Some((_, cells)) => cells.push(cell.title()),
                     None => values.push((value, vec![cell.title()])),
