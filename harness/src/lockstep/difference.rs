@@ -55,15 +55,6 @@ impl StepPair {
 }
 
 impl Reading {
-    /// The relative difference of all weights together.
-    #[must_use]
-    pub fn weights_difference(&self) -> f64 {
-        let total = |of: fn(&Difference) -> f64| {
-            self.tensors.iter().map(|tensor| of(&tensor.difference).powi(2)).sum::<f64>().sqrt()
-        };
-        Difference { distance: total(|own| own.distance), norm: total(|own| own.norm), largest: 0.0 }.relative()
-    }
-
     /// The tensor that lies farthest apart, relative to its norm.
     #[must_use]
     pub fn farthest(&self) -> Option<&TensorDifference> {

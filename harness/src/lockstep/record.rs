@@ -216,6 +216,6 @@ impl Comparison {
             Ending::Unsupported { arm, reason } => (arm, format!("unsupported, {reason}")),
         };
         let side = self.arms.get(*arm).map_or("", |arm| arm.name.as_str());
-        Some(format!("{side} {what}"))
+        Some(format!("{side}: {what}"))
     }
 }

@@ -165,8 +165,8 @@ fn a_backend_that_dies_or_can_not_do_it_is_a_row_with_its_reason() {
     let output = lockstep(&bench, ["fake", "abort"], &["fake", "abort"], &["--steps", "6", "--division", "matched"]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     let report = text(&output.stdout);
-    assert!(report.contains("abort failed, the backend's process was ended by signal 6"), "{report}");
-    assert!(report.contains("fake unsupported, cell = gru is not supported"), "{report}");
+    assert!(report.contains("abort: failed, the backend's process was ended by signal 6"), "{report}");
+    assert!(report.contains("fake: unsupported, cell = gru is not supported"), "{report}");
     assert_eq!(record(&bench).comparisons[0].steps.len(), 3, "the steps before stand");
 }
 

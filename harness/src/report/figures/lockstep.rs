@@ -11,16 +11,16 @@ use super::legend::{self, Entry, Key};
 use super::save::Figure;
 use super::simplify::simplified;
 use super::theme::{CURVE, INK, MUTED, RULE, backend_style};
-use crate::lockstep::{Comparison, LockstepRecord, Subject, THRESHOLDS};
+use crate::lockstep::{Comparison, LockstepRecord, Reading, Subject, THRESHOLDS};
 use crate::report::lockstep::{cells, name_of, of_cell, strongest};
 
 /// The least difference that is drawn.
-const LOWEST: f64 = 1e-9;
+const LOWEST: f64 = 1e-10;
 /// How far a drawn curve may lie from the exact one, as a share of a panel.
 const TOLERANCE: f64 = 1e-3;
 /// Switched settings in one figure.
 const SWITCHES: usize = 3;
-const ROWS: [&str; 2] = ["loss, largest so far", "weights"];
+const ROWS: [&str; 2] = ["loss, largest so far", "tensor farthest apart"];
 
 /// A comparison's lines, in the order of the rows.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub(super) fn lockstep(record: &LockstepRecord) -> Vec<OverLockstep> {
     let floors = |own: &Comparison| !matches!(own.subject, Subject::Switched { .. });
     let all = |cell| of_cell(record, cell).filter(|own| floors(own)).collect();
     let caption = format!(
-        "Relative difference of losses (the largest so far) and of all weights together, over {} steps; dashed levels are 1e-6, 1e-4 \
+        "Relative difference of losses (the largest so far) and of the tensor that is farthest apart, over {} steps; dashed levels are 1e-6, 1e-4 \
          and 1e-2. Two that never differ have no line.",
         record.steps
     );
@@ -149,11 +149,12 @@ fn losses(comparison: &Comparison) -> Vec<Point> {
     curve.into_iter().filter(|(_, value)| *value > 0.0).map(|(step, value)| (step as f64, value)).collect()
 }
 
-/// Readings after a step; before the first there is nothing to see unless the initial weights differ, which the first step shows too.
+/// The tensor that lies farthest apart after each step that was read. Before the first step there is nothing to see unless the initial weights
+/// differ, which the first step shows too.
 fn weights(comparison: &Comparison) -> Vec<Point> {
+    let apart = |reading: &Reading| reading.farthest().map_or(0.0, |tensor| tensor.difference.relative());
     let points = comparison.readings.iter().filter(|reading| reading.step > 0);
-    let points = points.map(|reading| (reading.step as f64, reading.weights_difference()));
-    points.filter(|(_, value)| *value > 0.0).collect()
+    points.map(|reading| (reading.step as f64, apart(reading))).filter(|(_, value)| *value > 0.0).collect()
 }
 
 /// Whole decades that hold every value of a row and the thresholds.
@@ -161,6 +162,8 @@ fn axis(curves: &[Vec<Curve>], row: usize) -> Axis {
     let values = || curves.iter().flatten().flat_map(|curve| &curve.rows[row]).map(|(_, value)| *value);
     let low = values().fold(THRESHOLDS[0], f64::min).max(LOWEST);
     let high = values().fold(THRESHOLDS[THRESHOLDS.len() - 1], f64::max);
+    // From an even power, so that ticks, two decades apart, stand where the thresholds are.
+    let low = 100_f64.powf((low.log10() / 2.0 + 1e-9).floor());
     Axis::decades(low, high)
 }
 

@@ -2,7 +2,7 @@
 
 use harness_contract::CellKind;
 
-use super::floor::{cells, effect, floors, level, of_cell};
+use super::floor::{FACTOR, cells, effect, floors, level, of_cell, times_the_floor};
 use super::{name_of, native, settings};
 use crate::lockstep::{Comparison, Ending, LockstepRecord, Subject, THRESHOLDS, WeightsPart};
 use crate::report::figures::Drawing;
@@ -82,7 +82,12 @@ fn losses(record: &LockstepRecord) -> String {
     let mut text =
         format!("The first step whose losses differ by more than each threshold.\n\n{}", table.to_markdown());
     if !verdicts.is_empty() {
-        text.push_str(&format!("\n{}\n", verdicts.join("\n")));
+        text.push_str(&format!(
+            "\nRows of one name are the floor: a backend against itself, with another number of threads, and from initial weights of \
+             which each was moved to a neighbouring float32. Differences are compared with the largest floor up to the same \
+             step, which counts as one unit in the last place where it is less.\n\n{}\n",
+            verdicts.join("\n")
+        ));
     }
     text
 }
@@ -111,21 +116,25 @@ fn verdict(record: &LockstepRecord, cell: CellKind) -> Option<String> {
             }
         })
         .collect();
-    let times = if floor > 0.0 {
-        format!("{} times the floor's {}", significant(largest / floor), significant(floor))
-    } else {
-        "and the floor has none".to_owned()
-    };
     let parts = if sooner.is_empty() {
         "the sides part no sooner than a backend parts from itself".to_owned()
     } else {
         format!("the sides part sooner than a backend parts from itself at {}", sooner.join(", "))
     };
+    let times = times_the_floor(pair, &level(&floors));
+    let explained = if times <= FACTOR {
+        "rounding explains it".to_owned()
+    } else {
+        format!("**rounding does not explain it** (more than {FACTOR} times)")
+    };
     let settings = if record.division == "native" { " with equal settings" } else { "" };
     Some(format!(
-        "- **{}**{settings}: {parts}. Their largest difference is {}, {times}.",
+        "- **{}**{settings}: {parts}. At most their difference is {} times the floor's: {explained}. The largest difference is {}, the \
+         floor's {}.",
         cell.title(),
-        significant(largest)
+        significant(times),
+        significant(largest),
+        significant(floor)
     ))
 }
 

@@ -40,6 +40,14 @@ pub(super) fn level(comparisons: &[&Comparison]) -> Vec<f64> {
     (0..steps).map(|step| curves.iter().map(|curve| at(curve, step)).fold(0.0, f64::max)).collect()
 }
 
+/// How many times the floor a comparison's loss difference is at most, up to any step; a floor below one unit in the last place of a float32
+/// counts as one.
+pub(super) fn times_the_floor(comparison: &Comparison, level: &[f64]) -> f64 {
+    let own = comparison.running_loss_difference();
+    let least = f64::from(f32::EPSILON);
+    own.iter().zip(level).map(|((_, value), floor)| value / floor.max(least)).fold(0.0, f64::max)
+}
+
 /// The first step at which a comparison's loss difference stands out of the floor, with that difference.
 pub(super) fn stands_out(comparison: &Comparison, level: &[f64]) -> Option<(u64, f64)> {
     let at = |place: usize| level.get(place).or(level.last()).copied().unwrap_or(0.0);

@@ -41,9 +41,9 @@ pub(super) fn name_of(record: &LockstepRecord, subject: &Subject) -> String {
         Subject::Pair => format!("{a} against {b}"),
         Subject::Equal => format!("{a} against {b}, settings of the first"),
         Subject::Threads { side: place, threads: [one, other] } => {
-            format!("{} against itself, {one} and {other} threads", side(place))
+            format!("{}, {one} and {other} threads", side(place))
         }
-        Subject::Rounding { side: place } => format!("{} against itself, weights moved by one rounding", side(place)),
+        Subject::Rounding { side: place } => format!("{}, weights moved by a rounding", side(place)),
         Subject::Switched { keys, .. } => switched(keys),
     }
 }
