@@ -1,7 +1,7 @@
 //! `study lockstep`: two backends step by step on the same batches, and where they part.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use harness_contract::CellKind;
 
@@ -131,6 +131,6 @@ fn earlier(file: Option<&Path>) -> Result<Vec<Comparison>, CliError> {
     }
 }
 
-fn keep(file: &PathBuf, record: &LockstepRecord) -> Result<(), CliError> {
+fn keep(file: &Path, record: &LockstepRecord) -> Result<(), CliError> {
     write_json(file, record).map_err(|error| CliError::new("write the record", error))
 }

@@ -188,7 +188,7 @@ fn others(record: &LockstepRecord) -> String {
             comparison.cell.title().to_owned(),
             name_of(record, &comparison.subject),
             norms().reduce(f64::max).map_or_else(|| NONE.into(), significant),
-            at_the_end(norms().last()),
+            at_the_end(norms().next_back()),
             at_the_end(last.map(|_| effect(comparison))),
             at_the_end(last.map(|reading| reading.logits.largest)),
         ]);
