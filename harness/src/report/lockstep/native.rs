@@ -73,14 +73,21 @@ fn headline(switches: &[&Comparison], level: &[f64]) -> String {
     first.sort_by(|((step, size), _), ((other_step, other_size), _)| {
         step.cmp(other_step).then(other_size.total_cmp(size))
     });
-    match first.first() {
-        Some(((step, size), Comparison { subject: Subject::Switched { keys, .. }, .. })) => format!(
-            "**The first difference is made by `{}`**, at step {step}: {} of the loss.",
-            switched(keys),
-            significant(*size)
-        ),
-        _ => "No single setting makes a difference beyond the floor in these steps.".to_owned(),
-    }
+    let Some(((step, size), Comparison { subject: Subject::Switched { keys, .. }, .. })) = first.first() else {
+        return "No single setting makes a difference beyond the floor in these steps.".to_owned();
+    };
+    let name = |(_, own): &(_, &&Comparison)| match &own.subject {
+        Subject::Switched { keys, .. } => format!("`{}`", switched(keys)),
+        _ => String::new(),
+    };
+    let also: Vec<_> = first[1..].iter().filter(|((other, _), _)| other == step).map(name).collect();
+    let also =
+        if also.is_empty() { String::new() } else { format!(" At that step too, by less: {}.", also.join(", ")) };
+    format!(
+        "**The first difference is made by `{}`**, at step {step}: {} of the loss.{also}",
+        switched(keys),
+        significant(*size)
+    )
 }
 
 fn inert(record: &LockstepRecord, cell: CellKind) -> String {
