@@ -8,9 +8,21 @@ use std::ops::{Add, AddAssign, Mul, MulAssign, Sub};
 
 use tch::kind::Element;
 
+use super::product::{self, Out, Start, Term};
+
 /// A kind of element that the kernels compute with: `f32` in earnest, `f64` for tests of the mathematics.
 pub(super) trait Real:
-    Element + Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + AddAssign + MulAssign + 'static
+    Element
+    + Copy
+    + Send
+    + Sync
+    + PartialEq
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + AddAssign
+    + MulAssign
+    + 'static
 {
     /// 1.
     const ONE: Self;
@@ -18,6 +30,8 @@ pub(super) trait Real:
     fn sigmoid(self) -> Self;
     /// The hyperbolic tangent.
     fn tanh(self) -> Self;
+    /// See [`product::product`], which has checked the sizes.
+    fn product(start: Start<'_, Self>, terms: &[Term<'_, Self>], out: Out<'_, Self>);
 }
 
 impl Real for f32 {
@@ -26,6 +40,10 @@ impl Real for f32 {
     #[inline(always)]
     fn sigmoid(self) -> Self {
         1.0 / (1.0 + exp(-self))
+    }
+
+    fn product(start: Start<'_, Self>, terms: &[Term<'_, Self>], out: Out<'_, Self>) {
+        product::by_vectors(start, terms, out);
     }
 
     /// Near 0 the odd polynomial of Cephes' `tanhf` (Moshier 1992), elsewhere `1 - 2 / (exp(2 |x|) + 1)`.
@@ -53,6 +71,10 @@ impl Real for f64 {
 
     fn tanh(self) -> Self {
         Self::tanh(self)
+    }
+
+    fn product(start: Start<'_, Self>, terms: &[Term<'_, Self>], out: Out<'_, Self>) {
+        product::plainly(start, terms, out);
     }
 }
 
