@@ -9,37 +9,37 @@ use std::arch::is_x86_feature_detected;
 
 use super::activation::Real;
 
-/// Defines a function that runs its body, compiled for the widest instruction set of these that the processor has. All
-/// of them give the same bits.
+/// Defines a function that runs its body, compiled for the widest instruction set of these that the processor has. In the
+/// body, `FUSED` says whether that has fused multiply-adds; all that have them give the same bits.
 macro_rules! vectorised {
     ($(#[$documentation:meta])* fn $name:ident($($argument:ident: $kind:ty),* $(,)?) $body:block) => {
         $(#[$documentation])*
         pub(super) fn $name<T: Real>($($argument: $kind),*) {
             #[inline(always)]
-            fn body<T: Real>($($argument: $kind),*) $body
+            fn body<T: Real, const FUSED: bool>($($argument: $kind),*) $body
 
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512dq")]
                 fn with_avx512<T: Real>($($argument: $kind),*) {
-                    body($($argument),*);
+                    body::<T, true>($($argument),*);
                 }
 
-                #[target_feature(enable = "avx2")]
+                #[target_feature(enable = "avx2,fma")]
                 fn with_avx2<T: Real>($($argument: $kind),*) {
-                    body($($argument),*);
+                    body::<T, true>($($argument),*);
                 }
 
                 if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
                     // SAFETY: the processor has just been found to have what the function is compiled for.
                     return unsafe { with_avx512($($argument),*) };
                 }
-                if is_x86_feature_detected!("avx2") {
+                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                     // SAFETY: as above.
                     return unsafe { with_avx2($($argument),*) };
                 }
             }
-            body($($argument),*);
+            body::<T, false>($($argument),*);
         }
     };
 }
@@ -72,7 +72,7 @@ vectorised! {
     /// `h = tanh(a)`.
     fn rnn_forward(sums: &[T], state: &mut [T]) {
         state.copy_from_slice(sums);
-        tanh(state);
+        tanh::<T, FUSED>(state);
     }
 }
 
@@ -130,13 +130,13 @@ vectorised! {
         for ((((gates, before), cell), squashed), state) in rows {
             let (i_and_f, g_and_o) = gates.split_at_mut(2 * hidden_size);
             let (g, o) = g_and_o.split_at_mut(hidden_size);
-            sigmoid(i_and_f);
-            tanh(g);
-            sigmoid(o);
+            sigmoid::<T, FUSED>(i_and_f);
+            tanh::<T, FUSED>(g);
+            sigmoid::<T, FUSED>(o);
             let (i, f) = i_and_f.split_at(hidden_size);
             lstm_cell(i, f, g, before, cell);
             squashed.copy_from_slice(cell);
-            tanh(squashed);
+            tanh::<T, FUSED>(squashed);
             product(o, squashed, state);
         }
     }
@@ -174,10 +174,10 @@ vectorised! {
         for ((gates, before), state) in rows {
             let (r_and_z, u_and_n) = gates.split_at_mut(2 * hidden_size);
             let (u, n) = u_and_n.split_at_mut(hidden_size);
-            sigmoid(r_and_z);
+            sigmoid::<T, FUSED>(r_and_z);
             let (r, z) = r_and_z.split_at(hidden_size);
             add_product(r, u, n);
-            tanh(n);
+            tanh::<T, FUSED>(n);
             gru_state(z, n, before, state);
         }
     }
@@ -204,16 +204,16 @@ vectorised! {
 }
 
 #[inline(always)]
-fn sigmoid<T: Real>(values: &mut [T]) {
+fn sigmoid<T: Real, const FUSED: bool>(values: &mut [T]) {
     for value in values {
-        *value = value.sigmoid();
+        *value = value.sigmoid::<FUSED>();
     }
 }
 
 #[inline(always)]
-fn tanh<T: Real>(values: &mut [T]) {
+fn tanh<T: Real, const FUSED: bool>(values: &mut [T]) {
     for value in values {
-        *value = value.tanh();
+        *value = value.tanh::<FUSED>();
     }
 }
 

@@ -84,12 +84,20 @@ impl<T: Real> Packed<T> {
     /// Arranges a matrix given row by row, in the memory of the one before.
     pub(super) fn arrange(&mut self, rows: &[T], columns: usize) {
         (self.depth, self.columns) = (rows.len() / columns.max(1), columns);
-        self.panels.clear();
-        for first in (0..columns).step_by(PANEL) {
-            let width = PANEL.min(columns - first);
-            for row in rows.chunks_exact(columns) {
-                self.panels.extend_from_slice(&row[first..first + width]);
-                self.panels.extend(std::iter::repeat_n(T::ZERO, PANEL - width));
+        self.panels.resize(columns.div_ceil(PANEL) * PANEL * self.depth, T::ZERO);
+        for (panel, first) in self.panels.chunks_exact_mut((PANEL * self.depth).max(1)).zip((0..columns).step_by(PANEL))
+        {
+            for (place, row) in panel.chunks_exact_mut(PANEL).zip(rows.chunks_exact(columns)) {
+                // A whole panel's length is known to the compiler, which makes a few moves of it.
+                if let (Some(place), Some(row)) =
+                    (place.first_chunk_mut::<PANEL>(), row[first..].first_chunk::<PANEL>())
+                {
+                    *place = *row;
+                } else {
+                    let (valid, rest) = place.split_at_mut(columns - first);
+                    valid.copy_from_slice(&row[first..]);
+                    rest.fill(T::ZERO);
+                }
             }
         }
     }
