@@ -71,12 +71,11 @@ impl<'a, T: Real> Batch<'a, T> {
     /// A layer's mask on a step of some rows from `first` on, `len` elements.
     fn mask(&self, layer: usize, step: usize, first: usize, width: usize, len: usize) -> Option<&'a [T]> {
         let mask = (*self.masks.get(layer)?)?;
-        let start = (step * self.rows + first) * width;
-        mask.get(start..start + len)
+        Some(&mask[(step * self.rows + first) * width..][..len])
     }
 
     /// The embedded tokens of a step of some rows.
-    pub(super) fn embed(&self, step: usize, first: usize, out: &mut [T]) {
+    fn embed(&self, step: usize, first: usize, out: &mut [T]) {
         let tokens = &self.tokens[step * self.rows + first..];
         for (out, &token) in out.chunks_exact_mut(self.embedding_size).zip(tokens) {
             out.copy_from_slice(self.word(token));
@@ -84,7 +83,7 @@ impl<'a, T: Real> Batch<'a, T> {
     }
 
     /// The embedding of a word. Callers have checked that batches hold words of the vocabulary only.
-    pub(super) fn word(&self, token: i64) -> &'a [T] {
+    fn word(&self, token: i64) -> &'a [T] {
         let start = usize::try_from(token).unwrap_or_default() * self.embedding_size;
         &self.embedding[start..start + self.embedding_size]
     }
@@ -109,11 +108,9 @@ impl<T: Real> Buffers<T> {
 
     /// Whether they serve a batch.
     pub(super) fn suit(&self, batch: &Batch<'_, T>) -> bool {
-        let masked = |(inputs, mask): (&Vec<T>, &Option<&[T]>)| mask.is_none() || !inputs.is_empty();
-        self.rows == batch.rows
-            && self.time >= batch.time
-            && self.inputs.iter().zip(&batch.masks).skip(1).all(masked)
-            && self.inputs.iter().zip(&batch.masks).skip(1).all(|(inputs, mask)| mask.is_some() || inputs.is_empty())
+        let fits = |(inputs, mask): (&Vec<T>, &Option<&[T]>)| inputs.is_empty() != mask.is_some();
+        let inputs_fit = self.inputs.iter().zip(&batch.masks).skip(1).all(fits);
+        self.rows == batch.rows && self.time >= batch.time && inputs_fit
     }
 
     /// Their parts for threads that share the rows.
