@@ -11,6 +11,7 @@ pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod grid;
+pub mod lockstep;
 pub mod metrics;
 pub mod plan;
 pub mod record;

@@ -8,6 +8,8 @@ mod bench_peers;
 mod conform;
 mod data;
 mod exit;
+mod lockstep;
+mod lockstep_progress;
 mod progress;
 mod report;
 mod run;
@@ -30,6 +32,7 @@ pub fn main() -> ExitCode {
         Command::Conform(command) => conform::conform(command, &arguments.common),
         Command::Bench(command) => bench::bench(command, &arguments.common),
         Command::BenchPeers(command) => bench_peers::bench_peers(command, &arguments.common),
+        Command::Lockstep(command) => lockstep::lockstep(command, &arguments.common),
         Command::Backends(command) => backends::backends(command, &arguments.common),
     };
     match result {

@@ -7,6 +7,7 @@ mod bench;
 mod document;
 mod figures;
 mod latex;
+mod lockstep;
 mod numbers;
 mod overview;
 mod published;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 use polars::prelude::PolarsError;
 
 pub use bench::{write_bench, write_peers};
+pub use lockstep::{lockstep_text, write_lockstep};
 pub use published::{
     PUBLISHED_VERSION, Published, PublishedClaim, PublishedData, PublishedFramework, PublishedParameters,
     PublishedProtocol, PublishedResult, published,

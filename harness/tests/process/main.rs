@@ -4,5 +4,6 @@
 mod bench;
 mod cli;
 mod grid;
+mod lockstep;
 mod plan;
 mod support;

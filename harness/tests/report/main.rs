@@ -5,6 +5,7 @@ mod bench;
 mod defaults;
 mod figures;
 mod fixture;
+mod lockstep;
 mod tables;
 
 use std::fs;

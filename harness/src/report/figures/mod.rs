@@ -8,6 +8,7 @@ mod growth;
 mod histograms;
 mod layout;
 mod legend;
+mod lockstep;
 mod roc;
 mod roofline;
 mod save;
@@ -23,6 +24,7 @@ use super::ReportError;
 use super::overview::Overview;
 use super::scores::Scores;
 use crate::bench::BenchRecord;
+use crate::lockstep::LockstepRecord;
 
 /// What stands below every figure of a demonstration, so that none can be taken for a result.
 const DEMONSTRATION: &str = "Demonstration: these figures stand for nothing.";
@@ -45,6 +47,8 @@ pub(super) enum Subject {
     Seconds,
     /// The speed of backends, alone.
     Bench,
+    /// Differences of two models in lockstep.
+    Lockstep,
 }
 
 /// A figure that has been written.
@@ -99,6 +103,17 @@ pub(super) fn draw_bench(record: &BenchRecord, directory: &Path) -> Result<Vec<D
     let mut drawings = Drawings { note: record.quick.then_some(SHORT), directory, all: Vec::new() };
     drawings.add(Subject::Bench, roofline::roofline(record).as_slice())?;
     drawings.add(Subject::Bench, growth::growth(record).as_slice())?;
+    Ok(drawings.all)
+}
+
+/// Draws the figures of a lockstep into a directory.
+///
+/// # Errors
+/// If a figure can't be drawn or written.
+pub(super) fn draw_lockstep(record: &LockstepRecord, directory: &Path) -> Result<Vec<Drawing>, ReportError> {
+    canvas::register_fonts()?;
+    let mut drawings = Drawings { note: None, directory, all: Vec::new() };
+    drawings.add(Subject::Lockstep, &lockstep::lockstep(record))?;
     Ok(drawings.all)
 }
 
