@@ -25,7 +25,7 @@ LAYERS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras
 CAPABILITIES = {
     "cells": ["rnn", "lstm", "gru"],
     "kernels": ["stock"],
-    # Two vectors are `GRU(reset_after=True)` alone; see `check_bias_vectors`.
+    # Two vectors are `GRU(reset_after=True)` alone, whose second one is zero and not trained where the spec has one.
     "bias_vectors": ["one", "two"],
     "gru_forms": ["reset-after", "reset-before"],
     "epsilon_placements": ["hat"],
@@ -38,6 +38,11 @@ CAPABILITIES = {
     "input_gradient_norms": True,
     "devices": ["cpu"],
     "max_layers": None,
+    "exclusions": [
+        {"cell": "rnn", "bias_vectors": "two"},
+        {"cell": "lstm", "bias_vectors": "two"},
+        {"cell": "gru", "gru_form": "reset-before", "bias_vectors": "two"},
+    ],
 }
 
 
@@ -61,7 +66,6 @@ class Keras:
 
     def build(self, spec, weights):
         """A model with these weights and an optimiser that has taken no step."""
-        check_bias_vectors(spec)
         if self.threads is None:
             tf.config.threading.set_intra_op_parallelism_threads(spec["threads"])
             tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -73,15 +77,6 @@ class Keras:
         # Frees the graphs of the model before.
         keras.backend.clear_session()
         return Model(spec, weights)
-
-
-def check_bias_vectors(spec):
-    """Refuses the second bias vector where Keras' layer has none."""
-    if spec["bias_vectors"] == "two" and not (spec["cell"] == "gru" and spec["gru_form"] == "reset-after"):
-        what = f"bias_vectors = two with cell = {spec['cell']}"
-        if spec["cell"] == "gru":
-            what += " and gru_form = reset-before"
-        checks.unsupported(what, "two there only for gru with reset-after, as Keras' layers have it")
 
 
 class Model:
