@@ -112,7 +112,7 @@ impl<'a> Session<'a> {
                 let logits = timed(compute_ns, || model.predict_batch(tokens))?;
                 Ok((Reply::Logits, floats_to_bytes(&logits)))
             }
-            Request::Weights => {
+            Request::Weights {} => {
                 let model = self.model()?;
                 let weights = timed(compute_ns, || model.weights())?;
                 let (tensors, payload) = weights_payload(&weights);

@@ -24,7 +24,7 @@ fn the_protocol_version_moves_with_the_wire_format() {
         header(&Request::PredictBatch { batch }),
         r#"{"request":"predict-batch","batch":{"rows":2,"time":3,"padding":"front"}}"#
     );
-    assert_eq!(header(&Request::Weights), r#"{"request":"weights"}"#);
+    assert_eq!(header(&Request::Weights {}), r#"{"request":"weights"}"#);
     assert_eq!(
         header(&Request::InputGradientNorms { batch }),
         r#"{"request":"input-gradient-norms","batch":{"rows":2,"time":3,"padding":"front"}}"#
@@ -46,6 +46,17 @@ fn the_protocol_version_moves_with_the_wire_format() {
         answer(Reply::Error { error: ErrorKind::Batch, message: "no".into() }),
         r#"{"compute_ns":5,"reply":{"kind":"error","error":"batch","message":"no"}}"#
     );
+}
+
+#[test]
+fn a_key_too_many_is_no_request() {
+    for header in [
+        r#"{"request":"weights","now":true}"#,
+        r#"{"request":"hello","protocol":2,"name":"x"}"#,
+        r#"{"request":"predict-batch","batch":{"rows":2,"time":3,"padding":"front","labels":0}}"#,
+    ] {
+        assert!(serde_json::from_str::<Request>(header).is_err(), "{header}");
+    }
 }
 
 #[test]

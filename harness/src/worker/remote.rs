@@ -185,7 +185,7 @@ impl Model for RemoteModel {
     }
 
     fn weights(&self) -> Result<WeightMap, BackendError> {
-        let answer = self.worker.ask(&Request::Weights, Vec::new())?;
+        let answer = self.worker.ask(&Request::Weights {}, Vec::new())?;
         match answer.reply {
             Reply::Weights { tensors } => {
                 read_weights(&tensors, &answer.payload).map_err(|error| self.worker.misfit("weights", error))

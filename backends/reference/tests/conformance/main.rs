@@ -2,13 +2,11 @@
 #![cfg(test)]
 
 mod planted;
+mod workers;
 
 use std::collections::BTreeSet;
 
-use harness_contract::Backend;
-use harness_contract::conformance::{CHECKS, Check, Options, Outcome, Report, run, run_frames};
-use harness_contract::serve::Session;
-use harness_contract::wire::{Frame, PROTOCOL_VERSION};
+use harness_contract::conformance::{CHECKS, Options, Outcome, Report, run};
 
 use planted::{Mistake, Planted};
 
@@ -16,26 +14,13 @@ use planted::{Mistake, Planted};
 fn the_reference_passes_every_check_that_is_listed() {
     let mut report =
         run(&mut backend_reference::new(), &mut backend_reference::new(), &Options::default(), &mut |_| {});
-    report.checks.extend(in_frames(&mut backend_reference::new()));
+    report.checks.extend(workers::examined(workers::Mistake::Nothing));
     let failures: Vec<_> = report.failures().collect();
     assert!(report.passed(), "{failures:#?}");
     assert_eq!(report.count(Outcome::Skipped), 0);
     let run: BTreeSet<_> = report.checks.iter().map(|check| check.name.as_str()).collect();
     let listed: BTreeSet<_> = CHECKS.iter().map(|(name, _)| *name).collect();
     assert_eq!(run, listed);
-}
-
-/// What the checks of frames say of a backend behind the loop that serves it.
-fn in_frames(backend: &mut dyn Backend) -> Vec<Check> {
-    let info = backend.describe();
-    let mut session = Session::new(backend);
-    let hello = format!(r#"{{"request":"hello","protocol":{PROTOCOL_VERSION}}}"#);
-    session.answer(&Frame { header: hello.into_bytes(), payload: Vec::new() });
-    let mut exchange = |frame: Frame| {
-        let (answer, payload) = session.answer(&frame);
-        Ok((answer.reply, payload))
-    };
-    run_frames(&mut exchange, &info, &Options::default(), &mut |_| {})
 }
 
 /// What the suite, or some of its checks, say of a backend with this mistake.

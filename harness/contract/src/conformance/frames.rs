@@ -198,51 +198,41 @@ fn requests(talk: &mut Talk<'_, '_>, _: &BackendInfo, measure: &mut Measure) -> 
 
 fn weights_refused(talk: &mut Talk<'_, '_>, _: &BackendInfo, measure: &mut Measure) -> Result<(), BackendError> {
     let good = talk.good_build()?;
-    let last = good.header["tensors"].as_array().map_or(0, |tensors| tensors.len() - 1);
-    let nan = f32::NAN.to_le_bytes();
-    // The head's bias is the last tensor and one number.
+    let fitting = weights(&talk.spec, &mut Random::named("frames"))?;
+    let Some((last, tensor)) = fitting.iter().last() else { return Ok(()) };
+    let (last, bytes) = (last.to_owned(), 4 * tensor.data.len());
+    let tensors = |it: &mut Message, change: &dyn Fn(&mut Vec<Value>)| {
+        it.header["tensors"].as_array_mut().map(change);
+    };
+    let missing = good.with(|it| {
+        tensors(it, &|tensors| drop(tensors.pop()));
+        it.payload.truncate(it.payload.len() - bytes);
+    });
+    let twice = good.with(|it| {
+        tensors(it, &|tensors| tensors.extend(tensors.last().cloned()));
+        it.payload.extend(vec![0; bytes]);
+    });
+    let unknown = good.with(|it| {
+        tensors(it, &|tensors| tensors.push(json!({"name": "rnn.weight_ih_l9", "shape": [1]})));
+        it.payload.extend_from_slice(&[0; 4]);
+    });
+    let misshapen = good.with(|it| {
+        tensors(it, &|tensors| {
+            for tensor in tensors.iter_mut().filter(|tensor| tensor["name"] == "embedding.weight") {
+                tensor["shape"] = json!([talk.spec.embedding_size, talk.spec.vocabulary_size]);
+            }
+        });
+    });
+    let not_finite = good.with(|it| {
+        let start = it.payload.len() - 4;
+        it.payload[start..].copy_from_slice(&f32::NAN.to_le_bytes());
+    });
     let spoiled = [
-        (
-            "a weight missing",
-            "head.bias",
-            good.with(|it| {
-                it.header["tensors"].as_array_mut().map(Vec::pop);
-                it.payload.truncate(it.payload.len() - 4);
-            }),
-        ),
-        (
-            "a weight twice",
-            "head.bias",
-            good.with(|it| {
-                let again = it.header["tensors"][last].clone();
-                it.header["tensors"].as_array_mut().map(|tensors| tensors.push(again));
-                it.payload.extend_from_slice(&[0; 4]);
-            }),
-        ),
-        (
-            "a weight of another model",
-            "rnn.weight_ih_l9",
-            good.with(|it| {
-                let other = json!({"name": "rnn.weight_ih_l9", "shape": [1]});
-                it.header["tensors"].as_array_mut().map(|tensors| tensors.push(other));
-                it.payload.extend_from_slice(&[0; 4]);
-            }),
-        ),
-        (
-            "a weight of another shape",
-            "embedding.weight",
-            good.with(|it| {
-                it.header["tensors"][0]["shape"].as_array_mut().map(|shape| shape.reverse());
-            }),
-        ),
-        (
-            "a weight that is not a number",
-            "head.bias",
-            good.with(|it| {
-                let start = it.payload.len() - 4;
-                it.payload[start..].copy_from_slice(&nan);
-            }),
-        ),
+        ("a weight missing", last.as_str(), missing),
+        ("a weight twice", &last, twice),
+        ("a weight of another model", "rnn.weight_ih_l9", unknown),
+        ("a weight of another shape", "embedding.weight", misshapen),
+        ("a weight that is not a number", &last, not_finite),
     ];
     for (what, name, message) in spoiled {
         measure.case(format!("building with {what}"));
