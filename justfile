@@ -44,10 +44,18 @@ oracles:
     backends/python/.venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes --requirement backends/python/requirements.txt
     backends/python/.venv/bin/python backends/python/try_oracles.py
 
-# Test the workers and the peers over the real frameworks; skipped where `just oracles` has not been run.
-oracles-test:
-    python3 -m unittest discover --start-directory backends/python
-    python3 -m unittest discover --start-directory harness/benches/peers
+# Hold everything that has to do with the real frameworks against them, live; skipped where `just oracles` has not been run.
+oracles-test: build
+    python3 -m unittest discover --verbose --start-directory backends/python
+    python3 -m unittest discover --verbose --start-directory harness/benches/peers
+
+# Make the golden files of the real frameworks anew (needs `just oracles`).
+golden *NAMES:
+    python3 backends/python/golden.py {{ NAMES }}
+
+# Run the conformance suite on these backends, over the pipe, and write its tables to reports/conformance.
+conform *NAMES="reference tensorflow libtorch keras pytorch": build
+    for name in {{ NAMES }}; do {{ study }} conform $name --study-size > reports/conformance/$name.md || exit 1; done
 
 # Measure the speed of the backends alone, about ten minutes; nothing else should run. Options of `study bench` may follow.
 bench *OPTIONS: build
