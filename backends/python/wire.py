@@ -113,10 +113,10 @@ class Session:
         return {"kind": "hello", "protocol": PROTOCOL_VERSION, "info": info}, b""
 
     def build(self, request, payload):
+        # The model before goes first, so that two never share the memory and a refused build leaves none.
+        self.model = None
         weights = checks.read_weights(request["tensors"], payload)
         spec = request["spec"]
-        # The model before goes first, so that two never share the memory.
-        self.model = None
 
         def build():
             checks.spec(spec)

@@ -1,5 +1,7 @@
 //! The one error type that crosses the contract, in process and over the pipe.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::batch::BatchError;
@@ -25,6 +27,21 @@ pub enum ErrorKind {
     Framework,
     /// The backend's process died, fell silent or broke the wire format. Only the harness says this.
     Connection,
+}
+
+impl fmt::Display for ErrorKind {
+    /// The word of the wire format.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Spec => "spec",
+            Self::Weights => "weights",
+            Self::Batch => "batch",
+            Self::Unsupported => "unsupported",
+            Self::Request => "request",
+            Self::Framework => "framework",
+            Self::Connection => "connection",
+        })
+    }
 }
 
 /// A request that a backend did not carry out. The backend stays usable.

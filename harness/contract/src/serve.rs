@@ -89,9 +89,9 @@ impl<'a> Session<'a> {
                 Ok((Reply::Hello { protocol: PROTOCOL_VERSION, info }, Vec::new()))
             }
             Request::Build { spec, tensors } => {
-                let weights = read_weights(&tensors, &frame.payload)?;
-                // The model before goes first, so that two never share the memory.
+                // The model before goes first, so that two never share the memory and a refused build leaves none.
                 self.model = None;
+                let weights = read_weights(&tensors, &frame.payload)?;
                 let model = timed(compute_ns, || build_checked(self.backend, &spec, &weights))?;
                 self.model = Some(model);
                 Ok((Reply::Done, Vec::new()))

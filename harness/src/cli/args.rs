@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand};
 use harness_contract::CellKind;
+use harness_contract::conformance::CHECKS;
 
 use crate::data::Source;
 use crate::plan::Division;
@@ -126,11 +128,16 @@ pub struct ConformArguments {
     /// The backend
     pub name: String,
     /// Only the check of this name; may be given several times
-    #[arg(long, value_name = "CHECK")]
+    #[arg(long, value_name = "CHECK", value_parser = check_names())]
     pub only: Vec<String>,
     /// Compare models of the published study's full size as well
     #[arg(long)]
     pub study_size: bool,
+}
+
+/// The names of the suite's checks with what each shows, for `--help` and for the error that a wrong one gets.
+fn check_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(CHECKS.iter().map(|(name, shows)| PossibleValue::new(*name).help(*shows)))
 }
 
 /// Arguments of `study bench`.

@@ -31,6 +31,14 @@ pub(super) fn conform(arguments: &ConformArguments, common: &Common) -> Result<u
     let mut report = conformance::run(&mut backend, &mut oracle, &options, &mut watch);
     report.checks.splice(0..0, refusals);
     print(&report.markdown())?;
+    // The table is long and wide: what failed stands below it once more.
+    for check in report.failures() {
+        say(&format!("FAIL     {:<28} {}: {}", check.name, check.subject, check.detail));
+    }
+    if let Some(failure) = worker.failure() {
+        say(&failure.with_last_words());
+    }
+    say(&report.summary());
     Ok(if report.passed() { COMPLETED } else { FAILED })
 }
 
@@ -38,5 +46,5 @@ fn start(registry: &Registry, name: &str) -> Result<RemoteBackend, CliError> {
     let doing = format!("start the backend `{name}`");
     let program = registry.locate(name).map_err(|error| CliError::new(&doing, error))?;
     Worker::start(&program, &WorkerOptions::default(), ComputeClock::default())
-        .map_err(|failure| CliError::new(&doing, failure))
+        .map_err(|failure| CliError::new(&doing, failure.with_last_words()))
 }

@@ -55,6 +55,16 @@ impl WorkerFailure {
         }
     }
 
+    /// The failure as it is displayed, and where the worker's last words are more than the line that is quoted there, all of them below it.
+    #[must_use]
+    pub fn with_last_words(&self) -> String {
+        if self.last_words().lines().count() < 2 {
+            return self.to_string();
+        }
+        let lines: String = self.last_words().lines().map(|line| format!("\n  {line}")).collect();
+        format!("{self}\nthe last it wrote to stderr:{lines}")
+    }
+
     /// The last lines the worker wrote to stderr.
     #[must_use]
     pub fn last_words(&self) -> &str {

@@ -90,7 +90,7 @@ impl Worker {
                 )));
             }
             Reply::Hello { info: Some(info), .. } => *info,
-            other => return Err(connection.fail(format!("answered `hello` with {other:?}"))),
+            other => return Err(connection.fail(format!("answered `hello` with {other}"))),
         };
         let shared = Shared { connection: RefCell::new(connection), deadline: options.request_deadline, clock };
         Ok(RemoteBackend { worker: Self { shared: Rc::new(shared) }, info })
@@ -114,9 +114,9 @@ impl Worker {
     /// If the worker dies, breaks the wire format or lets the deadline pass.
     pub fn exchange(&self, frame: Frame) -> Result<(Reply, Vec<u8>), BackendError> {
         let mut connection = self.shared.connection.borrow_mut();
-        let reception = connection
-            .exchange("a frame of the conformance suite", frame, self.shared.deadline)
-            .map_err(|failure| connection_error(&failure))?;
+        let name = request_name(&frame.header);
+        let reception =
+            connection.exchange(&name, frame, self.shared.deadline).map_err(|failure| connection_error(&failure))?;
         Ok((reception.reply, reception.payload))
     }
 
@@ -157,7 +157,7 @@ impl Backend for RemoteBackend {
         let request = Request::Build { spec: Box::new(spec.clone()), tensors };
         match self.worker.ask(&request, payload)?.reply {
             Reply::Done => Ok(Box::new(RemoteModel { worker: self.worker.clone() })),
-            other => Err(self.worker.misfit("build", format!("{other:?}"))),
+            other => Err(self.worker.misfit("build", other)),
         }
     }
 }
@@ -170,7 +170,10 @@ impl Model for RemoteModel {
             (Reply::Step { clipped }, ([loss, norm], [])) => {
                 Ok(StepReport { loss: f64::from_le_bytes(*loss), gradient_norm: f64::from_le_bytes(*norm), clipped })
             }
-            (other, _) => Err(self.worker.misfit("train-batch", format!("{other:?}"))),
+            (other, _) => {
+                let bytes = answer.payload.len();
+                Err(self.worker.misfit("train-batch", format!("{other} with a payload of {bytes} bytes")))
+            }
         }
     }
 
@@ -180,7 +183,7 @@ impl Model for RemoteModel {
         match answer.reply {
             Reply::Logits => floats_from_bytes(&answer.payload, tokens.rows())
                 .map_err(|error| self.worker.misfit("predict-batch", error)),
-            other => Err(self.worker.misfit("predict-batch", format!("{other:?}"))),
+            other => Err(self.worker.misfit("predict-batch", other)),
         }
     }
 
@@ -190,7 +193,7 @@ impl Model for RemoteModel {
             Reply::Weights { tensors } => {
                 read_weights(&tensors, &answer.payload).map_err(|error| self.worker.misfit("weights", error))
             }
-            other => Err(self.worker.misfit("weights", format!("{other:?}"))),
+            other => Err(self.worker.misfit("weights", other)),
         }
     }
 
@@ -202,9 +205,16 @@ impl Model for RemoteModel {
             Reply::GradientNorms => floats_from_bytes(&answer.payload, tokens.rows() * tokens.time())
                 .map(|norms| GradientNorms { norms })
                 .map_err(|error| self.worker.misfit("input-gradient-norms", error)),
-            other => Err(self.worker.misfit("input-gradient-norms", format!("{other:?}"))),
+            other => Err(self.worker.misfit("input-gradient-norms", other)),
         }
     }
+}
+
+/// The request that a header names, for what may be said of it: headers that name none are sent on purpose.
+fn request_name(header: &[u8]) -> String {
+    let header: Option<serde_json::Value> = serde_json::from_slice(header).ok();
+    let name = header.as_ref().and_then(|header| header["request"].as_str());
+    name.unwrap_or("a header that names no request").to_owned()
 }
 
 /// The failure in the contract's words; [`Worker::failure`] has the whole of it.

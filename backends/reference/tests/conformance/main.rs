@@ -88,6 +88,16 @@ fn dropout_masks_that_repeat_every_step_are_caught_by_equal_losses() {
 }
 
 #[test]
+fn a_seed_rounded_to_53_bits_is_caught_by_its_neighbour_s_losses() {
+    caught(Mistake::SeedRounded, &["dropout-seed"]);
+}
+
+#[test]
+fn a_device_that_is_listed_but_not_there_is_caught() {
+    caught(Mistake::DeviceMissing, &["description"]);
+}
+
+#[test]
 fn gradients_through_other_masks_than_the_loss_are_caught_by_differences() {
     caught(Mistake::DropoutOtherMasksBackward, &["dropout-gradients"]);
 }
@@ -111,7 +121,9 @@ fn a_missing_forget_bias_is_caught_by_logits_and_gradients() {
 fn a_gate_whose_gradient_is_one_per_cent_small_is_caught_and_named() {
     let report = examined(Mistake::GateGradientScaled, &["gradients"]);
     let found: Vec<_> = report.failures().filter(|check| check.name == "gradients").collect();
-    let gates: BTreeSet<_> = found.iter().map(|check| check.detail.rsplit(": ").next().unwrap_or_default()).collect();
+    let gate =
+        |detail: &'_ str| detail.split(" (and ").next().and_then(|place| place.rsplit(": ").next()).map(str::to_owned);
+    let gates: BTreeSet<_> = found.iter().filter_map(|check| gate(&check.detail)).collect();
     assert_eq!(found.len(), 8, "{found:#?}");
     assert!(found.iter().all(|check| check.deviation.is_some_and(|deviation| (deviation - 0.01).abs() < 1e-4)));
     assert!(gates.contains("rnn.weight_hh_l0 gate o") || gates.contains("rnn.weight_hh_l1 gate o"), "{gates:?}");
@@ -166,6 +178,9 @@ fn a_weight_that_escapes_decay_is_caught_by_the_trajectories() {
 #[test]
 fn predictions_that_use_up_dropout_masks_are_caught_by_training() {
     caught(Mistake::PredictionDisturbsTheStream, &["training-undisturbed"]);
+    let report = examined(Mistake::PredictionDisturbsTheStream, &["training-undisturbed"]);
+    let named = |detail: &str| detail.starts_with("predicting between steps: ");
+    assert!(report.failures().all(|check| named(&check.detail)), "{}", report.markdown());
 }
 
 #[test]

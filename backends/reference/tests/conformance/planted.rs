@@ -2,8 +2,8 @@
 
 use backend_reference::{Adam, DropoutMasks, Gradients, Inputs, Parameters, backward, clip_coefficient, forward};
 use harness_contract::{
-    Backend, BackendError, BackendInfo, BiasVectors, CellKind, EpsilonPlacement, GradientNorms, LabelledBatch, Model,
-    ModelSpec, RepeatedWords, StepReport, Tensor, TokenBatch, WeightDecayForm, WeightMap,
+    Backend, BackendError, BackendInfo, BiasVectors, CellKind, Device, EpsilonPlacement, GradientNorms, LabelledBatch,
+    Model, ModelSpec, RepeatedWords, StepReport, Tensor, TokenBatch, WeightDecayForm, WeightMap,
 };
 
 /// What can be wrong.
@@ -25,6 +25,10 @@ pub(crate) enum Mistake {
     DropoutUnscaled,
     /// Every step of a row has the same mask.
     DropoutSharedOverTime,
+    /// The seed goes through a float64.
+    SeedRounded,
+    /// A device is listed that no model can be built on.
+    DeviceMissing,
     /// Every training step has the same masks.
     DropoutMasksRepeat,
     /// Gradients go through masks of their own.
@@ -71,6 +75,9 @@ impl Backend for Planted {
         info.name = format!("{:?}", self.0);
         info.capabilities.bidirectional = false;
         info.capabilities.layer_norm = false;
+        if self.0 == Mistake::DeviceMissing {
+            info.capabilities.devices.push(Device::Cuda(0));
+        }
         info
     }
 
@@ -81,6 +88,10 @@ impl Backend for Planted {
             Mistake::EpsilonPlacementIgnored => spec.adam.epsilon_placement = EpsilonPlacement::AfterCorrection,
             Mistake::RepeatedWordsIgnored => spec.adam.repeated_words = RepeatedWords::SumThenSquare,
             Mistake::MaskIgnored => spec.masking = false,
+            Mistake::SeedRounded => spec.dropout.seed = spec.dropout.seed as f64 as u64,
+            Mistake::DeviceMissing if spec.device != Device::Cpu => {
+                return Err(BackendError::framework("find the device", spec.device));
+            }
             Mistake::ClipStabiliserIgnored => {
                 spec.clip = spec.clip.map(|clip| harness_contract::ClipSpec { stabiliser: 0.0, ..clip });
             }

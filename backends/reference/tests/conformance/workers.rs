@@ -19,6 +19,12 @@ pub(crate) enum Mistake {
     LabelsUnchecked,
     /// Bytes behind the announced payload are dropped.
     LongPayloadTaken,
+    /// Predictions don't look at lengths and padding: a word in the padding is taken for padding.
+    PredictionsUnchecked,
+    /// A refused batch uses up a step.
+    RefusalTakesAStep,
+    /// A second `hello` ends the model.
+    HelloDropsTheModel,
     /// A refused build leaves the model of before.
     ModelSurvivesRefusal,
     /// Errors say that something is wrong, but not what.
@@ -37,6 +43,7 @@ pub(crate) fn examined(mistake: Mistake) -> Vec<Check> {
     let hello = format!(r#"{{"request":"hello","protocol":{PROTOCOL_VERSION}}}"#);
     session.answer(&Frame { header: hello.into_bytes(), payload: Vec::new() });
     let mut last_build = None;
+    let mut last_step = None;
     let mut exchange = |mut frame: Frame| {
         let header = String::from_utf8_lossy(&frame.header).into_owned();
         let training = header.contains("train-batch");
@@ -45,12 +52,20 @@ pub(crate) fn examined(mistake: Mistake) -> Vec<Check> {
             Mistake::LabelsUnchecked if training && frame.payload.len() == 34 => {
                 frame.payload[32..].iter_mut().for_each(|label| *label = (*label).min(1));
             }
+            // The sixth id is the padding of the second row.
+            Mistake::PredictionsUnchecked if header.contains("predict-batch") => frame.payload[20..24].fill(0),
+            Mistake::HelloDropsTheModel if header.contains("hello") => {
+                if let Some(Frame { header, .. }) = &last_build {
+                    session.answer(&Frame { header: header.clone(), payload: Vec::new() });
+                }
+            }
             Mistake::LongPayloadTaken if training && frame.payload.len() == 35 => frame.payload.truncate(34),
             _ => {}
         }
         let (answer, payload) = session.answer(&frame);
         let mut reply = answer.reply;
         match (&mut reply, mistake) {
+            (Reply::Hello { info: Some(said), .. }, Mistake::ExclusionIgnored) => **said = info.clone(),
             (Reply::Error { message, .. }, Mistake::NothingNamed) => *message = "that won't do".into(),
             (Reply::Error { .. }, Mistake::ModelSurvivesRefusal) if header.contains(r#""build""#) => {
                 // Builds again what was there before.
@@ -58,7 +73,20 @@ pub(crate) fn examined(mistake: Mistake) -> Vec<Check> {
                     session.answer(frame);
                 }
             }
-            (Reply::Done, _) => last_build = Some(frame),
+            (Reply::Error { .. }, Mistake::RefusalTakesAStep) if training => {
+                // A step with rate 0 moves no weight, but Adam's count and dropout's masks go on.
+                if let Some(frame) = &last_step {
+                    session.answer(frame);
+                }
+            }
+            (Reply::Step { .. }, Mistake::RefusalTakesAStep) => {
+                let header = header.replace(r#""learning_rate":0.01"#, r#""learning_rate":0.0"#).into_bytes();
+                last_step = Some(Frame { header, payload: frame.payload });
+            }
+            (Reply::Done, _) => {
+                last_build = Some(frame);
+                last_step = None;
+            }
             _ => {}
         }
         Ok((reply, payload))
@@ -89,6 +117,21 @@ fn a_worker_that_builds_an_excluded_combination_is_caught() {
 #[test]
 fn a_worker_that_takes_any_label_is_caught() {
     assert_eq!(caught(Mistake::LabelsUnchecked), only("batch-refused"));
+}
+
+#[test]
+fn a_worker_that_predicts_without_looking_at_the_padding_is_caught() {
+    assert_eq!(caught(Mistake::PredictionsUnchecked), only("batch-refused"));
+}
+
+#[test]
+fn a_worker_for_which_a_refused_batch_is_a_step_is_caught() {
+    assert_eq!(caught(Mistake::RefusalTakesAStep), only("batch-refused"));
+}
+
+#[test]
+fn a_worker_whose_model_a_second_hello_ends_is_caught() {
+    assert_eq!(caught(Mistake::HelloDropsTheModel), only("request-refused"));
 }
 
 #[test]

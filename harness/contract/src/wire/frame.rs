@@ -27,7 +27,7 @@ pub enum FrameError {
     #[error("the stream ended inside a frame")]
     Truncated,
     /// A length over the cap.
-    #[error("a frame announces a {part} of {bytes} bytes, over the cap of {cap}")]
+    #[error("a frame announces a {part} of {bytes} bytes, over the cap of {cap}{}", text_hint(part, *bytes))]
     TooLarge {
         /// `header` or `payload`.
         part: &'static str,
@@ -39,6 +39,18 @@ pub enum FrameError {
     /// The stream failed.
     #[error("the stream failed: {0}")]
     Io(#[from] io::Error),
+}
+
+/// What a header's length says of where it came from: four readable characters are no length but the beginning of a text.
+fn text_hint(part: &str, bytes: u64) -> String {
+    let first = u32::try_from(bytes).unwrap_or(0).to_le_bytes();
+    let readable = |byte: &u8| byte.is_ascii_graphic() || b" \t\r\n".contains(byte);
+    if part == "header" && first.iter().all(readable) {
+        let text: String = first.iter().map(|&byte| char::from(byte)).collect();
+        format!("; it begins with `{}`: did something print to stdout?", text.escape_debug())
+    } else {
+        String::new()
+    }
 }
 
 /// Reads one frame; `None` if the stream ends before its first byte.

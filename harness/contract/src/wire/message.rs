@@ -1,5 +1,7 @@
 //! The JSON headers of requests and replies.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::backend::BackendInfo;
@@ -126,6 +128,22 @@ pub enum Reply {
         /// A lowercase fragment that completes "failed to ...: ".
         message: String,
     },
+}
+
+impl fmt::Display for Reply {
+    /// The reply's kind as the header writes it, and of an error what it says: `logits`; `error` (`batch`: the batch is empty).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Hello { .. } => "hello",
+            Self::Done => "done",
+            Self::Step { .. } => "step",
+            Self::Logits => "logits",
+            Self::Weights { .. } => "weights",
+            Self::GradientNorms => "gradient-norms",
+            Self::Error { error, message } => return write!(f, "`error` (`{error}`: {message})"),
+        };
+        write!(f, "`{kind}`")
+    }
 }
 
 impl From<BackendError> for Reply {

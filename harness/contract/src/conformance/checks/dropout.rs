@@ -108,7 +108,7 @@ fn seeds(suite: &mut Suite<'_>, stack: Stack, measure: &mut Measure) -> Result<(
     let initial = weights(&spec, &mut random)?;
     let batch = Rows::drawn(&spec, 5, 17, Side::End, &mut random);
     let mut of_seed = Vec::new();
-    for seed in [0, 1, 1 << 40, u64::MAX] {
+    for seed in [0, 1, 1 << 40, 1 << 53, (1 << 53) + 1, u64::MAX] {
         measure.case(format!("seed {seed}"));
         let dropout = DropoutSpec { seed, ..RATES };
         let mut model = suite.build(&ModelSpec { dropout, ..spec.clone() }, &initial)?;

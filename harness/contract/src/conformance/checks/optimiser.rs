@@ -1,6 +1,7 @@
 //! Adam over many steps, with everything that can be set about it.
 
 use crate::batch::Side;
+use crate::capabilities;
 use crate::error::BackendError;
 use crate::spec::{
     AdamSpec, BiasVectors, ClipSpec, EpsilonPlacement, ModelSpec, RepeatedWords, WeightDecayForm, WeightDecaySpec,
@@ -125,7 +126,7 @@ fn learning_rate_zero(suite: &mut Suite<'_>, stack: Stack, measure: &mut Measure
         let mut random = Random::named(&format!("learning rate 0 {}", stack.name()));
         let initial = weights(&spec, &mut random)?;
         let mut model = suite.build(&spec, &initial)?;
-        measure.case(format!("{form:?} weight decay"));
+        measure.case(format!("{} weight decay", capabilities::name(&form)));
         for _ in 0..3 {
             model.train_batch(Rows::drawn(&spec, 4, 9, Side::End, &mut random).labelled()?, 0.0)?;
         }

@@ -2,6 +2,7 @@
 
 use crate::backend::Model;
 use crate::batch::Side;
+use crate::capabilities::name;
 use crate::error::BackendError;
 use crate::spec::{ModelSpec, Pooling};
 
@@ -102,7 +103,7 @@ fn padding(suite: &mut Suite<'_>, stack: Stack, measure: &mut Measure) -> Result
         let tight = predict(model.as_mut(), &words, 13, Side::End)?;
         for time in [13, 14, 29, MAX_TIME] {
             for side in [Side::End, Side::Front] {
-                measure.case(format!("{pooling:?}, padded to {time} steps at the {side}"));
+                measure.case(format!("{}, padded to {time} steps at the {side}", name(&pooling)));
                 let logits = predict(model.as_mut(), &words, time, side)?;
                 measure.see(deviation::logits(&logits, &tight), "");
             }
