@@ -6,7 +6,7 @@ use backend_reference::ReferenceBackend;
 use harness_contract::conformance::{Check, Options, Outcome, run_frames};
 use harness_contract::serve::Session;
 use harness_contract::wire::{Frame, PROTOCOL_VERSION, Reply};
-use harness_contract::{Backend, BiasVectors, CellKind, Exclusion};
+use harness_contract::{Backend, BiasVectors, CellKind, ErrorKind, Exclusion};
 
 /// What can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) enum Mistake {
     RefusalTakesAStep,
     /// A second `hello` ends the model.
     HelloDropsTheModel,
+    /// A build whose payload can't be read leaves the model of before.
+    ModelSurvivesBadPayload,
     /// A refused build leaves the model of before.
     ModelSurvivesRefusal,
     /// Errors say that something is wrong, but not what.
@@ -67,6 +69,13 @@ pub(crate) fn examined(mistake: Mistake) -> Vec<Check> {
         match (&mut reply, mistake) {
             (Reply::Hello { info: Some(said), .. }, Mistake::ExclusionIgnored) => **said = info.clone(),
             (Reply::Error { message, .. }, Mistake::NothingNamed) => *message = "that won't do".into(),
+            (Reply::Error { error: ErrorKind::Request, .. }, Mistake::ModelSurvivesBadPayload)
+                if header.contains(r#""build""#) =>
+            {
+                if let Some(frame) = &last_build {
+                    session.answer(frame);
+                }
+            }
             (Reply::Error { .. }, Mistake::ModelSurvivesRefusal) if header.contains(r#""build""#) => {
                 // Builds again what was there before.
                 if let Some(frame) = &last_build {
@@ -142,6 +151,11 @@ fn a_worker_that_takes_more_bytes_than_announced_is_caught() {
 #[test]
 fn a_worker_whose_model_outlives_a_refused_build_is_caught() {
     assert_eq!(caught(Mistake::ModelSurvivesRefusal), only("weights-refused"));
+}
+
+#[test]
+fn a_worker_whose_model_outlives_a_build_with_a_bad_payload_is_caught() {
+    assert_eq!(caught(Mistake::ModelSurvivesBadPayload), only("weights-refused"));
 }
 
 #[test]

@@ -247,21 +247,24 @@ fn weights_refused(talk: &mut Talk<'_, '_>, _: &BackendInfo, measure: &mut Measu
         let start = it.payload.len() - 4;
         it.payload[start..].copy_from_slice(&f32::NAN.to_le_bytes());
     });
+    let short = good.with(|it| it.payload.truncate(it.payload.len() - 1));
     let spoiled = [
-        ("a weight missing", last.as_str(), missing),
-        ("a weight twice", &last, twice),
-        ("a weight of another model", "rnn.weight_ih_l9", unknown),
-        ("a weight of another shape", "embedding.weight", misshapen),
-        ("a weight that is not a number", &last, not_finite),
+        ("a weight missing", ErrorKind::Weights, last.as_str(), missing),
+        ("a weight twice", ErrorKind::Weights, &last, twice),
+        ("a weight of another model", ErrorKind::Weights, "rnn.weight_ih_l9", unknown),
+        ("a weight of another shape", ErrorKind::Weights, "embedding.weight", misshapen),
+        ("a weight that is not a number", ErrorKind::Weights, &last, not_finite),
+        ("a payload a byte short", ErrorKind::Request, "", short),
     ];
-    for (what, name, message) in spoiled {
-        measure.case(format!("building with {what}"));
-        talk.refused(message.frame(), ErrorKind::Weights, name, measure)?;
-    }
-    // "One that is refused leaves no model."
-    measure.case("predicting after a refused build");
     let prediction = talk.prediction()?;
-    talk.refused(prediction.frame(), ErrorKind::Request, "", measure)?;
+    for (what, kind, name, message) in spoiled {
+        talk.build()?;
+        measure.case(format!("building with {what}"));
+        talk.refused(message.frame(), kind, name, measure)?;
+        // "One that is refused leaves no model."
+        measure.case(format!("predicting after a build with {what}"));
+        talk.refused(prediction.clone().frame(), ErrorKind::Request, "", measure)?;
+    }
     talk.build()
 }
 

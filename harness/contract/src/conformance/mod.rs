@@ -43,7 +43,7 @@ pub struct Options {
 pub const CHECKS: &[(&str, &str)] = &[
     (
         "description",
-        "a backend says the same of itself every time, with a version for every library and a source for every native default",
+        "a backend says the same of itself every time, with a version for every library and a source for every native default, and builds on every device it lists",
     ),
     (
         "weights-round-trip",
@@ -51,7 +51,7 @@ pub const CHECKS: &[(&str, &str)] = &[
     ),
     (
         "request-refused",
-        "a frame that is no request, or whose payload is not what it announces, is refused, and the worker stays usable",
+        "a frame that is no request, or whose payload is not what it announces, is refused, and the worker stays usable; a second hello changes nothing",
     ),
     (
         "weights-refused",
@@ -64,7 +64,7 @@ pub const CHECKS: &[(&str, &str)] = &[
     ),
     (
         "batch-refused",
-        "a bad id, length, label, shape or learning rate is refused, and the next good call gives what it gave before",
+        "a bad id, length, label, shape or learning rate is refused, the next good call gives what it gave before, and training goes on as if nothing had happened",
     ),
     (
         "prediction-repeats",
@@ -105,7 +105,7 @@ pub const CHECKS: &[(&str, &str)] = &[
         "the share of dropped elements is the rate, and neighbours are dropped independently (in standard deviations)",
     ),
     ("dropout-gradients", "gradients under dropout fit the differences of the loss under the same masks"),
-    ("dropout-seed", "another seed gives other weights, and every step has masks of its own"),
+    ("dropout-seed", "another seed, of all its 64 bits, gives other losses, and every step has masks of its own"),
     ("non-finite-loss", "an overflowing loss is reported, not an error, and the backend stays usable"),
 ];
 
