@@ -2,8 +2,8 @@
 //!
 //! It is the network of the other kernel, inside a function that is marked for compilation. XLA compiles once for each
 //! shape of the inputs, which takes a second or two, so batches are padded to few shapes, and how many steps are computed is
-//! an input that bounds the loops over time. Steps beyond are zeros throughout: tensor lists begin as zeros, so nothing that
-//! is summed over time afterwards sees them.
+//! an input that bounds the loops over time. Steps beyond are zeros throughout: the embedded tokens are made zeros there, so their
+//! products are, which loops over time leave in place, and so nothing that is summed over time afterwards sees them.
 
 use harness_contract::ModelSpec;
 
@@ -49,7 +49,9 @@ pub(crate) fn loss_gradients<'b>(b: &'b Builder, spec: &ModelSpec, inputs: &Inpu
         let rows = arguments[0].first_axis();
         let extent = Extent { time: rows.floor_divided_by(batch), steps: arguments[1], batch };
         let network = Network::new(NAME, spec, Loop::Compiled, extent, &weights);
-        let gradients = network.loss_gradients(arguments[0], answers, arguments[2], &masks);
+        let computed = f.range(rows).less(arguments[1] * batch).reshape_to(&[-1, 1]);
+        let embedded = computed.choose(arguments[0], f.scalar(0.0));
+        let gradients = network.loss_gradients(embedded, answers, arguments[2], &masks);
         let mut results = vec![gradients.loss, gradients.embedded];
         results.extend(gradients.weights);
         results

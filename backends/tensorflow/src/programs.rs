@@ -251,7 +251,7 @@ fn train(
     };
 
     let rows = RowGradients::new(words, gradients.embedded);
-    let others = gradients.weights;
+    let others = gradients.of_weights(spec);
     let squares: Vec<_> =
         others.iter().chain([&rows.sums]).map(|gradient| gradient.square().reshape_to(&[-1]).sum(&[0])).collect();
     let norm = Value::total(&squares).sqrt();

@@ -55,6 +55,11 @@ impl<'b> Value<'b> {
         self.binary("GreaterEqual", other)
     }
 
+    /// `then` where this is true, `otherwise` where it is not.
+    pub(crate) fn choose(self, then: Self, otherwise: Self) -> Self {
+        self.builder().op("SelectV2").input(self).input(then).input(otherwise).value()
+    }
+
     /// Converts to the element type of the graph.
     pub(crate) fn cast(self) -> Self {
         let element = self.builder().element();
