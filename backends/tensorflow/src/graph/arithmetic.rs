@@ -40,6 +40,16 @@ impl<'b> Value<'b> {
         self.binary("FloorDiv", other)
     }
 
+    /// Integers shifted to the right by numbers of bits.
+    pub(crate) fn shifted_right(self, bits: Self) -> Self {
+        self.binary("RightShift", bits)
+    }
+
+    /// The bits that both integers have.
+    pub(crate) fn and(self, other: Self) -> Self {
+        self.binary("BitwiseAnd", other)
+    }
+
     /// The lesser of two.
     pub(crate) fn minimum(self, other: Self) -> Self {
         self.binary("Minimum", other)
