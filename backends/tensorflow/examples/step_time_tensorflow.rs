@@ -75,9 +75,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let batch = LabelledBatch::new(TokenBatch::new(&tokens, &lengths, TIME, Side::End)?, &labels)?;
 
     let mut backend = new()?;
+    let loaded = processor_milliseconds()? / 1e3;
     let mut model = build_checked(&mut backend, &spec, &weights)?;
+    let built = processor_milliseconds()? / 1e3;
     model.train_batch(batch, 1e-3)?;
     let first = seconds_of_life()?;
+    let first_processor = processor_milliseconds()? / 1e3;
     let medians = |run: &mut dyn FnMut() -> Result<(), Box<dyn Error>>| -> Result<String, Box<dyn Error>> {
         let (mut wall, mut processor) = (Vec::new(), Vec::new());
         for _ in 0..steps + 2 {
@@ -102,7 +105,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let predict_large = medians(&mut || Ok(model.predict_batch(large).map(drop)?))?;
     println!(
         "{cell} {kernel} threads {threads}: training step {train}, prediction of {ROWS} rows {predict}, of {} rows {predict_large}; \
-         first step after {first:.2} s, peak {after_training:.0} MB, with predictions {:.0} MB",
+         first step after {first:.2} s ({loaded:.2} s of processor time to load, {built:.2} s to build the model, {first_processor:.2} s to the end of the step), peak {after_training:.0} MB, with predictions {:.0} MB",
         16 * ROWS,
         peak_memory()?
     );

@@ -15,7 +15,7 @@ use crate::programs::{self, BatchFeeds, Programs};
 use crate::session::{Execution, Executor, Feed, Session};
 
 /// Rows that are predicted at once. More would not be faster, but would need memory for all steps of all rows.
-const ROWS_AT_ONCE: usize = 256;
+const ROWS_AT_ONCE: usize = 64;
 
 /// A model in a session of its own.
 pub(crate) struct TensorFlowModel {
