@@ -1,4 +1,5 @@
 study := env("CARGO_TARGET_DIR", "target") / "release/study"
+walk := study + " lockstep --study harness/studies/trajectories.toml --floor"
 
 # Lists the recipes.
 [private]
@@ -46,6 +47,14 @@ oracles:
 # Test the workers over the real frameworks; skipped where `just oracles` has not been run.
 oracles-test:
     python3 -m unittest discover --start-directory backends/python
+
+# Walk each backend beside the real framework and beside its other kernel, STEPS steps at the published size; the same command goes on where it stopped.
+trajectories steps="200" out="reports/trajectories": build
+    {{ walk }} keras tensorflow --steps {{ steps }} --out {{ out }}/keras-tensorflow
+    {{ walk }} pytorch libtorch --steps {{ steps }} --out {{ out }}/pytorch-libtorch
+    {{ walk }} libtorch tensorflow --steps {{ steps }} --out {{ out }}/libtorch-tensorflow
+    {{ walk }} libtorch libtorch --set-a kernel=stock --set-b kernel=fused --steps {{ steps }} --out {{ out }}/libtorch-stock-fused
+    {{ walk }} tensorflow tensorflow --set-a kernel=stock --set-b kernel=fused --steps {{ steps }} --out {{ out }}/tensorflow-stock-fused
 
 # Format the code.
 fmt:

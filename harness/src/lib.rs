@@ -10,6 +10,7 @@ pub use harness_contract as contract;
 pub mod cli;
 pub mod data;
 pub mod grid;
+pub mod lockstep;
 pub mod metrics;
 pub mod plan;
 pub mod record;

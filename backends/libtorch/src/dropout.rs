@@ -62,18 +62,32 @@ pub(crate) fn apply(values: Tensor, mask: Option<&Tensor>) -> Result<Tensor, Tch
 }
 
 /// Sets each element to 0 with probability `rate`, to within `2^-32`, and else to `1 / (1 - rate)`.
+///
+/// An element takes 16 random bits. Where these are as the threshold's first half, 16 more decide.
 fn fill(mask: &mut [f32], rate: f64, numbers: &mut ChaCha8Rng) {
-    const WORD: usize = size_of::<u32>();
+    const HALF: usize = size_of::<u16>();
     let keep = 1.0 - rate;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of 2^32, and a float32 scale")]
     let (threshold, scale) = ((keep * 2.0_f64.powi(32)) as u32, (1.0 / keep) as f32);
-    let mut bytes = [0; 1_024 * WORD];
-    for part in mask.chunks_mut(bytes.len() / WORD) {
-        let bytes = &mut bytes[..part.len() * WORD];
+    #[expect(clippy::cast_possible_truncation, reason = "each half of 32 bits")]
+    let (first, second) = ((threshold >> 16) as u16, threshold as u16);
+    let mut bytes = [0; 1_024 * HALF];
+    for part in mask.chunks_mut(bytes.len() / HALF) {
+        let bytes = &mut bytes[..part.len() * HALF];
         numbers.fill_bytes(bytes);
-        let (words, _) = bytes.as_chunks::<WORD>();
-        for (element, &word) in part.iter_mut().zip(words) {
-            *element = if u32::from_le_bytes(word) < threshold { scale } else { 0.0 };
+        let (halves, _) = bytes.as_chunks::<HALF>();
+        let mut undecided = false;
+        for (element, &half) in part.iter_mut().zip(halves) {
+            let half = u16::from_le_bytes(half);
+            undecided |= half == first;
+            *element = if half < first { scale } else { 0.0 };
+        }
+        if undecided {
+            for (element, _) in part.iter_mut().zip(halves).filter(|&(_, &half)| u16::from_le_bytes(half) == first) {
+                #[expect(clippy::cast_possible_truncation, reason = "16 bits are needed")]
+                let more = numbers.next_u32() as u16;
+                *element = if more < second { scale } else { 0.0 };
+            }
         }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct Input {
     pub(crate) tokens: Tensor,
     /// For each row of the batch the row of a `[time * rows, _]` tensor that answers for it, `[rows]`, int64.
     pub(crate) answers: Tensor,
+    /// For each row of the batch the step that answers.
+    pub(crate) answer_steps: Vec<usize>,
 }
 
 /// Which words occur in a batch, and where.
@@ -38,7 +40,8 @@ impl Input {
         let tokens = Tensor::f_from_slice(&time_major(&aligned.tokens, rows, time))?.f_to_device(device)?;
         let answers: Vec<_> = aligned.answers.iter().enumerate().map(|(row, step)| length(step * rows + row)).collect();
         let answers = Tensor::f_from_slice(&answers)?.f_to_device(device)?;
-        Ok((Self { time, rows, tokens, answers }, aligned))
+        let answer_steps = aligned.answers.clone();
+        Ok((Self { time, rows, tokens, answers, answer_steps }, aligned))
     }
 
     /// The embedded tokens, `[time, rows, embedding_size]`.

@@ -12,6 +12,7 @@ mod memory;
 mod model;
 mod network;
 mod parameters;
+mod share;
 mod stock;
 mod subnormal;
 #[cfg(test)]

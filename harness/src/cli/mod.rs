@@ -6,6 +6,8 @@ mod backends;
 mod conform;
 mod data;
 mod exit;
+mod lockstep;
+mod lockstep_progress;
 mod progress;
 mod report;
 mod run;
@@ -26,6 +28,7 @@ pub fn main() -> ExitCode {
         Command::Report(command) => report::report(command),
         Command::Data(command) => data::data(command, &arguments.common),
         Command::Conform(command) => conform::conform(command, &arguments.common),
+        Command::Lockstep(command) => lockstep::lockstep(command, &arguments.common),
         Command::Backends(command) => backends::backends(command, &arguments.common),
     };
     match result {

@@ -160,6 +160,7 @@ impl Display {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
+/// A bar of this template; the plain one where it can't be read.
+pub(super) fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

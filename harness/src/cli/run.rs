@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliEr
 }
 
 /// A flag that the first SIGINT or SIGTERM sets; the second one ends the program at once.
-fn stop_on_signals() -> Result<Arc<AtomicBool>, CliError> {
+pub(super) fn stop_on_signals() -> Result<Arc<AtomicBool>, CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         flag::register_conditional_shutdown(signal, i32::from(INTERRUPTED), Arc::clone(&stop))

@@ -1,5 +1,6 @@
 //! From a study file to a plan: every setting resolved, with where it came from.
 
+mod differences;
 mod fingerprint;
 mod layers;
 mod protocol;
@@ -8,6 +9,7 @@ mod settings;
 mod show;
 mod study_file;
 
+pub use differences::{SettingDifference, differences, flat, value_text, with_settings_of};
 pub use fingerprint::fingerprint;
 pub use protocol::{Checkpoint, DropoutSettings, Protocol, Scheduler, SchedulerKind};
 pub use resolve::{Asked, Overrides, ResolvedRun, ResolvedSettings, override_data, resolve, resolve_data};

@@ -6,7 +6,8 @@ use harness_contract::{BackendInfo, CellKind, ModelSpec};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::layers::{Layers, flatten};
+use super::differences::differences;
+use super::layers::Layers;
 use super::protocol::{Protocol, SchedulerKind};
 use super::settings::{Settings, native_settings};
 use super::study_file::{Division, PlanError, Study, Variant};
@@ -14,9 +15,6 @@ use crate::data::DataSettings;
 use crate::record::RunKey;
 
 const DEFAULTS: &str = include_str!("defaults.toml");
-
-/// Settings that may differ between backends in a matched study, because no number depends on them but by rounding.
-const NOT_NUMERIC: [&str; 3] = ["threads", "device", "kernel"];
 
 /// What is given beside the study file.
 #[derive(Debug, Clone, Default)]
@@ -290,25 +288,17 @@ fn protocol_key(field: &'static str) -> &'static str {
 fn check_matched(row: &[(&String, Result<ResolvedSettings, String>)]) -> Result<(), PlanError> {
     let mut known = row.iter().filter_map(|(name, settings)| settings.as_ref().ok().map(|settings| (name, settings)));
     let Some((first_name, first)) = known.next() else { return Ok(()) };
-    let first_values = flat(&first.protocol);
-    let mut differences = Vec::new();
+    let mut lines = Vec::new();
     for (name, settings) in known {
-        let values = flat(&settings.protocol);
-        for (key, value) in &values {
-            let other = first_values.get(key);
-            if !NOT_NUMERIC.contains(&key.as_str()) && other != Some(value) {
-                let other = other.map_or_else(|| "nothing".to_owned(), ToString::to_string);
-                let origin = settings.origins.get(key).map_or("", String::as_str);
-                differences.push(format!("  {key} is {other} for {first_name} and {value} for {name} ({origin})"));
-            }
+        for found in differences(&first.protocol, &settings.protocol) {
+            let origin = settings.origins.get(&found.key).map_or("", String::as_str);
+            lines.push(format!(
+                "  {} is {} for {first_name} and {} for {name} ({origin})",
+                found.key, found.first, found.second
+            ));
         }
     }
-    if differences.is_empty() { Ok(()) } else { Err(PlanError::NotMatched(differences.join("\n"))) }
-}
-
-/// A protocol's values by dotted key.
-pub(super) fn flat(protocol: &Protocol) -> BTreeMap<String, Value> {
-    Table::try_from(protocol).map(|table| flatten(&table).into_iter().collect()).unwrap_or_default()
+    if lines.is_empty() { Ok(()) } else { Err(PlanError::NotMatched(lines.join("\n"))) }
 }
 
 fn set_settings(set: &[(String, String)]) -> Result<Settings, PlanError> {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::resolve::{ResolvedRun, flat};
+use super::differences::flat;
+use super::resolve::ResolvedRun;
 use crate::data::DataSettings;
 
 /// Every run and every setting with where it came from; settings that are the same for all runs stand once.

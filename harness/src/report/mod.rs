@@ -6,6 +6,7 @@
 mod document;
 mod figures;
 mod latex;
+mod lockstep;
 mod numbers;
 mod overview;
 mod published;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::PolarsError;
 
+pub use lockstep::{lockstep_text, write_lockstep};
 pub use published::{
     PUBLISHED_VERSION, Published, PublishedClaim, PublishedData, PublishedFramework, PublishedParameters,
     PublishedProtocol, PublishedResult, published,

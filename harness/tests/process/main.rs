@@ -3,5 +3,6 @@
 
 mod cli;
 mod grid;
+mod lockstep;
 mod plan;
 mod support;

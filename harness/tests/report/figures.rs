@@ -11,7 +11,7 @@ const FIRST: &str = "#0072B2";
 const SECOND: &str = "#D55E00";
 
 /// Every text of an SVG in the order in which it is drawn.
-fn labels(svg: &str) -> Vec<&str> {
+pub(crate) fn labels(svg: &str) -> Vec<&str> {
     svg.split("<text ")
         .skip(1)
         .map(|rest| rest.split_once('>').unwrap().1.split_once("</text>").unwrap().0.trim())

@@ -256,7 +256,7 @@ fn epoch_record(epoch: u32, auc: f64, seconds: f64, protocol: &Protocol, rng: &m
     }
 }
 
-fn protocol(is_torch: bool, cell: CellKind, variant: &str) -> Protocol {
+pub(crate) fn protocol(is_torch: bool, cell: CellKind, variant: &str) -> Protocol {
     let defaults = if is_torch { pytorch() } else { keras() };
     let mut initializers: BTreeMap<_, _> =
         defaults.initializers.iter().map(|(group, default)| (*group, default.value)).collect();

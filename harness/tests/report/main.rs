@@ -4,6 +4,7 @@
 mod defaults;
 mod figures;
 mod fixture;
+mod lockstep;
 mod tables;
 
 use std::fs;

@@ -9,37 +9,37 @@ use std::arch::is_x86_feature_detected;
 
 use super::activation::Real;
 
-/// Defines a function that runs its body, compiled for the widest instruction set of these that the processor has. All
-/// of them give the same bits.
+/// Defines a function that runs its body, compiled for the widest instruction set of these that the processor has. In the
+/// body, `FUSED` says whether that has fused multiply-adds; all that have them give the same bits.
 macro_rules! vectorised {
     ($(#[$documentation:meta])* fn $name:ident($($argument:ident: $kind:ty),* $(,)?) $body:block) => {
         $(#[$documentation])*
         pub(super) fn $name<T: Real>($($argument: $kind),*) {
             #[inline(always)]
-            fn body<T: Real>($($argument: $kind),*) $body
+            fn body<T: Real, const FUSED: bool>($($argument: $kind),*) $body
 
             #[cfg(target_arch = "x86_64")]
             {
                 #[target_feature(enable = "avx512f,avx512dq")]
                 fn with_avx512<T: Real>($($argument: $kind),*) {
-                    body($($argument),*);
+                    body::<T, true>($($argument),*);
                 }
 
-                #[target_feature(enable = "avx2")]
+                #[target_feature(enable = "avx2,fma")]
                 fn with_avx2<T: Real>($($argument: $kind),*) {
-                    body($($argument),*);
+                    body::<T, true>($($argument),*);
                 }
 
                 if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512dq") {
                     // SAFETY: the processor has just been found to have what the function is compiled for.
                     return unsafe { with_avx512($($argument),*) };
                 }
-                if is_x86_feature_detected!("avx2") {
+                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
                     // SAFETY: as above.
                     return unsafe { with_avx2($($argument),*) };
                 }
             }
-            body($($argument),*);
+            body::<T, false>($($argument),*);
         }
     };
 }
@@ -69,28 +69,57 @@ pub(super) struct LstmBack<'a, T> {
 }
 
 vectorised! {
-    /// `h = tanh(a + b)`, in place. `state` holds the sums `a` and then the outputs `h`; `bias`, `b`, is for one row.
-    fn rnn_forward(bias: &[T], state: &mut [T]) {
-        for state in state.chunks_exact_mut(bias.len()) {
-            add(bias, state);
-            tanh(state);
+    /// `h = tanh(a)`.
+    fn rnn_forward(sums: &[T], state: &mut [T]) {
+        state.copy_from_slice(sums);
+        tanh::<T, FUSED>(state);
+    }
+}
+
+vectorised! {
+    /// The gradient with respect to `a` from that with respect to `h`: times `1 - h^2`.
+    fn rnn_backward(gradient: &mut [T], upstream: &[T], state: &[T]) {
+        for ((gradient, &upstream), &state) in gradient.iter_mut().zip(upstream).zip(state) {
+            *gradient = upstream * (T::ONE - state * state);
         }
     }
 }
 
 vectorised! {
-    /// The gradient with respect to `a` from that with respect to `h`, in place: times `1 - h^2`.
-    fn rnn_backward(gradient: &mut [T], state: &[T]) {
-        for (gradient, &state) in gradient.iter_mut().zip(state) {
-            *gradient *= T::ONE - state * state;
+    /// `out = a b`.
+    fn multiply(a: &[T], b: &[T], out: &mut [T]) {
+        product(a, b, out);
+    }
+}
+
+vectorised! {
+    /// `out = out + a b`.
+    fn multiply_and_add(a: &[T], b: &[T], out: &mut [T]) {
+        add_product(a, b, out);
+    }
+}
+
+vectorised! {
+    /// `out = out b`.
+    fn multiply_by(out: &mut [T], b: &[T]) {
+        for (out, &b) in out.iter_mut().zip(b) {
+            *out *= b;
         }
     }
 }
 
 vectorised! {
-    /// `c' = f c + i g`, `h' = o tanh(c')`. `gates` holds the sums of i, f, g, o without their bias, which is for one
-    /// row, and then the gates.
-    fn lstm_forward(hidden_size: usize, bias: &[T], gates: &mut [T], step: LstmStep<'_, T>) {
+    /// Adds all rows to `sums`, which is as long as each of them.
+    fn add_rows(rows: &[T], sums: &mut [T]) {
+        for row in rows.chunks_exact(sums.len()) {
+            add(row, sums);
+        }
+    }
+}
+
+vectorised! {
+    /// `c' = f c + i g`, `h' = o tanh(c')`. `gates` holds the sums of i, f, g, o and then the gates.
+    fn lstm_forward(hidden_size: usize, gates: &mut [T], step: LstmStep<'_, T>) {
         let LstmStep { before, cell, squashed, state } = step;
         let rows = gates
             .chunks_exact_mut(4 * hidden_size)
@@ -99,16 +128,15 @@ vectorised! {
             .zip(squashed.chunks_exact_mut(hidden_size))
             .zip(state.chunks_exact_mut(hidden_size));
         for ((((gates, before), cell), squashed), state) in rows {
-            add(bias, gates);
             let (i_and_f, g_and_o) = gates.split_at_mut(2 * hidden_size);
             let (g, o) = g_and_o.split_at_mut(hidden_size);
-            sigmoid(i_and_f);
-            tanh(g);
-            sigmoid(o);
+            sigmoid::<T, FUSED>(i_and_f);
+            tanh::<T, FUSED>(g);
+            sigmoid::<T, FUSED>(o);
             let (i, f) = i_and_f.split_at(hidden_size);
             lstm_cell(i, f, g, before, cell);
             squashed.copy_from_slice(cell);
-            tanh(squashed);
+            tanh::<T, FUSED>(squashed);
             product(o, squashed, state);
         }
     }
@@ -137,20 +165,19 @@ vectorised! {
 
 vectorised! {
     /// `n = tanh(a + r u)`, `h' = n + z (h - n)`. `gates` holds the sums of r, z, `u`, the recurrent part of n, and `a`,
-    /// its other part, all without their bias, which is for one row; then r, z, `u`, n.
-    fn gru_forward(hidden_size: usize, bias: &[T], gates: &mut [T], before: &[T], state: &mut [T]) {
+    /// its other part; then r, z, `u`, n.
+    fn gru_forward(hidden_size: usize, gates: &mut [T], before: &[T], state: &mut [T]) {
         let rows = gates
             .chunks_exact_mut(4 * hidden_size)
             .zip(before.chunks_exact(hidden_size))
             .zip(state.chunks_exact_mut(hidden_size));
         for ((gates, before), state) in rows {
-            add(bias, gates);
             let (r_and_z, u_and_n) = gates.split_at_mut(2 * hidden_size);
             let (u, n) = u_and_n.split_at_mut(hidden_size);
-            sigmoid(r_and_z);
+            sigmoid::<T, FUSED>(r_and_z);
             let (r, z) = r_and_z.split_at(hidden_size);
             add_product(r, u, n);
-            tanh(n);
+            tanh::<T, FUSED>(n);
             gru_state(z, n, before, state);
         }
     }
@@ -177,16 +204,16 @@ vectorised! {
 }
 
 #[inline(always)]
-fn sigmoid<T: Real>(values: &mut [T]) {
+fn sigmoid<T: Real, const FUSED: bool>(values: &mut [T]) {
     for value in values {
-        *value = value.sigmoid();
+        *value = value.sigmoid::<FUSED>();
     }
 }
 
 #[inline(always)]
-fn tanh<T: Real>(values: &mut [T]) {
+fn tanh<T: Real, const FUSED: bool>(values: &mut [T]) {
     for value in values {
-        *value = value.tanh();
+        *value = value.tanh::<FUSED>();
     }
 }
 

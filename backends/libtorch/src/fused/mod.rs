@@ -1,72 +1,54 @@
 //! Our own arrangement of the recurrent layers for the processor: hand-written forward and backward passes over
 //! buffers that are allocated once.
 //!
-//! What all time steps have in common is one matrix product before the loop (input times input kernel) and a few after
-//! it (the kernels' gradients and the input's). Within the loop a step is one ATen matrix product, which adds into the
-//! buffer, and one pass of our own over the gates. No autograd, no temporary tensors. The same numbers as the stock
-//! layers' to float32 rounding.
+//! A step of a layer is a sum of matrix products ([`product`]) and one pass over its gates ([`gates`]). All layers take a
+//! step before the next one begins, so that what belongs to it stays in the cache. Rows don't depend on each other, so
+//! threads share them and meet twice a batch: at the loss and at the end. No autograd, no temporary tensors. The same
+//! numbers as the stock layers' to float32 rounding.
+//!
+//! On the way back, steps that no gradient reaches are left out: what they would add is zero. Where the answer is read
+//! at the last step, gradients shrink with every step away from it, and a SimpleRNN's are often below the smallest normal
+//! number, which is zero here (see [`crate::subnormal`]), long before the first step.
 
 mod activation;
+mod cell;
 mod gates;
-mod gru;
-mod lstm;
-mod rnn;
-mod steps;
+mod kernels;
+mod prediction;
+mod product;
+mod tape;
+mod training;
+mod weight_gradients;
+mod words;
 
-use harness_contract::{CellKind, ModelSpec};
+use harness_contract::ModelSpec;
 use tch::{Kind, Reduction, TchError, Tensor};
 
+use self::activation::Real;
+use self::kernels::{Backward, Forward, Shape};
+use self::tape::Tape;
+use self::training::{Batch, Buffers};
+use self::words::ProjectedWords;
 use crate::dropout::Masks;
+use crate::host::{elements, elements_mut};
 use crate::input::Input;
 use crate::network::Gradient;
-use crate::parameters::{CoreViews, LayerViews, Layout, Parameters, length};
+use crate::parameters::{CoreViews, Layout, Parameters, length};
+use crate::share;
 use crate::subnormal::SubnormalsAsZero;
 
-/// A recurrent layer with its buffers.
-trait Recurrence {
-    /// Computes the outputs of the first `time` steps from a state of zeros. `input` is `[time * rows, input_size]`.
-    fn forward(&mut self, weights: &LayerViews, input: &Tensor, time: usize) -> Result<(), TchError>;
-
-    /// The outputs of the last forward pass, `[time * rows, hidden_size]`, a view.
-    fn outputs(&self, time: usize) -> Result<Tensor, TchError>;
-
-    /// Where the gradient with respect to the outputs goes before a backward pass, `[time * rows, hidden_size]`, a view.
-    fn upstream(&mut self, time: usize) -> Result<Tensor, TchError>;
-
-    /// Computes all gradients from [`Self::upstream`], which it overwrites, and from what the forward pass left behind,
-    /// which it overwrites as well. The weights' go into `gradients`, the input's into `input_gradient`.
-    fn backward(
-        &mut self,
-        weights: &LayerViews,
-        input: &Tensor,
-        time: usize,
-        gradients: &LayerViews,
-        input_gradient: &Tensor,
-    ) -> Result<(), TchError>;
-}
-
-/// The buffers of a model: for training one set a layer, for predictions one that serves all layers in turn.
+/// What a model keeps between batches, for either kind of element.
 #[derive(Default)]
 pub(crate) struct Fused {
-    training: Option<Buffers>,
-    prediction: Option<Buffers>,
+    single: Kept<f32>,
+    double: Kept<f64>,
 }
 
-/// What a layer's buffers are made for.
-#[derive(Clone, Copy)]
-struct Sizes {
-    /// The most steps.
-    time: usize,
-    /// The rows of a batch.
-    rows: usize,
-    /// Units of the layer.
-    hidden_size: usize,
-}
-
-/// Layers made for batches of some size.
-struct Buffers {
-    sizes: Sizes,
-    layers: Vec<Box<dyn Recurrence>>,
+/// What a model with elements of kind `T` keeps between batches.
+struct Kept<T> {
+    training: Option<Buffers<T>>,
+    prediction: Option<(usize, Vec<Tape<T>>)>,
+    words: Option<ProjectedWords<T>>,
 }
 
 impl Fused {
@@ -78,17 +60,10 @@ impl Fused {
         views: &CoreViews,
         input: &Input,
     ) -> Result<Tensor, TchError> {
-        tch::no_grad(|| {
-            let buffers = fitting(&mut self.prediction, spec, input, 1, embedding.f_kind()?)?;
-            let mut steps = input.embed(embedding)?.f_flatten(0, 1)?;
-            for weights in &views.layers {
-                for layer in &mut buffers.layers {
-                    layer.forward(weights, &steps, input.time)?;
-                    // A copy, because the next layer writes its outputs where these are.
-                    steps = layer.outputs(input.time)?.f_detach_copy()?;
-                }
-            }
-            head(views, &steps.f_index_select(0, &input.answers)?)
+        let _guard = SubnormalsAsZero::new();
+        tch::no_grad(|| match embedding.f_kind()? {
+            Kind::Double => self.double.logits(spec, embedding, views, input),
+            _ => self.single.logits(spec, embedding, views, input),
         })
     }
 
@@ -103,104 +78,164 @@ impl Fused {
         masks: &Masks,
     ) -> Result<Gradient, TchError> {
         let _guard = SubnormalsAsZero::new();
-        tch::no_grad(|| {
-            let (input, targets) = batch;
-            let (time, options) = (input.time, (parameters.core.f_kind()?, parameters.core.device()));
-            let buffers = fitting(&mut self.training, spec, input, spec.layers, options.0)?;
-            let core = Tensor::f_empty([length(layout.core_len())], options)?;
-            let gradients = CoreViews::new(spec, &layout.views(&core)?)?;
-
-            // Forward. `inputs` keeps what each layer read.
-            let mut inputs =
-                vec![masked(input.embed(&parameters.embedding)?, masks.after_embedding.as_ref())?.f_flatten(0, 1)?];
-            for (place, (layer, weights)) in buffers.layers.iter_mut().zip(&views.layers).enumerate() {
-                let Some(steps) = inputs.last() else { break };
-                layer.forward(weights, steps, time)?;
-                let outputs = layer.outputs(time)?;
-                inputs.push(match masks.between_layers.get(place) {
-                    Some(mask) => outputs.f_mul(&mask.f_flatten(0, 1)?)?,
-                    None => outputs,
-                });
-            }
-            let Some(outputs) = inputs.pop() else {
-                return Err(TchError::Shape("a model without layers".into()));
-            };
-            let pooled = masked(outputs.f_index_select(0, &input.answers)?, masks.after_last.as_ref())?;
-            let logits = head(views, &pooled)?;
-            let loss = logits.f_binary_cross_entropy_with_logits(
-                targets,
-                None::<&Tensor>,
-                None::<&Tensor>,
-                Reduction::Mean,
-            )?;
-
-            // Backward. The loss' derivative by a logit is the predicted probability minus the label, over the rows.
-            #[expect(clippy::cast_precision_loss, reason = "a batch has fewer than 2^52 rows")]
-            let per_logit = logits.f_sigmoid()?.f_sub(targets)?.f_div_scalar_(input.rows as f64)?.f_unsqueeze(1)?;
-            let _ = per_logit.f_transpose(0, 1)?.f_mm_out(&gradients.head_weight, &pooled)?;
-            let _ = per_logit.f_sum_intlist_out(&gradients.head_bias, [0].as_slice(), false, None)?;
-            let per_answer = masked(per_logit.f_mm(&views.head_weight)?, masks.after_last.as_ref())?;
-
-            let tokens = Tensor::f_empty_like(inputs.first().unwrap_or(&outputs))?;
-            if let Some(top) = buffers.layers.last_mut() {
-                let mut upstream = top.upstream(time)?;
-                let _ = upstream.f_zero_()?.f_index_copy_(0, &input.answers, &per_answer)?;
-            }
-            for place in (0..spec.layers).rev() {
-                let (below, here) = buffers.layers.split_at_mut(place);
-                let Some(layer) = here.first_mut() else { break };
-                let (mut input_gradient, mask) = match below.last_mut() {
-                    Some(lower) => (lower.upstream(time)?, masks.between_layers.get(place - 1)),
-                    None => (tokens.shallow_clone(), masks.after_embedding.as_ref()),
-                };
-                layer.backward(
-                    &views.layers[place],
-                    &inputs[place],
-                    time,
-                    &gradients.layers[place],
-                    &input_gradient,
-                )?;
-                if let Some(mask) = mask {
-                    let _ = input_gradient.f_mul_(&mask.f_flatten(0, 1)?)?;
-                }
-            }
-            let tokens = tokens.f_view([length(time), length(input.rows), length(spec.embedding_size)])?;
-            Ok(Gradient { loss, core, tokens })
+        tch::no_grad(|| match parameters.core.f_kind()? {
+            Kind::Double => self.double.gradient(spec, layout, parameters, views, batch, masks),
+            _ => self.single.gradient(spec, layout, parameters, views, batch, masks),
         })
+    }
+
+    /// Forgets what was computed from the weights, since they have changed.
+    pub(crate) fn weights_changed(&mut self) {
+        self.single.weights_changed();
+        self.double.weights_changed();
     }
 }
 
-/// The buffers at hand where they suit the batch, else new ones.
-fn fitting<'a>(
-    buffers: &'a mut Option<Buffers>,
-    spec: &ModelSpec,
-    input: &Input,
-    layers: usize,
-    kind: Kind,
-) -> Result<&'a mut Buffers, TchError> {
-    let suit = |buffers: &Buffers| buffers.sizes.rows == input.rows && buffers.sizes.time >= input.time;
-    let sizes = Sizes { time: input.time, rows: input.rows, hidden_size: spec.hidden_size };
-    let kept = match buffers.take().filter(suit) {
-        Some(kept) => kept,
-        None => Buffers {
-            sizes,
-            layers: (0..layers)
-                .map(|_| match kind {
-                    Kind::Double => recurrence::<f64>(spec.cell, sizes),
-                    _ => recurrence::<f32>(spec.cell, sizes),
-                })
-                .collect::<Result<_, _>>()?,
-        },
-    };
-    Ok(buffers.insert(kept))
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self { training: None, prediction: None, words: None }
+    }
 }
 
-fn recurrence<T: activation::Real>(cell: CellKind, sizes: Sizes) -> Result<Box<dyn Recurrence>, TchError> {
-    Ok(match cell {
-        CellKind::Rnn => Box::new(rnn::Layer::<T>::new(sizes)?),
-        CellKind::Lstm => Box::new(lstm::Layer::<T>::new(sizes)?),
-        CellKind::Gru => Box::new(gru::Layer::<T>::new(sizes)?),
-    })
+impl<T: Real> Kept<T> {
+    fn weights_changed(&mut self) {
+        if let Some(words) = &mut self.words {
+            words.forget();
+        }
+    }
+
+    fn logits(
+        &mut self,
+        spec: &ModelSpec,
+        embedding: &Tensor,
+        views: &CoreViews,
+        input: &Input,
+    ) -> Result<Tensor, TchError> {
+        let (shapes, rows) = (shapes(spec), input.rows);
+        let kernels = arranged(&shapes, views, Forward::new)?;
+        let tokens = elements::<i64>(&input.tokens)?;
+        let Some((first, width)) = kernels.first().zip(shapes.first().map(|shape| shape.width())) else {
+            return Err(TchError::Shape("a model without layers".into()));
+        };
+        let words = self.words.get_or_insert_with(|| ProjectedWords::new(spec.vocabulary_size, width));
+        words.learn(tokens, embedding, first)?;
+
+        let tapes = match self.prediction.take().filter(|(kept, _)| *kept == rows) {
+            Some(kept) => kept,
+            None => (rows, shapes.iter().map(|shape| Tape::new(shape.sizes(rows, 1), false)).collect()),
+        };
+        let (_, tapes) = self.prediction.insert(tapes);
+        let shares = share::rows_each(rows, spec.threads, product::ROWS);
+        let mut pooled = Tensor::f_zeros([length(rows), length(spec.hidden_size)], (T::KIND, embedding.device()))?;
+        let mut at = 0;
+        let mut parts: Vec<_> = tape::bands(elements_mut::<T>(&mut pooled)?, 1, spec.hidden_size, &shares)
+            .into_iter()
+            .flatten()
+            .zip(&shares)
+            .map(|(pooled, share)| {
+                at += share;
+                let (tokens, answers) = (&tokens[at - share..], &input.answer_steps[at - share..at]);
+                prediction::Part { tokens, stride: rows, answers, layers: Vec::new(), pooled }
+            })
+            .collect();
+        for tape in tapes {
+            tape.clear_state();
+            for (part, band) in parts.iter_mut().zip(tape.bands(1, &shares)) {
+                part.layers.push(band);
+            }
+        }
+        let words = &*words;
+        share::each(parts, |part| part.run(words, &kernels, &shapes));
+        head(views, &pooled)
+    }
+
+    fn gradient(
+        &mut self,
+        spec: &ModelSpec,
+        layout: &Layout,
+        parameters: &Parameters,
+        views: &CoreViews,
+        (input, targets): (&Input, &Tensor),
+        masks: &Masks,
+    ) -> Result<Gradient, TchError> {
+        let (shapes, options) = (shapes(spec), (T::KIND, parameters.core.device()));
+        let batch = Batch::new(input, &parameters.embedding, masks, &shapes)?;
+        let buffers = match self.training.take().filter(|buffers| buffers.suit(&batch)) {
+            Some(kept) => kept,
+            None => Buffers::new(&batch, &shapes),
+        };
+        let buffers = self.training.insert(buffers);
+        let shares = share::rows_each(input.rows, spec.threads, product::ROWS);
+        let size = [length(input.time), length(input.rows), length(spec.embedding_size)];
+        let mut tokens = Tensor::f_empty(size, options)?;
+        let core = Tensor::f_empty([length(layout.core_len())], options)?;
+        let mut gradients = CoreViews::new(spec, &layout.views(&core)?)?;
+
+        buffers.tapes.iter_mut().for_each(Tape::clear_state);
+        let kernels = arranged(&shapes, views, Forward::new)?;
+        let parts = buffers.parts(&batch, &shapes, &shares, elements_mut(&mut tokens)?);
+        share::each(parts, |mut part| part.forward(&batch, &kernels, &shapes));
+
+        let Some(top) = buffers.tapes.last_mut() else {
+            return Err(TchError::Shape("a model without layers".into()));
+        };
+        let answers = || input.answer_steps.iter().enumerate();
+        let outputs: Vec<_> = answers().flat_map(|(row, &step)| top.output(step, row)).copied().collect();
+        let pooled = Tensor::f_from_slice(&outputs)?.f_view([length(input.rows), length(spec.hidden_size)])?;
+        let pooled = masked(pooled, masks.after_last.as_ref())?;
+        let logits = head(views, &pooled)?;
+        let loss =
+            logits.f_binary_cross_entropy_with_logits(targets, None::<&Tensor>, None::<&Tensor>, Reduction::Mean)?;
+
+        // The loss' derivative by a logit is the predicted probability minus the label, over the rows.
+        #[expect(clippy::cast_precision_loss, reason = "a batch has fewer than 2^52 rows")]
+        let per_logit = logits.f_sigmoid()?.f_sub(targets)?.f_div_scalar_(input.rows as f64)?.f_unsqueeze(1)?;
+        let _ = per_logit.f_transpose(0, 1)?.f_mm_out(&gradients.head_weight, &pooled)?;
+        let _ = per_logit.f_sum_intlist_out(&gradients.head_bias, [0].as_slice(), false, None)?;
+        let per_answer = masked(per_logit.f_mm(&views.head_weight)?, masks.after_last.as_ref())?;
+        let per_answer = elements::<T>(&per_answer)?;
+
+        buffers.tapes.iter_mut().for_each(Tape::clear_gradients);
+        if let Some(top) = buffers.tapes.last_mut() {
+            for ((row, &step), gradient) in answers().zip(per_answer.chunks_exact(spec.hidden_size)) {
+                top.output_gradient(step, row).copy_from_slice(gradient);
+            }
+        }
+        let kernels = arranged(&shapes, views, Backward::new)?;
+        let mut by_thread: Vec<_> = shares.iter().map(|_| Vec::new()).collect();
+        let parts = buffers.parts(&batch, &shapes, &shares, elements_mut(&mut tokens)?);
+        share::each(parts.into_iter().zip(&mut by_thread), |(mut part, gradients)| {
+            *gradients = part.back(&batch, &kernels, &shapes);
+        });
+        let mut by_thread = by_thread.into_iter();
+        let mut sums = by_thread.next().unwrap_or_default();
+        for other in by_thread {
+            sums.iter_mut().zip(&other).for_each(|(sum, other)| sum.merge(other));
+        }
+        for (sum, gradients) in sums.iter().zip(&mut gradients.layers) {
+            sum.write(gradients)?;
+        }
+        Ok(Gradient { loss, core, tokens })
+    }
+}
+
+/// What each layer is made for.
+fn shapes(spec: &ModelSpec) -> Vec<Shape> {
+    let shape = |layer: usize| Shape {
+        cell: spec.cell,
+        hidden_size: spec.hidden_size,
+        input_size: if layer == 0 { spec.embedding_size } else { spec.hidden_size },
+    };
+    (0..spec.layers).map(shape).collect()
+}
+
+/// Every layer's weights, arranged.
+fn arranged<K>(
+    shapes: &[Shape],
+    views: &CoreViews,
+    arrange: impl Fn(Shape, &crate::parameters::LayerViews) -> Result<K, TchError>,
+) -> Result<Vec<K>, TchError> {
+    shapes.iter().zip(&views.layers).map(|(&shape, weights)| arrange(shape, weights)).collect()
 }
 
 /// The logits of pooled outputs, `[rows]`.
@@ -214,25 +249,4 @@ fn masked(mut values: Tensor, mask: Option<&Tensor>) -> Result<Tensor, TchError>
         Some(mask) => values.f_mul_(mask),
         None => Ok(values),
     }
-}
-
-/// The sum of both bias vectors, or the only one.
-fn bias(weights: &LayerViews) -> Result<Tensor, TchError> {
-    match &weights.bias_hh {
-        Some(bias_hh) => weights.bias_ih.f_add(bias_hh),
-        None => Ok(weights.bias_ih.shallow_clone()),
-    }
-}
-
-/// Gradients of the kernels and biases of a cell whose gates all have the form `W x + b + U h`: `at_gates` is the
-/// gradient with respect to that sum, `[time * rows, gates * hidden_size]`, `states` is `h` before each step.
-fn plain_gradients(at_gates: &Tensor, input: &Tensor, states: &Tensor, gradients: &LayerViews) -> Result<(), TchError> {
-    let transposed = at_gates.f_transpose(0, 1)?;
-    let _ = transposed.f_mm_out(&gradients.weight_ih, input)?;
-    let _ = transposed.f_mm_out(&gradients.weight_hh, states)?;
-    let _ = at_gates.f_sum_intlist_out(&gradients.bias_ih, [0].as_slice(), false, None)?;
-    if let Some(bias_hh) = &gradients.bias_hh {
-        bias_hh.shallow_clone().f_copy_(&gradients.bias_ih)?;
-    }
-    Ok(())
 }

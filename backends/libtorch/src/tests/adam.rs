@@ -110,7 +110,7 @@ fn follows_the_formulas(spec: &ModelSpec, kind: Kind, tolerance: f64) {
         let occurrences = Occurrences::new(&aligned, spec.vocabulary_size);
         let compact = embedding::collect(&gradient.tokens, occurrences, spec.adam.repeated_words).unwrap();
         let seen = clipping(spec, &gradient.core, &compact).unwrap();
-        adam.update(spec, &mut network.parameters, &gradient.core, &compact, seen.coefficient, learning_rate).unwrap();
+        adam.update(spec, network.parameters_mut(), &gradient.core, &compact, seen.coefficient, learning_rate).unwrap();
 
         let core_gradient: Vec<_> = doubles(&gradient.core).into_iter().map(|value| vec![value]).collect();
         let mut by_word = vec![Vec::new(); spec.vocabulary_size * spec.embedding_size];

@@ -48,7 +48,7 @@ impl Difference {
 
     /// Moves the weights by `amount` times `direction`.
     fn shift(&mut self, direction: &Parameters, amount: f64) {
-        let parameters = &mut self.network.parameters;
+        let parameters = self.network.parameters_mut();
         let _ = parameters.embedding.g_add_(&(&direction.embedding * amount));
         let _ = parameters.core.g_add_(&(&direction.core * amount));
     }

@@ -102,3 +102,62 @@ fn both_kernels_train_alike_over_twenty_steps() {
         assert!(far * 1_000 < all, "{cell}: {far} of {all} weights differ by more than 2e-5");
     }
 }
+
+/// Loss, gradients of the tokens and of every other parameter but the embedding, and logits.
+fn computed(spec: &ModelSpec, rows: &Rows) -> (Tensor, Tensor, Tensor, Tensor) {
+    let mut network = Network::new(spec, &small_weights(spec), Kind::Float).unwrap();
+    let (input, _) = Input::new(rows.tokens(), spec, network.options.1).unwrap();
+    let targets = input::targets(rows.batch(), network.options).unwrap();
+    let masks = dropout::draw(spec, 1, input.time, input.rows, network.options).unwrap();
+    let gradient = network.gradient(&input, &targets, &masks).unwrap();
+    (gradient.loss, gradient.tokens, gradient.core, network.logits(&input).unwrap())
+}
+
+#[test]
+fn threads_change_no_bit_of_a_row() {
+    for cell in CellKind::ALL {
+        let spec = spec(cell, Kernel::Fused);
+        let rows = Rows::new(&spec, 35, 20, Side::Front, 3);
+        let one = computed(&spec, &rows);
+        for threads in [2, 3, 64] {
+            let many = computed(&ModelSpec { threads, ..spec.clone() }, &rows);
+            assert_eq!((&one.0, &one.1, &one.3), (&many.0, &many.1, &many.3), "{cell}, {threads} threads");
+            // Sums over the rows are added thread by thread.
+            let difference = difference(&many.2, &one.2);
+            assert!(difference < 2e-6, "{cell}, {threads} threads: {difference:e}");
+        }
+    }
+}
+
+#[test]
+fn steps_that_no_gradient_reaches_are_left_out_without_a_trace() {
+    let time = 400;
+    for cell in CellKind::ALL {
+        let [stock, fused] = [Kernel::Stock, Kernel::Fused].map(|kernel| {
+            let spec = ModelSpec { max_time: time, ..spec(cell, kernel) };
+            computed(&spec, &Rows::new(&spec, 3, time, Side::End, 3))
+        });
+        if cell == CellKind::Rnn {
+            assert!(fused.1.get(0).abs().max().double_value(&[]) == 0.0, "a gradient reaches the first step");
+        }
+        for (found, expected) in [(&fused.1, &stock.1), (&fused.2, &stock.2), (&fused.3, &stock.3)] {
+            let difference = difference(found, expected);
+            assert!(difference < 5e-6, "{cell}: {difference:e}");
+        }
+    }
+}
+
+#[test]
+fn predictions_are_those_of_the_weights_as_they_are_now() {
+    for cell in CellKind::ALL {
+        let spec = spec(cell, Kernel::Fused);
+        let rows = Rows::new(&spec, 9, 12, Side::Front, 3);
+        let mut model = LibtorchModel::new(&spec, &small_weights(&spec), Kind::Float).unwrap();
+        let before = model.predict_batch(rows.tokens()).unwrap();
+        model.train_batch(rows.batch(), 0.01).unwrap();
+        let after = model.predict_batch(rows.tokens()).unwrap();
+        assert_ne!(before, after);
+        let mut fresh = LibtorchModel::new(&spec, &model.weights().unwrap(), Kind::Float).unwrap();
+        assert_eq!(after, fresh.predict_batch(rows.tokens()).unwrap(), "{cell}");
+    }
+}

@@ -7,6 +7,7 @@ mod frame;
 mod histograms;
 mod layout;
 mod legend;
+mod lockstep;
 mod roc;
 mod save;
 mod seconds;
@@ -20,6 +21,7 @@ use save::{Figure, save};
 use super::ReportError;
 use super::overview::Overview;
 use super::scores::Scores;
+use crate::lockstep::LockstepRecord;
 
 /// What stands below every figure of a demonstration, so that none can be taken for a result.
 const DEMONSTRATION: &str = "Demonstration: these figures stand for nothing.";
@@ -37,6 +39,8 @@ pub(super) enum Subject {
     Scores,
     /// Seconds an epoch.
     Seconds,
+    /// Differences of two models in lockstep.
+    Lockstep,
 }
 
 /// A figure that has been written.
@@ -79,6 +83,17 @@ pub(super) fn draw_all(
     drawings.add(Subject::Epochs, &epochs::learning_curves(overview))?;
     drawings.add(Subject::Epochs, &epochs::gradient_norms(overview))?;
     drawings.add(Subject::Seconds, &seconds::seconds(overview))?;
+    Ok(drawings.all)
+}
+
+/// Draws the figures of a lockstep into a directory.
+///
+/// # Errors
+/// If a figure can't be drawn or written.
+pub(super) fn draw_lockstep(record: &LockstepRecord, directory: &Path) -> Result<Vec<Drawing>, ReportError> {
+    canvas::register_fonts()?;
+    let mut drawings = Drawings { note: None, directory, all: Vec::new() };
+    drawings.add(Subject::Lockstep, &lockstep::lockstep(record))?;
     Ok(drawings.all)
 }
 

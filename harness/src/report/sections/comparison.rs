@@ -129,13 +129,13 @@ fn regenerated_label(group: &Group<'_>, overview: &Overview<'_>, completed: usiz
     }
 }
 
-/// What the numbers allow to say about each published accuracy and AUC.
+/// What the numbers allow to say about each published accuracy, recall and AUC.
 fn verdicts(groups: &[(&PublishedResult, Group<'_>)], published: &Published, overview: &Overview<'_>) -> String {
     let mut text = String::from(
         "\nHow far apart two measurements of the same configuration can be because of the reviews that fell into the \
-         test split alone (95 %; binomial for accuracy, Hanley and McNeil 1982 for AUC, both figures taken as \
-         independent), and whether the difference is larger. The spread over initial weights and orders of the \
-         examples comes on top",
+         test split alone (95 %; binomial for accuracy and recall, Hanley and McNeil 1982 for AUC, both figures taken \
+         as independent), and whether the difference is larger. With classes of one size accuracy and recall fix \
+         precision and F1. The spread over initial weights and orders of the examples comes on top",
     );
     text.push_str(if overview.has_seeds() {
         " (the ± above).\n\n"
@@ -143,33 +143,30 @@ fn verdicts(groups: &[(&PublishedResult, Group<'_>)], published: &Published, ove
         " and is not known from one seed: a difference within the bound agrees with the published figure but does not \
          prove it, and one beyond it is not reproduced by this run.\n\n"
     });
-    let headers = ["backend", "cell"].map(|name| (name, Align::Left));
-    let numbers = ["accuracy difference", "bound", "AUC difference", "bound"].map(|name| (name, Align::Right));
-    let mut table = Table::new(headers.into_iter().chain(numbers).chain([("published figures", Align::Left)]));
+    let headers = ["backend", "cell"].map(|name| (name.to_owned(), Align::Left));
+    let numbers = COMPARED.iter().flat_map(|name| [format!("{name} difference"), "bound".to_owned()]);
+    let mut table = Table::new(
+        headers
+            .into_iter()
+            .chain(numbers.map(|name| (name, Align::Right)))
+            .chain([("published figures".to_owned(), Align::Left)]),
+    );
     for (row, group) in groups {
         let tests = tests_of(group, overview);
         let name = [group.backend.to_owned(), group.cell.title().to_owned()];
         let Some(found) = Agreement::of(row, &tests, published) else {
-            let nothing = [NONE; 4].map(str::to_owned);
+            let nothing = COMPARED.iter().flat_map(|_| [NONE.to_owned(), NONE.to_owned()]);
             let standings: Vec<_> = group.runs.iter().filter_map(|place| overview.results.runs.get(*place)).collect();
             let tried = standings.iter().any(|run| run.record.is_some());
             let verdict = if tried { "**not reproduced**: no run completed" } else { "not run yet" };
             table.push(name.into_iter().chain(nothing).chain([verdict.to_owned()]).collect());
             continue;
         };
-        let verdict = match (found.accuracy_agrees(), found.auc_agrees()) {
-            (true, true) => "accuracy and AUC agree within the bound",
-            (true, false) => "accuracy agrees within the bound; **AUC not reproduced**",
-            (false, true) => "**accuracy not reproduced**; AUC agrees within the bound",
-            (false, false) => "**accuracy and AUC not reproduced**",
-        };
-        let figures = [
-            numbers::difference(found.accuracy),
-            format!("±{:.3}", found.accuracy_bound),
-            numbers::difference(found.auc),
-            format!("±{:.3}", found.auc_bound),
-        ];
-        table.push(name.into_iter().chain(figures).chain([verdict.to_owned()]).collect());
+        let figures = found
+            .figures
+            .iter()
+            .flat_map(|figure| [numbers::difference(figure.difference), format!("±{:.3}", figure.bound)]);
+        table.push(name.into_iter().chain(figures).chain([found.verdict()]).collect());
     }
     text.push_str(&table.to_markdown());
     text
@@ -182,15 +179,10 @@ fn summary(groups: &[(&PublishedResult, Group<'_>)], published: &Published, over
     for (row, group) in groups {
         match Agreement::of(row, &tests_of(group, overview), published) {
             None => open.push(name(group)),
-            Some(found) if found.accuracy_agrees() && found.auc_agrees() => agree.push(name(group)),
-            Some(found) => {
-                let what = match (found.accuracy_agrees(), found.auc_agrees()) {
-                    (true, _) => "AUC",
-                    (false, true) => "accuracy",
-                    (false, false) => "accuracy and AUC",
-                };
-                differ.push(format!("{} ({what})", name(group)));
-            }
+            Some(found) => match found.names(false).as_slice() {
+                [] => agree.push(name(group)),
+                names => differ.push(format!("{} ({})", name(group), listed(names))),
+            },
         }
     }
     let mut text = String::from("\n");
@@ -198,7 +190,8 @@ fn summary(groups: &[(&PublishedResult, Group<'_>)], published: &Published, over
         text.push_str(&format!("**Published figures that are not reproduced: {}.** ", differ.join(", ")));
     }
     if !agree.is_empty() {
-        text.push_str(&format!("Accuracy and AUC agree within sampling error for {}. ", agree.join(", ")));
+        let all = listed(&COMPARED);
+        text.push_str(&format!("All of {all} agree within sampling error for {}. ", agree.join(", ")));
     }
     if !open.is_empty() {
         text.push_str(&format!("No completed run for {}. ", open.join(", ")));
@@ -206,51 +199,89 @@ fn summary(groups: &[(&PublishedResult, Group<'_>)], published: &Published, over
     text.trim_end_matches(' ').to_owned() + "\n"
 }
 
-/// Differences of accuracy and AUC, regenerated minus published, and how large chance alone makes them.
+/// The figures that decide whether a published result is reproduced. A classifier that answers almost always "positive" and one
+/// that answers almost always "negative" have the same accuracy and the same AUC, so recall is one of them.
+const COMPARED: [&str; 3] = ["accuracy", "recall", "AUC"];
+
+/// For each figure of [`COMPARED`] the difference, regenerated minus published, and how large chance alone makes it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Agreement {
-    accuracy: f64,
-    accuracy_bound: f64,
-    auc: f64,
-    auc_bound: f64,
+    figures: [Difference; COMPARED.len()],
+}
+
+/// A difference and its bound.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Difference {
+    difference: f64,
+    bound: f64,
 }
 
 impl Agreement {
     /// `None` without a completed run.
     fn of(row: &PublishedResult, tests: &[Metrics], published: &Published) -> Option<Self> {
         let first = tests.first()?;
-        let (accuracy, _) = numbers::mean_and_deviation(&tests.iter().map(|test| test.accuracy).collect::<Vec<_>>())?;
-        let (auc, _) = numbers::mean_and_deviation(&tests.iter().map(|test| test.auc).collect::<Vec<_>>())?;
+        let mean = |of: fn(&Metrics) -> f64| {
+            numbers::mean_and_deviation(&tests.iter().map(of).collect::<Vec<_>>()).map(|(mean, _)| mean)
+        };
+        let examples = first.examples as f64;
         let positives = (first.confusion.tp + first.confusion.fn_) as f64;
-        let negatives = first.examples as f64 - positives;
+        let then_examples = published.data.test as f64;
         let then_positives = published.data.test_positives as f64;
-        let then_negatives = published.data.test as f64 - then_positives;
-        let bound = |here: f64, then: f64| TWO_SIDED_95 * (here + then).sqrt();
+        let share = |here: f64, then: f64, number: f64, then_number: f64| {
+            Difference::new(here, then, share_variance(here, number) + share_variance(then, then_number))
+        };
+        let auc = mean(|test| test.auc)?;
+        let auc_variances = auc_variance(auc, positives, examples - positives)
+            + auc_variance(row.auc, then_positives, then_examples - then_positives);
         Some(Self {
-            accuracy: accuracy - row.accuracy,
-            accuracy_bound: bound(
-                accuracy_variance(accuracy, first.examples as f64),
-                accuracy_variance(row.accuracy, published.data.test as f64),
-            ),
-            auc: auc - row.auc,
-            auc_bound: bound(
-                auc_variance(auc, positives, negatives),
-                auc_variance(row.auc, then_positives, then_negatives),
-            ),
+            figures: [
+                share(mean(|test| test.accuracy)?, row.accuracy, examples, then_examples),
+                share(mean(|test| test.recall)?, row.recall, positives, then_positives),
+                Difference::new(auc, row.auc, auc_variances),
+            ],
         })
     }
 
-    fn accuracy_agrees(&self) -> bool {
-        self.accuracy.abs() <= self.accuracy_bound
+    /// The names of the figures that agree, or of those that don't.
+    fn names(&self, agreeing: bool) -> Vec<&'static str> {
+        let named = COMPARED.into_iter().zip(&self.figures);
+        named.filter(|(_, figure)| figure.agrees() == agreeing).map(|(name, _)| name).collect()
     }
 
-    fn auc_agrees(&self) -> bool {
-        self.auc.abs() <= self.auc_bound
+    fn verdict(&self) -> String {
+        let agree = |names: &[&str]| {
+            let verb = if names.len() == 1 { "agrees" } else { "agree" };
+            format!("{} {verb} within the bound", listed(names))
+        };
+        match (self.names(true).as_slice(), self.names(false).as_slice()) {
+            (all, []) => agree(all),
+            ([], all) => format!("**{} not reproduced**", listed(all)),
+            (some, others) => format!("{}; **{} not reproduced**", agree(some), listed(others)),
+        }
+    }
+}
+
+impl Difference {
+    fn new(here: f64, then: f64, variance: f64) -> Self {
+        Self { difference: here - then, bound: TWO_SIDED_95 * variance.sqrt() }
+    }
+
+    fn agrees(&self) -> bool {
+        self.difference.abs() <= self.bound
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 
 /// Variance of a share of `number` rows.
-fn accuracy_variance(share: f64, number: f64) -> f64 {
+fn share_variance(share: f64, number: f64) -> f64 {
     share * (1.0 - share) / number
 }
 
@@ -378,6 +409,14 @@ mod tests {
         let (positives, negatives) = (30.0, 50.0);
         let expected = (positives + negatives + 1.0) / (12.0 * positives * negatives);
         assert!((auc_variance(0.5, positives, negatives) - expected).abs() < 1e-15);
+    }
+
+    #[test]
+    fn almost_all_positive_is_not_almost_all_negative() {
+        let figure = |difference: f64| Difference { difference, bound: 0.01 };
+        let found = Agreement { figures: [figure(0.002), figure(0.075 - 0.939), figure(-0.006)] };
+        assert_eq!(found.verdict(), "accuracy and AUC agree within the bound; **recall not reproduced**");
+        assert_eq!(found.names(false), ["recall"]);
     }
 
     #[test]

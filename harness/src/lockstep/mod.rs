@@ -1,0 +1,140 @@
+//! Lockstep: two backends are fed the same weights, batches and learning rates, and after each step it is written down how far apart they
+//! are.
+//!
+//! A lockstep is a list of comparisons, each of two models in two processes that compute at the same time: the two sides; each side against itself
+//! with another number of threads and from weights moved by one rounding, which is the floor under which no difference means anything; and, in the native
+//! division, the sides with all settings equal but one. [`walk_all`] leaves a [`LockstepRecord`], and tables and figures are made from that.
+
+mod arm;
+mod comparisons;
+mod difference;
+mod initial;
+mod record;
+mod schedule;
+mod sides;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+pub use comparisons::{LockstepPlan, plan_lockstep};
+pub use difference::{THRESHOLDS, WeightsPart, first_above, relative};
+pub use record::{
+    ArmRecord, Comparison, Difference, Ending, InertSetting, LOCKSTEP_VERSION, LockstepRecord, Reading, StepPair,
+    Subject, TensorDifference,
+};
+pub use schedule::reading_steps;
+pub use sides::{LockstepError, SideRequest, SidesRequest};
+
+use crate::data::EncodedData;
+use crate::plan::fingerprint;
+use comparisons::Planned;
+use initial::{initial_pair, moved_by_one_rounding};
+use walk::{Walk, walk};
+
+/// How a lockstep is walked.
+#[derive(Debug)]
+pub struct WalkOptions<'a> {
+    /// The splits.
+    pub data: &'a EncodedData,
+    /// Steps after which weights and logits are read, ascending.
+    pub readings: &'a [u64],
+    /// How long a backend may take over one request.
+    pub deadline: Duration,
+    /// Set when everything is to stop.
+    pub stop: &'a AtomicBool,
+}
+
+/// What happens during a lockstep, told as it happens.
+#[derive(Debug)]
+pub enum LockstepEvent<'a> {
+    /// A comparison had ended before, with this result.
+    Kept(&'a Comparison),
+    /// A comparison begins.
+    Started(&'a Subject, harness_contract::CellKind),
+    /// A step is done.
+    Step(&'a StepPair),
+    /// A comparison has ended; the record holds it.
+    Ended(&'a LockstepRecord),
+}
+
+/// Walks every comparison of a plan. `record` says what the plan is about; comparisons of `earlier` with the same identity are taken over. Returns whether
+/// all were walked, which is not so if `stop` was set.
+///
+/// # Errors
+/// Whatever `tell` fails with; weights that can't be drawn.
+pub fn walk_all<E: From<LockstepError>>(
+    plan: &LockstepPlan,
+    options: &WalkOptions<'_>,
+    record: &mut LockstepRecord,
+    earlier: Vec<Comparison>,
+    tell: &mut dyn FnMut(LockstepEvent<'_>) -> Result<(), E>,
+) -> Result<bool, E> {
+    record.inert.clone_from(&plan.inert);
+    let mut earlier: Vec<_> = earlier.into_iter().filter(Comparison::is_settled).collect();
+    for planned in &plan.comparisons {
+        let identity = planned.identity(options, record)?;
+        if let Some(place) = earlier.iter().position(|own| own.identity == identity) {
+            // The subject may have another name now; the numbers are those.
+            let kept = Comparison { subject: planned.subject.clone(), ..earlier.swap_remove(place) };
+            tell(LockstepEvent::Kept(&kept))?;
+            record.comparisons.push(kept);
+            continue;
+        }
+        tell(LockstepEvent::Started(&planned.subject, planned.cell))?;
+        let mut failure = None;
+        let mut observe = |pair: &StepPair| {
+            if let Err(error) = tell(LockstepEvent::Step(pair)) {
+                failure = Some(error);
+            }
+            failure.is_none() && !options.stop.load(Ordering::Relaxed)
+        };
+        let Some(comparison) = planned.walk(options, record, identity, &mut observe)? else {
+            return failure.map_or(Ok(false), Err);
+        };
+        record.comparisons.push(comparison);
+        tell(LockstepEvent::Ended(record))?;
+    }
+    Ok(true)
+}
+
+impl Planned {
+    fn walk(
+        &self,
+        options: &WalkOptions<'_>,
+        record: &LockstepRecord,
+        identity: String,
+        observe: &mut dyn FnMut(&StepPair) -> bool,
+    ) -> Result<Option<Comparison>, LockstepError> {
+        let arms = self.arms.each_ref();
+        let mut initial = initial_pair(arms, record.seed)?;
+        if matches!(self.subject, Subject::Rounding { .. }) {
+            initial[1] = moved_by_one_rounding(&initial[0], record.seed)?;
+        }
+        let WalkOptions { data, readings, deadline, .. } = *options;
+        let course =
+            walk(&Walk { arms, initial, data, seed: record.seed, steps: record.steps, readings, deadline }, observe);
+        Ok(course.map(|(course, ending)| Comparison {
+            cell: self.cell,
+            subject: self.subject.clone(),
+            identity,
+            arms: arms.map(arm::Arm::record),
+            ending,
+            steps: course.steps,
+            readings: course.readings,
+        }))
+    }
+
+    /// SHA-256 over everything that the comparison's numbers depend on.
+    fn identity(&self, options: &WalkOptions<'_>, record: &LockstepRecord) -> Result<String, LockstepError> {
+        let print = |arm: &arm::Arm| fingerprint(&arm.info, &arm.protocol, &arm.spec, &record.data_hash, record.seed);
+        let [a, b] = self.arms.each_ref().map(print);
+        let rounding = matches!(self.subject, Subject::Rounding { .. });
+        let whole = serde_json::to_vec(&(LOCKSTEP_VERSION, a?, b?, rounding, record.steps, options.readings))?;
+        Ok(Sha256::digest(whole).iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
