@@ -44,9 +44,27 @@ oracles:
     backends/python/.venv/bin/python -m pip install --disable-pip-version-check --no-deps --require-hashes --requirement backends/python/requirements.txt
     backends/python/.venv/bin/python backends/python/try_oracles.py
 
-# Test the workers over the real frameworks; skipped where `just oracles` has not been run.
-oracles-test:
-    python3 -m unittest discover --start-directory backends/python
+# Hold everything that has to do with the real frameworks against them, live; skipped where `just oracles` has not been run.
+oracles-test: build
+    python3 -m unittest discover --verbose --start-directory backends/python
+    python3 -m unittest discover --verbose --start-directory harness/benches/peers
+
+# Make the golden files of the real frameworks anew (needs `just oracles`).
+golden *NAMES:
+    python3 backends/python/golden.py {{ NAMES }}
+
+# Run the conformance suite on these backends, over the pipe, and write its tables to reports/conformance.
+conform *NAMES="reference tensorflow libtorch keras pytorch": build
+    for name in {{ NAMES }}; do {{ study }} conform $name --study-size > reports/conformance/$name.md || exit 1; done
+
+# Measure the speed of the backends alone, about ten minutes; nothing else should run. Options of `study bench` may follow.
+bench *OPTIONS: build
+    cargo build --release --workspace --example matmul_peak
+    {{ study }} bench --peak {{ parent_directory(study) }}/examples/matmul_peak --out reports/performance {{ OPTIONS }}
+
+# Measure it beside plain scripts over real Keras and PyTorch (after `just oracles`), about ten minutes; `--grid DIR` adds a grid that was run.
+bench-peers *OPTIONS: build
+    {{ study }} bench-peers --out reports/performance {{ OPTIONS }}
 
 # Walk each backend beside the real framework and beside its other kernel, STEPS steps at the published size; the same command goes on where it stopped.
 trajectories steps="200" out="reports/trajectories": build

@@ -162,7 +162,7 @@ def positive_or_zero(number):
 
 
 def capabilities(spec, can):
-    """Refuses a spec that lies outside a backend's capabilities, by the first setting that does."""
+    """Refuses a spec that lies outside a backend's capabilities, by the first setting or combination of settings that does."""
     listed("cell", spec["cell"], can["cells"])
     listed("kernel", spec["kernel"], can["kernels"])
     listed("bias_vectors", spec["bias_vectors"], can["bias_vectors"])
@@ -184,6 +184,30 @@ def capabilities(spec, can):
     listed("device", spec["device"], can["devices"])
     if can["max_layers"] is not None and spec["layers"] > can["max_layers"]:
         unsupported(f"layers = {spec['layers']}", f"at most {can['max_layers']}")
+    together(spec, dropout, can["exclusions"])
+
+
+def together(spec, dropout, exclusions):
+    """Refuses a spec that has all the settings of a combination that can't be had together."""
+    there = {
+        "cell": spec["cell"],
+        "gru_form": spec["gru_form"] if spec["cell"] == "gru" else None,
+        "bias_vectors": spec["bias_vectors"],
+        "bidirectional": spec["bidirectional"],
+        "layer_norm": spec["layer_norm"],
+        "masking": spec["masking"],
+        "dropout": dropout,
+        "adam.epsilon_placement": spec["adam"]["epsilon_placement"],
+        "adam.repeated_words": spec["adam"]["repeated_words"],
+        "weight_decay.form": spec["weight_decay"]["form"] if spec["weight_decay"]["rate"] > 0 else None,
+        "kernel": spec["kernel"],
+        "device": spec["device"].split(":")[0],
+    }
+    for exclusion in exclusions:
+        if all(there[key] == value for key, value in exclusion.items()):
+            words = {key: value if isinstance(value, str) else json.dumps(value) for key, value in exclusion.items()}
+            named = " with ".join(f"{key} = {words[key]}" for key in there if key in words)
+            unsupported(named, "each of these, but not together")
 
 
 def listed(setting, wanted, there):

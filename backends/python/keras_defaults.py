@@ -1,10 +1,18 @@
 """What Keras does when its user says nothing, read off the live framework: configurations of fresh layers, their weights, default
-arguments, and small experiments. A source that begins with `convention:` is a default that nothing in the framework holds."""
+arguments, and small experiments. A source that begins with `convention:` is a default that nothing in the framework holds.
+
+    python keras_defaults.py > golden/keras_defaults.json
+"""
 
 import inspect
+import json
+import os
 
-import keras
-import numpy as np
+os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras  # noqa: E402  (reads the variables above)
+import numpy as np  # noqa: E402
 
 CELLS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 HIDDEN, INPUT = 6, 4
@@ -231,3 +239,7 @@ def reductions(losses, **arguments):
     for epoch, loss in enumerate(losses):
         callback.on_epoch_end(epoch, {"loss": loss})
     return round(-np.log2(float(model.optimizer.learning_rate.numpy())))
+
+
+if __name__ == "__main__":
+    print(json.dumps(native_defaults(), indent=2))

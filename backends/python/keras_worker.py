@@ -5,7 +5,8 @@ import wire
 if __name__ == "__main__":
     STREAMS = wire.take_streams()
 
-import hashlib  # noqa: E402  (the streams come first)
+import gc  # noqa: E402  (the streams come first)
+import hashlib  # noqa: E402
 import multiprocessing  # noqa: E402
 import os  # noqa: E402
 import platform  # noqa: E402
@@ -25,7 +26,7 @@ LAYERS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras
 CAPABILITIES = {
     "cells": ["rnn", "lstm", "gru"],
     "kernels": ["stock"],
-    # Two vectors are `GRU(reset_after=True)` alone; see `check_bias_vectors`.
+    # Two vectors are `GRU(reset_after=True)` alone, whose second one is zero and not trained where the spec has one.
     "bias_vectors": ["one", "two"],
     "gru_forms": ["reset-after", "reset-before"],
     "epsilon_placements": ["hat"],
@@ -38,6 +39,11 @@ CAPABILITIES = {
     "input_gradient_norms": True,
     "devices": ["cpu"],
     "max_layers": None,
+    "exclusions": [
+        {"cell": "rnn", "bias_vectors": "two"},
+        {"cell": "lstm", "bias_vectors": "two"},
+        {"cell": "gru", "gru_form": "reset-before", "bias_vectors": "two"},
+    ],
 }
 
 
@@ -52,6 +58,9 @@ class Keras:
         with multiprocessing.get_context("fork").Pool(1) as child:
             defaults = child.apply(keras_defaults.native_defaults)
         self.threads = None
+        self.model = self.structure = None
+        # Every `build` collects the garbage of the model before; what the libraries made when they were imported stays anyway.
+        gc.freeze()
         self.info = {
             "name": "keras",
             "libraries": [{"name": name, "version": version} for name, version in libraries.items()],
@@ -61,7 +70,6 @@ class Keras:
 
     def build(self, spec, weights):
         """A model with these weights and an optimiser that has taken no step."""
-        check_bias_vectors(spec)
         if self.threads is None:
             tf.config.threading.set_intra_op_parallelism_threads(spec["threads"])
             tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -70,27 +78,29 @@ class Keras:
             checks.unsupported(
                 f"threads = {spec['threads']}", f"one number of threads a process, and this one began with {self.threads}"
             )
-        # Frees the graphs of the model before.
-        keras.backend.clear_session()
-        return Model(spec, weights)
+        # Tracing a step takes a second, so a model that differs from the last one only in numbers takes its graphs over.
+        structure = structure_of(spec)
+        if self.model is None or self.structure != structure:
+            self.model = None
+            # Frees the graphs of the model before.
+            keras.backend.clear_session()
+            self.model, self.structure = Model(spec), structure
+        self.model.begin(spec["dropout"]["seed"], weights)
+        return self.model
 
 
-def check_bias_vectors(spec):
-    """Refuses the second bias vector where Keras' layer has none."""
-    if spec["bias_vectors"] == "two" and not (spec["cell"] == "gru" and spec["gru_form"] == "reset-after"):
-        what = f"bias_vectors = two with cell = {spec['cell']}"
-        if spec["cell"] == "gru":
-            what += " and gru_form = reset-before"
-        checks.unsupported(what, "two there only for gru with reset-after, as Keras' layers have it")
+def structure_of(spec):
+    """All of a spec that layers, optimiser and graphs depend on."""
+    dropout = {place: rate for place, rate in spec["dropout"].items() if place != "seed"}
+    return {**spec, "dropout": dropout, "max_time": None, "max_batch": None}
 
 
 class Model:
-    """A Keras model with its optimiser."""
+    """A Keras model with its optimiser. `begin` gives it its numbers."""
 
-    def __init__(self, spec, weights):
+    def __init__(self, spec):
         self.spec = spec
         self.network = Network(spec)
-        self.network.set_weights(weights)
         self.variables = self.network.variables()
         adam = spec["adam"]
         self.optimizer = keras.optimizers.Adam(
@@ -108,6 +118,14 @@ class Model:
         self.step = tf.function(self.take_step, input_signature=[*tokens, labels])
         self.logits = tf.function(self.network.logits, input_signature=tokens)
         self.input_norms = tf.function(self.take_input_norms, input_signature=[*tokens, labels])
+
+    def begin(self, seed, weights):
+        """Takes weights and seed; the optimiser has taken no step then."""
+        self.network.set_weights(weights)
+        self.network.set_seed(seed)
+        for variable in self.optimizer.variables:
+            # Moments, the count of steps, and the learning rate, which comes with every step.
+            variable.assign(keras.ops.zeros_like(variable))
 
     def train(self, batch, learning_rate):
         self.optimizer.learning_rate = learning_rate
@@ -173,9 +191,7 @@ class Network:
         self.head.build((None, width))
         dropout = spec["dropout"]
         places = ["after_embedding"] + ["between_layers"] * (spec["layers"] - 1) + ["after_last"]
-        self.dropouts = [
-            keras.layers.Dropout(dropout[place], seed=seed_of(dropout["seed"], at)) for at, place in enumerate(places)
-        ]
+        self.dropouts = [keras.layers.Dropout(dropout[place], seed=0) for place in places]
 
     def logits(self, tokens, lengths, front, training=False):
         """One logit a row, `[rows]`."""
@@ -225,6 +241,14 @@ class Network:
         if frozen and variable.name == "bias":
             return gradient * tf.constant([[1.0], [0.0]])
         return gradient
+
+    def set_seed(self, seed):
+        """Begins each dropout's masks, with a seed of its own."""
+        for at, dropout in enumerate(self.dropouts):
+            if dropout.rate > 0:
+                state = dropout.seed_generator.state
+                # What `SeedGenerator` begins with: the seed, and how many numbers were drawn.
+                state.assign(np.array([seed_of(seed, at), 0], state.dtype))
 
     def set_weights(self, weights):
         """Takes the harness' weights, named, shaped and with gates ordered as PyTorch has them."""

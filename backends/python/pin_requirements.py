@@ -19,7 +19,10 @@ from fetch_runtimes import PLATFORMS  # noqa: E402  (lies one folder up)
 PYTHONS = ["3.11", "3.12", "3.13"]
 
 # Declared by torch, but neither loaded by `import torch` nor used on a CPU.
-LEFT_OUT = {"cuda-bindings", "cuda-pathfinder", "cuda-toolkit", "nvidia-cusolver", "nvidia-nvtx", "triton"}
+OF_TORCH = {"cuda-bindings", "cuda-pathfinder", "cuda-toolkit", "nvidia-cusolver", "nvidia-nvtx", "triton"}
+# Declared by tokenizers for downloading from a hub, and loaded only then.
+OF_TOKENIZERS = {"huggingface-hub", "anyio", "click", "h11", "hf-xet", "httpcore2", "httpx2", "pyyaml", "tqdm", "truststore"}
+LEFT_OUT = OF_TORCH | OF_TOKENIZERS
 
 HEAD = f"""\
 # The Python environment of `just oracles`: requirements.in with all it depends on, for Python {", ".join(PYTHONS)}.
@@ -27,7 +30,9 @@ HEAD = f"""\
 #
 # The Linux wheel of torch is a CUDA build that does not load without the CUDA libraries it was linked to, on any
 # machine; that is why they are here. Left out of what it declares:
-#   {", ".join(sorted(LEFT_OUT))}.
+#   {", ".join(sorted(OF_TORCH))};
+# and of what tokenizers declares:
+#   {", ".join(sorted(OF_TOKENIZERS))}.
 """
 
 

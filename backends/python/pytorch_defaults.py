@@ -1,7 +1,11 @@
 """What PyTorch does when its user says nothing, read off the live framework: weights of fresh modules, default arguments, and small
-experiments. A source that begins with `convention:` is a default that nothing in the framework holds."""
+experiments. A source that begins with `convention:` is a default that nothing in the framework holds.
+
+    python pytorch_defaults.py > golden/pytorch_defaults.json
+"""
 
 import inspect
+import json
 import warnings
 
 import numpy as np
@@ -251,3 +255,7 @@ def reductions(losses, **arguments):
     for loss in losses:
         scheduler.step(loss)
     return round(-np.log2(optimizer.param_groups[0]["lr"]))
+
+
+if __name__ == "__main__":
+    print(json.dumps(native_defaults(), indent=2))

@@ -32,6 +32,7 @@ CAPABILITIES = {
     "input_gradient_norms": True,
     "devices": ["cpu"],
     "max_layers": None,
+    "exclusions": [],
 }
 
 # What `clip_grad_norm_` adds to the norm it divides by; it is no argument there.

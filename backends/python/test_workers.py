@@ -36,7 +36,7 @@ class Worker:
         return json.loads(header)["reply"], payload
 
     def hello(self):
-        return self.ask({"request": "hello", "protocol": 1})[0]["info"]
+        return self.ask({"request": "hello", "protocol": 2})[0]["info"]
 
     def end(self):
         """Closes the pipes and gives the exit code."""
@@ -300,7 +300,7 @@ class OfOneWorker:
                 self.assertEqual(worker.end(), code)
         worker = Worker(HERE / f"study-backend-{self.name}")
         self.assertEqual(worker.ask({"request": "weights"})[0]["error"], "request")
-        self.assertEqual(worker.ask({"request": "hello", "protocol": 2})[0], {"kind": "hello", "protocol": 1, "info": None})
+        self.assertEqual(worker.ask({"request": "hello", "protocol": 1})[0], {"kind": "hello", "protocol": 2, "info": None})
         self.assertEqual(worker.process.wait(timeout=60), 0)
         worker.end()
 
@@ -331,7 +331,12 @@ class TestKeras(OfOneWorker, unittest.TestCase):
     adam = {"epsilon_placement": "hat", "repeated_words": "square-then-sum"}
     layouts = [("rnn", "one"), ("lstm", "one"), ("gru", "one"), ("gru", "two")]
     unsupported = [
-        ("bias_vectors = two with cell = lstm", {"cell": "lstm", "bias_vectors": "two"}),
+        ("cell = rnn with bias_vectors = two", {"cell": "rnn", "bias_vectors": "two"}),
+        ("cell = lstm with bias_vectors = two", {"cell": "lstm", "bias_vectors": "two"}),
+        (
+            "cell = gru with gru_form = reset-before with bias_vectors = two",
+            {"cell": "gru", "gru_form": "reset-before", "bias_vectors": "two"},
+        ),
         ("adam.epsilon_placement = after-correction", {"adam": {**spec_of("rnn", "one", adam)["adam"], "epsilon_placement": "after-correction"}}),
     ]  # fmt: skip
 

@@ -178,6 +178,7 @@ fn capabilities() -> Capabilities {
         input_gradient_norms: true,
         devices: vec![Device::Cpu],
         max_layers: None,
+        exclusions: vec![],
     }
 }
 

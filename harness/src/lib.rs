@@ -7,6 +7,7 @@
 
 pub use harness_contract as contract;
 
+pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod grid;

@@ -1,4 +1,5 @@
-//! What PyTorch does when its user says nothing, read from the Python sources of the pinned release.
+//! What PyTorch does when its user says nothing, read from the Python sources of the pinned release. A default that nothing in the framework holds
+//! has a source that begins with `convention:`. `tests/defaults.rs` holds them against what live PyTorch says of itself.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +48,7 @@ pub(crate) fn native_defaults() -> NativeDefaults {
         padding: Sourced::new(Side::End, "torch 2.13.0 torch/nn/utils/rnn.py pad_sequence (padding_side=\"right\")"),
         truncation: Sourced::new(
             Side::End,
-            "torch 2.13.0 truncates nothing; torch/nn/utils/rnn.py pad_sequence takes what it is given, \
+            "convention: torch 2.13.0 truncates nothing; torch/nn/utils/rnn.py pad_sequence takes what it is given, \
              and tokens[:max_length] keeps the front",
         ),
         batching: Sourced::new(

@@ -21,8 +21,8 @@ mod tests;
 use std::sync::Once;
 
 use harness_contract::{
-    Backend, BackendError, BackendInfo, BiasVectors, Capabilities, CellKind, Device, EpsilonPlacement, GruForm, Kernel,
-    LibraryVersion, Model, ModelSpec, RepeatedWords, Unsupported, WeightDecayForm, WeightMap,
+    Backend, BackendError, BackendInfo, BiasVectors, Capabilities, CellKind, Device, DeviceKind, EpsilonPlacement,
+    Exclusion, GruForm, Kernel, LibraryVersion, Model, ModelSpec, RepeatedWords, WeightDecayForm, WeightMap,
 };
 use tch::{Cuda, Kind};
 
@@ -66,10 +66,6 @@ impl Backend for Libtorch {
     }
 
     fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
-        if spec.kernel == Kernel::Fused && spec.device != Device::Cpu {
-            let setting = format!("kernel = fused with device = {}", spec.device);
-            return Err(Unsupported { setting, supported: "kernel = stock there, and fused on cpu".into() }.into());
-        }
         let model =
             LibtorchModel::new(spec, initial, Kind::Float).map_err(|error| failure("build the model", &error))?;
         Ok(Box::new(model))
@@ -93,6 +89,12 @@ fn capabilities() -> Capabilities {
         input_gradient_norms: true,
         devices: std::iter::once(Device::Cpu).chain((0..cards).map(Device::Cuda)).collect(),
         max_layers: None,
+        // The hand-written pass computes on the processor's memory.
+        exclusions: vec![Exclusion {
+            kernel: Some(Kernel::Fused),
+            device: Some(DeviceKind::Cuda),
+            ..Exclusion::default()
+        }],
     }
 }
 

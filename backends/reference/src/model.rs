@@ -47,6 +47,7 @@ impl Backend for ReferenceBackend {
                 input_gradient_norms: true,
                 devices: vec![Device::Cpu],
                 max_layers: None,
+                exclusions: vec![],
             },
             native_defaults: None,
         }

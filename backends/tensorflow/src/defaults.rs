@@ -1,4 +1,5 @@
-//! Keras' defaults, each with the place in its sources where it was read.
+//! Keras' defaults, each with the place in its sources where it was read. One that nothing in the framework holds has a source that begins with
+//! `convention:`. `tests/defaults.rs` holds them against what live Keras says of itself.
 
 use std::collections::BTreeMap;
 
@@ -34,10 +35,10 @@ pub(crate) fn keras() -> NativeDefaults {
             WeightDecayForm::Decoupled,
             "optimizers/base_optimizer.py BaseOptimizer._apply_weight_decay",
         ),
-        dropout_places: sourced(
+        dropout_places: Sourced::new(
             vec![DropoutPlace::BetweenLayers, DropoutPlace::AfterLast],
-            "layers/regularization/dropout.py Dropout, a layer of its own after each recurrent layer; the `dropout` \
-             argument of layers/rnn/lstm.py LSTM.__init__ acts inside a layer",
+            "convention: keras 3.15.1 keras/src/layers/regularization/dropout.py Dropout, a layer of its own, put after each recurrent \
+             layer; the `dropout` argument of layers/rnn/lstm.py LSTM.__init__ acts inside a layer",
         ),
         padding: sourced(Side::Front, "utils/sequence_utils.py pad_sequences, padding=\"pre\""),
         truncation: sourced(Side::Front, "utils/sequence_utils.py pad_sequences, truncating=\"pre\""),

@@ -62,6 +62,7 @@ impl Backend for TensorFlow {
                 input_gradient_norms: true,
                 devices: vec![Device::Cpu],
                 max_layers: None,
+                exclusions: vec![],
             },
             native_defaults: Some(defaults::keras()),
         }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::exclusion::Exclusion;
 use crate::spec::{
     BiasVectors, CellKind, Device, EpsilonPlacement, GruForm, Kernel, ModelSpec, RepeatedWords, WeightDecayForm,
 };
@@ -38,13 +39,15 @@ pub struct Capabilities {
     pub devices: Vec<Device>,
     /// The most layers, if there is a limit.
     pub max_layers: Option<usize>,
+    /// Combinations of settings that can't be built although each of them can with others.
+    pub exclusions: Vec<Exclusion>,
 }
 
 /// A setting that a backend can't honour.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{setting} is not supported; this backend supports {supported}")]
 pub struct Unsupported {
-    /// The setting as it was asked for, e.g. `kernel = fused`.
+    /// The setting as it was asked for, e.g. `kernel = fused`, or the settings that don't go together, e.g. `cell = lstm with bias_vectors = two`.
     pub setting: String,
     /// What could be asked for instead.
     pub supported: String,
@@ -54,7 +57,7 @@ impl Capabilities {
     /// Checks a spec against these capabilities.
     ///
     /// # Errors
-    /// The first setting that can't be honoured.
+    /// The first setting that can't be honoured, or the first combination of settings.
     pub fn check(&self, spec: &ModelSpec) -> Result<(), Unsupported> {
         listed("cell", &spec.cell, &self.cells)?;
         listed("kernel", &spec.kernel, &self.kernels)?;
@@ -89,7 +92,12 @@ impl Capabilities {
                 supported: format!("at most {most}"),
             });
         }
-        Ok(())
+        match self.exclusions.iter().find(|exclusion| exclusion.matches(spec)) {
+            None => Ok(()),
+            Some(exclusion) => {
+                Err(Unsupported { setting: exclusion.to_string(), supported: "each of these, but not together".into() })
+            }
+        }
     }
 }
 
@@ -105,7 +113,7 @@ fn listed<T: PartialEq + Serialize>(setting: &str, wanted: &T, there: &[T]) -> R
 }
 
 /// The name of a unit variant as it is written in study files.
-fn name<T: Serialize>(value: &T) -> String {
+pub(crate) fn name<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(text)) => text,
         Ok(other) => other.to_string(),

@@ -13,6 +13,7 @@ pub mod capabilities;
 pub mod conformance;
 pub mod defaults;
 pub mod error;
+pub mod exclusion;
 pub mod initializer;
 pub mod parameters;
 pub mod serve;
@@ -27,6 +28,7 @@ pub use defaults::{
     Batching, DefaultRow, DropoutPlace, NativeDefaults, PatienceRule, PlateauDefaults, Sourced, ThresholdMode,
 };
 pub use error::{BackendError, ErrorKind};
+pub use exclusion::{DeviceKind, Exclusion};
 pub use initializer::Initializer;
 pub use parameters::{Parameter, TensorGroup};
 pub use serve::serve;

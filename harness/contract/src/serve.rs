@@ -40,39 +40,39 @@ pub fn serve_on(
     mut input: impl Read,
     mut output: impl Write,
 ) -> Result<(), crate::wire::FrameError> {
-    let mut session = Session { backend, model: None, greeted: false };
+    let mut session = Session::new(backend);
     while let Some(frame) = read_frame(&mut input)? {
-        let (answer, goes_on) = session.answer(&frame);
-        let header = serde_json::to_vec(&answer.frame).map_err(io::Error::from)?;
-        write_frame(&mut output, &header, &answer.payload)?;
-        if !goes_on {
+        let (answer, payload) = session.answer(&frame);
+        let header = serde_json::to_vec(&answer).map_err(io::Error::from)?;
+        write_frame(&mut output, &header, &payload)?;
+        if matches!(answer.reply, Reply::Hello { info: None, .. }) {
             break;
         }
     }
     Ok(())
 }
 
-struct Session<'a> {
+/// A backend in conversation: what it has been asked so far, without the streams.
+pub struct Session<'a> {
     backend: &'a mut dyn Backend,
     model: Option<Box<dyn Model>>,
     greeted: bool,
 }
 
-struct Answer {
-    frame: ReplyFrame,
-    payload: Vec<u8>,
-}
+impl<'a> Session<'a> {
+    /// A conversation that has not begun.
+    pub fn new(backend: &'a mut dyn Backend) -> Self {
+        Self { backend, model: None, greeted: false }
+    }
 
-impl Session<'_> {
-    /// The answer to a frame, and whether the conversation goes on.
-    fn answer(&mut self, frame: &Frame) -> (Answer, bool) {
+    /// The answer to a frame with its payload. After a `hello` without `info` the conversation is over.
+    pub fn answer(&mut self, frame: &Frame) -> (ReplyFrame, Vec<u8>) {
         let mut compute_ns = 0;
         let (reply, payload) = match self.carry_out(frame, &mut compute_ns) {
             Ok(answer) => answer,
             Err(error) => (error.into(), Vec::new()),
         };
-        let goes_on = !matches!(reply, Reply::Hello { info: None, .. });
-        (Answer { frame: ReplyFrame { compute_ns, reply }, payload }, goes_on)
+        (ReplyFrame { compute_ns, reply }, payload)
     }
 
     fn carry_out(&mut self, frame: &Frame, compute_ns: &mut u64) -> Result<(Reply, Vec<u8>), BackendError> {
@@ -112,7 +112,7 @@ impl Session<'_> {
                 let logits = timed(compute_ns, || model.predict_batch(tokens))?;
                 Ok((Reply::Logits, floats_to_bytes(&logits)))
             }
-            Request::Weights => {
+            Request::Weights {} => {
                 let model = self.model()?;
                 let weights = timed(compute_ns, || model.weights())?;
                 let (tensors, payload) = weights_payload(&weights);

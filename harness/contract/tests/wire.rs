@@ -7,15 +7,15 @@ use harness_contract::wire::{
 use harness_contract::{ErrorKind, Side, Tensor, TokenBatch, WeightMap};
 use proptest::prelude::*;
 
-/// The headers of version 1, byte for byte. If this test fails, the wire format has changed: move `PROTOCOL_VERSION`,
+/// The headers of version 2, byte for byte. If this test fails, the wire format has changed: move `PROTOCOL_VERSION`,
 /// `backends/README.md` and this list together.
 #[test]
 fn the_protocol_version_moves_with_the_wire_format() {
-    assert_eq!(PROTOCOL_VERSION, 1);
+    assert_eq!(PROTOCOL_VERSION, 2);
     assert_eq!(PREFIX_BYTES, 12);
     let batch = BatchHeader { rows: 2, time: 3, padding: Side::Front };
     let header = |request: &Request| serde_json::to_string(request).unwrap();
-    assert_eq!(header(&Request::Hello { protocol: 1 }), r#"{"request":"hello","protocol":1}"#);
+    assert_eq!(header(&Request::Hello { protocol: 2 }), r#"{"request":"hello","protocol":2}"#);
     assert_eq!(
         header(&Request::TrainBatch { batch, learning_rate: 0.001 }),
         r#"{"request":"train-batch","batch":{"rows":2,"time":3,"padding":"front"},"learning_rate":0.001}"#
@@ -24,15 +24,15 @@ fn the_protocol_version_moves_with_the_wire_format() {
         header(&Request::PredictBatch { batch }),
         r#"{"request":"predict-batch","batch":{"rows":2,"time":3,"padding":"front"}}"#
     );
-    assert_eq!(header(&Request::Weights), r#"{"request":"weights"}"#);
+    assert_eq!(header(&Request::Weights {}), r#"{"request":"weights"}"#);
     assert_eq!(
         header(&Request::InputGradientNorms { batch }),
         r#"{"request":"input-gradient-norms","batch":{"rows":2,"time":3,"padding":"front"}}"#
     );
     let answer = |reply| serde_json::to_string(&ReplyFrame { compute_ns: 5, reply }).unwrap();
     assert_eq!(
-        answer(Reply::Hello { protocol: 1, info: None }),
-        r#"{"compute_ns":5,"reply":{"kind":"hello","protocol":1,"info":null}}"#
+        answer(Reply::Hello { protocol: 2, info: None }),
+        r#"{"compute_ns":5,"reply":{"kind":"hello","protocol":2,"info":null}}"#
     );
     assert_eq!(answer(Reply::Done), r#"{"compute_ns":5,"reply":{"kind":"done"}}"#);
     assert_eq!(answer(Reply::Step { clipped: true }), r#"{"compute_ns":5,"reply":{"kind":"step","clipped":true}}"#);
@@ -46,6 +46,17 @@ fn the_protocol_version_moves_with_the_wire_format() {
         answer(Reply::Error { error: ErrorKind::Batch, message: "no".into() }),
         r#"{"compute_ns":5,"reply":{"kind":"error","error":"batch","message":"no"}}"#
     );
+}
+
+#[test]
+fn a_key_too_many_is_no_request() {
+    for header in [
+        r#"{"request":"weights","now":true}"#,
+        r#"{"request":"hello","protocol":2,"name":"x"}"#,
+        r#"{"request":"predict-batch","batch":{"rows":2,"time":3,"padding":"front","labels":0}}"#,
+    ] {
+        assert!(serde_json::from_str::<Request>(header).is_err(), "{header}");
+    }
 }
 
 #[test]

@@ -48,6 +48,10 @@ pub enum Command {
     Backends(BackendsArguments),
     /// Hold a backend against the reference: logits, losses, gradients, optimiser, refusals
     Conform(ConformArguments),
+    /// Measure the speed of backends alone: milliseconds a step, fraction of the machine's peak, how cost grows
+    Bench(BenchArguments),
+    /// Measure the speed of the backends beside plain scripts over real Keras and PyTorch
+    BenchPeers(BenchPeersArguments),
     /// Feed two backends the same weights and batches, and say at which step and in which tensor they part
     Lockstep(LockstepArguments),
 }
@@ -127,6 +131,78 @@ pub struct ConformArguments {
     /// Compare models of the published study's full size as well
     #[arg(long)]
     pub study_size: bool,
+}
+
+/// Arguments of `study bench`.
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// The backends; those of the study unless given
+    pub names: Vec<String>,
+    /// The study whose settings are measured [default: the published grid]
+    #[arg(long, value_name = "FILE")]
+    pub study: Option<PathBuf>,
+    /// Change one setting of everything measured, e.g. `threads=1`, `device=cuda:0`, `batch_size=512`
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
+    /// Measure cells and kernels only, and for a shorter time
+    #[arg(long)]
+    pub quick: bool,
+    /// A program that measures matrix products: called with a number of threads, it prints 10^9 operations a second, a sample a
+    /// line. Without it there is no fraction of the peak and no roofline
+    #[arg(long, value_name = "PROGRAM")]
+    pub peak: Option<PathBuf>,
+    /// How long a backend may take over one request before it is ended
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    pub deadline: Duration,
+    /// Measure nothing: write tables and figures anew from this file
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Where the record, the tables and the figures go
+    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `study bench-peers`.
+#[derive(Debug, Args)]
+pub struct BenchPeersArguments {
+    /// The backends, `tensorflow` and `libtorch`; both unless given
+    pub names: Vec<String>,
+    /// Change one setting of the backends, e.g. `kernel=stock`, `device=cuda:0`
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
+    pub set: Vec<(String, String)>,
+    /// Only this cell; may be given several times
+    #[arg(long, value_name = "CELL", value_parser = cell)]
+    pub cell: Vec<CellKind>,
+    /// Only this number of threads; may be given several times [default: 1 and every core]
+    #[arg(long, value_name = "N")]
+    pub threads: Vec<usize>,
+    /// Take few and short turns
+    #[arg(long)]
+    pub quick: bool,
+    /// Leave out the comparison of encoding the corpus
+    #[arg(long)]
+    pub no_encoding: bool,
+    /// A finished study whose times are held against the peers' whole grid, e.g. runs/grid
+    #[arg(long, value_name = "DIR")]
+    pub grid: Option<PathBuf>,
+    /// The Python of the real frameworks [default: that of `just oracles`]
+    #[arg(long, value_name = "PROGRAM")]
+    pub python: Option<PathBuf>,
+    /// The folder of the peers' scripts [default: harness/benches/peers of the repository]
+    #[arg(long, value_name = "DIR")]
+    pub scripts: Option<PathBuf>,
+    /// Read the corpus from here, as for `study run`
+    #[arg(long, value_name = "SOURCE", default_value = "default")]
+    pub from: Source,
+    /// How long one turn may take before its process is ended
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    pub deadline: Duration,
+    /// Measure nothing: write the tables anew from this file
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Where the record and the tables go
+    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
+    pub out: PathBuf,
 }
 
 /// Arguments of `study lockstep`.

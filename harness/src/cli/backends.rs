@@ -60,6 +60,9 @@ fn describe(text: &mut String, info: &BackendInfo) {
     .map(|(what, there)| if there { what.to_owned() } else { format!("no {what}") })
     .collect();
     row("also", also.join(", "));
+    for exclusion in &can.exclusions {
+        row("but not", exclusion.to_string());
+    }
     match &info.native_defaults {
         None => row("native defaults", "none: it has no framework".into()),
         Some(defaults) => {

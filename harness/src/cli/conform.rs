@@ -1,6 +1,7 @@
 //! `study conform`: whether a backend computes what its spec says, over the pipe.
 
-use harness_contract::conformance::{self, Options, Outcome};
+use harness_contract::Backend;
+use harness_contract::conformance::{self, Check, Options, Outcome};
 
 use super::args::{Common, ConformArguments};
 use super::exit::{COMPLETED, CliError, FAILED, print, say};
@@ -16,14 +17,19 @@ pub(super) fn conform(arguments: &ConformArguments, common: &Common) -> Result<u
     let mut backend = start(&registry, &arguments.name)?;
     let mut oracle = start(&registry, ORACLE)?;
     let options = Options { only: arguments.only.clone(), study_size: arguments.study_size, ..Options::default() };
-    let report = conformance::run(&mut backend, &mut oracle, &options, &mut |check| {
+    let mut watch = |check: &Check| {
         let outcome = match check.outcome {
             Outcome::Pass => "pass",
             Outcome::Fail => "FAIL",
             Outcome::Skipped => "skipped",
         };
         say(&format!("{outcome:<8} {:<28} {}", check.name, check.subject));
-    });
+    };
+    let worker = backend.worker();
+    let info = backend.describe();
+    let refusals = conformance::run_frames(&mut |frame| worker.exchange(frame), &info, &options, &mut watch);
+    let mut report = conformance::run(&mut backend, &mut oracle, &options, &mut watch);
+    report.checks.splice(0..0, refusals);
     print(&report.markdown())?;
     Ok(if report.passed() { COMPLETED } else { FAILED })
 }

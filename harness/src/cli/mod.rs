@@ -3,6 +3,8 @@
 mod args;
 mod ask;
 mod backends;
+mod bench;
+mod bench_peers;
 mod conform;
 mod data;
 mod exit;
@@ -28,6 +30,8 @@ pub fn main() -> ExitCode {
         Command::Report(command) => report::report(command),
         Command::Data(command) => data::data(command, &arguments.common),
         Command::Conform(command) => conform::conform(command, &arguments.common),
+        Command::Bench(command) => bench::bench(command, &arguments.common),
+        Command::BenchPeers(command) => bench_peers::bench_peers(command, &arguments.common),
         Command::Lockstep(command) => lockstep::lockstep(command, &arguments.common),
         Command::Backends(command) => backends::backends(command, &arguments.common),
     };

@@ -3,6 +3,7 @@
 //! [`write()`] turns a study's records into `report.md`, tables in three formats and figures. It reads records and
 //! predictions and nothing else: no clock, no environment, no framework. The same records give the same bytes.
 
+mod bench;
 mod document;
 mod figures;
 mod latex;
@@ -19,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::PolarsError;
 
+pub use bench::{write_bench, write_peers};
 pub use lockstep::{lockstep_text, write_lockstep};
 pub use published::{
     PUBLISHED_VERSION, Published, PublishedClaim, PublishedData, PublishedFramework, PublishedParameters,
@@ -80,6 +82,12 @@ pub enum ReportError {
         what: &'static str,
         /// Why.
         source: PolarsError,
+    },
+    /// A table can't be written as CSV.
+    #[error("a table as CSV: {reason}")]
+    Csv {
+        /// Why.
+        reason: String,
     },
     /// A figure can't be drawn.
     #[error("figure {name}: {reason}")]

@@ -51,16 +51,23 @@ impl Connection {
     /// # Errors
     /// If the worker dies, breaks the wire format or lets the deadline pass; it is ended then.
     pub fn ask(&mut self, request: &Request, payload: Vec<u8>, deadline: Duration) -> Result<Reception, WorkerFailure> {
+        match serde_json::to_vec(request) {
+            Ok(header) => self.exchange(request.name(), Frame { header, payload }, deadline),
+            Err(error) => Err(self.fail(format!("could not be asked `{}`: {error}", request.name()))),
+        }
+    }
+
+    /// Sends a frame as it is, under a name for what may be said of it, and waits for the reply.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub fn exchange(&mut self, name: &str, frame: Frame, deadline: Duration) -> Result<Reception, WorkerFailure> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        let header = match serde_json::to_vec(request) {
-            Ok(header) => header,
-            Err(error) => return Err(self.fail(format!("could not be asked `{}`: {error}", request.name()))),
-        };
-        let sent = self.requests.as_ref().is_some_and(|requests| requests.send(Frame { header, payload }).is_ok());
+        let sent = self.requests.as_ref().is_some_and(|requests| requests.send(frame).is_ok());
         if !sent {
-            return Err(self.died(request));
+            return Err(self.died(name));
         }
         match self.replies.recv_timeout(deadline) {
             Ok(Ok(frame)) => match serde_json::from_slice::<ReplyFrame>(&frame.header) {
@@ -70,20 +77,16 @@ impl Connection {
                     compute: Duration::from_nanos(answer.compute_ns),
                 }),
                 Err(error) => {
-                    Err(self
-                        .fail(format!("answered `{}` with a header that can't be understood: {error}", request.name())))
+                    Err(self.fail(format!("answered `{name}` with a header that can't be understood: {error}")))
                 }
             },
-            Ok(Err(FrameError::Io(_))) | Err(RecvTimeoutError::Disconnected) => Err(self.died(request)),
-            Ok(Err(error)) => Err(self.fail(format!("broke the wire format when asked `{}`: {error}", request.name()))),
+            Ok(Err(FrameError::Io(_))) | Err(RecvTimeoutError::Disconnected) => Err(self.died(name)),
+            Ok(Err(error)) => Err(self.fail(format!("broke the wire format when asked `{name}`: {error}"))),
             Err(RecvTimeoutError::Timeout) => {
                 self.requests = None;
                 self.process.kill();
-                let failure = WorkerFailure::TimedOut {
-                    request: request.name().into(),
-                    deadline,
-                    last_words: self.process.last_words(),
-                };
+                let failure =
+                    WorkerFailure::TimedOut { request: name.into(), deadline, last_words: self.process.last_words() };
                 self.failure = Some(failure.clone());
                 Err(failure)
             }
@@ -111,11 +114,11 @@ impl Connection {
         self.process.peak_memory_bytes()
     }
 
-    fn died(&mut self, request: &Request) -> WorkerFailure {
+    fn died(&mut self, name: &str) -> WorkerFailure {
         self.requests = None;
         let fate = self.process.end();
         let failure = WorkerFailure::Broken {
-            reason: format!("the backend's process {fate} when asked `{}`", request.name()),
+            reason: format!("the backend's process {fate} when asked `{name}`"),
             last_words: self.process.last_words(),
         };
         self.failure = Some(failure.clone());

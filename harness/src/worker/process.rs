@@ -96,13 +96,17 @@ impl WorkerProcess {
     /// # Errors
     /// If the program can't be started.
     pub fn start(program: &WorkerProgram, log: Option<&Path>, cores: Option<&[usize]>) -> io::Result<Self> {
+        Self::spawn(Command::new(&program.path), log, cores)
+    }
+
+    /// Starts any program as [`Self::start`] does a worker.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn spawn(mut command: Command, log: Option<&Path>, cores: Option<&[usize]>) -> io::Result<Self> {
         let log = log.map(File::create).transpose()?;
-        let mut child = Command::new(&program.path)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn()?;
         if let Some(cores) = cores {
             let mut set = CpuSet::new();
             cores.iter().for_each(|&core| set.set(core));

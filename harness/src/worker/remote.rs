@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use harness_contract::wire::{
-    PROTOCOL_VERSION, Reply, Request, batch_payload, floats_from_bytes, read_weights, weights_payload,
+    Frame, PROTOCOL_VERSION, Reply, Request, batch_payload, floats_from_bytes, read_weights, weights_payload,
 };
 use harness_contract::{
     Backend, BackendError, BackendInfo, ErrorKind, GradientNorms, LabelledBatch, Model, ModelSpec, StepReport,
@@ -108,6 +108,18 @@ impl Worker {
         self.shared.connection.borrow().peak_memory_bytes()
     }
 
+    /// Sends a frame as it is, and gives the reply with its payload, whatever it says.
+    ///
+    /// # Errors
+    /// If the worker dies, breaks the wire format or lets the deadline pass.
+    pub fn exchange(&self, frame: Frame) -> Result<(Reply, Vec<u8>), BackendError> {
+        let mut connection = self.shared.connection.borrow_mut();
+        let reception = connection
+            .exchange("a frame of the conformance suite", frame, self.shared.deadline)
+            .map_err(|failure| connection_error(&failure))?;
+        Ok((reception.reply, reception.payload))
+    }
+
     fn ask(&self, request: &Request, payload: Vec<u8>) -> Result<Reception, BackendError> {
         let mut connection = self.shared.connection.borrow_mut();
         let reception =
@@ -173,7 +185,7 @@ impl Model for RemoteModel {
     }
 
     fn weights(&self) -> Result<WeightMap, BackendError> {
-        let answer = self.worker.ask(&Request::Weights, Vec::new())?;
+        let answer = self.worker.ask(&Request::Weights {}, Vec::new())?;
         match answer.reply {
             Reply::Weights { tensors } => {
                 read_weights(&tensors, &answer.payload).map_err(|error| self.worker.misfit("weights", error))

@@ -67,6 +67,30 @@ fn wrong_arguments_end_with_two() {
     }
 }
 
+/// The launcher of a real framework, in a folder without that framework.
+#[test]
+fn a_real_framework_that_is_not_installed_is_unavailable_and_says_what_to_run() {
+    let bench = Bench::new(&small_study(&["fake", "keras"], &["rnn"]));
+    let launcher = bench.path("study-backend-keras");
+    let scripts = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../backends/python");
+    std::fs::copy(scripts.join("study-backend-keras"), &launcher).unwrap();
+    let named = format!("keras={}", launcher.display());
+    let missing = "the environment of the real frameworks is missing; run `just oracles`";
+
+    let output = bench.study(&[]).args(["--backend", &named, "backends", "keras"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("unavailable: "), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains(missing), "{}", text(&output.stdout));
+
+    let output = bench.run(&["fake"], &["--backend", &named]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains(missing), "{}", text(&output.stderr));
+    assert!(std::fs::read_to_string(bench.path("runs/small/report/report.md")).unwrap().contains(missing));
+
+    let output = bench.study(&[]).args(["--backend", &named, "conform", "keras"]).output().unwrap();
+    assert!(refused(&output, 1).contains(missing));
+}
+
 /// A bag of words is no recurrent network, and the suite says so over the pipe.
 #[test]
 fn a_backend_that_computes_something_else_does_not_conform() {
@@ -82,8 +106,9 @@ fn the_reference_conforms_to_itself_over_the_pipe() {
     let bench = Bench::new("");
     let output = bench
         .study(&[])
-        .args(["conform", "reference", "--only", "weights-round-trip", "--only", "logits"])
+        .args(["conform", "reference", "--only", "weights-round-trip", "--only", "logits", "--only", "batch-refused"])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("by the worker, in frames"), "{}", text(&output.stdout));
 }

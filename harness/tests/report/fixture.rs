@@ -189,18 +189,7 @@ fn record(
             total: 3_840_000 + recurrent + 65,
         },
         data_hash: "6f".repeat(32),
-        environment: Environment {
-            harness_version: "0.1.0".into(),
-            git_commit: Some("0123abcd".into()),
-            platform: "linux x86_64".into(),
-            cpu: "Example CPU @ 2.50GHz".into(),
-            cores: 2,
-            memory_bytes: Some(25_769_803_776),
-            threads: 2,
-            jobs: 1,
-            device: "cpu".into(),
-            started_unix: 1_767_225_600 + 3600 * u64::from(!is_torch),
-        },
+        environment: environment(1_767_225_600 + 3600 * u64::from(!is_torch)),
         epochs: (1..=epochs).map(|epoch| epoch_record(epoch, auc, seconds, &protocol, rng)).collect(),
         tested_epoch: if test.is_some() { epochs } else { 0 },
         test,
@@ -209,6 +198,21 @@ fn record(
         first_step_seconds: (epochs > 0).then_some(if is_torch { 0.41 } else { 3.7 }),
         protocol,
         key,
+    }
+}
+
+pub(crate) fn environment(started_unix: u64) -> Environment {
+    Environment {
+        harness_version: "0.1.0".into(),
+        git_commit: Some("0123abcd".into()),
+        platform: "linux x86_64".into(),
+        cpu: "Example CPU @ 2.50GHz".into(),
+        cores: 2,
+        memory_bytes: Some(25_769_803_776),
+        threads: 2,
+        jobs: 1,
+        device: "cpu".into(),
+        started_unix,
     }
 }
 

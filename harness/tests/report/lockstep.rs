@@ -205,6 +205,7 @@ fn info(name: &str, defaults: NativeDefaults) -> Asked {
             input_gradient_norms: true,
             devices: vec![Device::Cpu],
             max_layers: None,
+            exclusions: Vec::new(),
         },
         native_defaults: Some(defaults),
     })

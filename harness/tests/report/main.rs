@@ -1,6 +1,7 @@
 //! Reports of synthetic studies: what people read, what programs read, and what a figure shows.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bench;
 mod defaults;
 mod figures;
 mod fixture;
@@ -68,6 +69,10 @@ fn gallery() {
         results.study.demonstration = demonstration;
         report::write(&results, Some(&report::published().unwrap()), &gallery.join(name)).unwrap();
     }
+    let speed = gallery.join("speed");
+    fs::create_dir_all(&speed).unwrap();
+    report::write_bench(&bench::measured(), &speed).unwrap();
+    report::write_peers(&bench::compared(), &speed).unwrap();
 }
 
 fn names(files: &[PathBuf]) -> Vec<String> {

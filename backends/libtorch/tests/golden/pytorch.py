@@ -1,6 +1,6 @@
-"""Trains small models in PyTorch and writes what happened to pytorch.json, which a test of this crate reads.
+"""Trains small models in PyTorch and prints what happened, which a test of this crate reads.
 
-    python pytorch.py        # with torch 2.13.0
+    python pytorch.py > pytorch.json        # with torch 2.13.0; `just golden` does it
 
 The models are written as PyTorch's documentation writes them: nn.Embedding, nn.RNN / nn.LSTM / nn.GRU with two
 layers, nn.Linear, BCEWithLogitsLoss, clip_grad_norm_ and Adam or AdamW; "packed" runs the recurrent layers over a
@@ -10,7 +10,6 @@ the first batch. "token_gradient_norms" are those of the first batch before the 
 """
 
 import json
-import pathlib
 
 import torch
 from torch import nn
@@ -111,10 +110,9 @@ def main():
     torch.set_num_threads(1)
     cases = [run(cell, name, **settings) for cell in CELLS for name, settings in CASES.items()]
     golden = {"torch": torch.__version__, "cases": cases}
-    path = pathlib.Path(__file__).with_name("pytorch.json")
     # Every number is a float32, which nine digits tell from its neighbours.
     short = json.loads(json.dumps(golden), parse_float=lambda text: float(f"{float(text):.9g}"))
-    path.write_text(json.dumps(short, separators=(",", ":")) + "\n")
+    print(json.dumps(short, separators=(",", ":")))
 
 
 if __name__ == "__main__":

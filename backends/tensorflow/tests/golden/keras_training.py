@@ -1,7 +1,6 @@
 """Trains small models with Keras itself and writes what it reports: losses, logits and weights.
 
-    pip install tensorflow-cpu==2.21.0 keras==3.15.1
-    python keras_training.py > keras_training.json
+    python keras_training.py > keras_training.json        # with Keras 3.15.1 on TensorFlow 2.21.0; `just golden` does it
 
 Weights and batches come from a formula (`noise`), which tests/keras.rs computes too, so only results are written.
 Weights are in Keras' layout; the test permutes and transposes them.

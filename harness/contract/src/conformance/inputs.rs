@@ -64,8 +64,14 @@ impl Stack {
     }
 
     /// A small model with sizes that divide nothing, without dropout, clipping or weight decay, with what the backend lists first
-    /// wherever it has a choice that the check doesn't care about.
+    /// wherever it has a choice that the check doesn't care about. It has two bias vectors where the backend can build that, else one.
     pub(super) fn spec(self, capabilities: &Capabilities, kernel: Kernel) -> ModelSpec {
+        let two = self.with_bias_vectors(BiasVectors::Two, capabilities, kernel);
+        let one = ModelSpec { bias_vectors: BiasVectors::One, ..two.clone() };
+        if capabilities.check(&two).is_err() && capabilities.check(&one).is_ok() { one } else { two }
+    }
+
+    fn with_bias_vectors(self, bias_vectors: BiasVectors, capabilities: &Capabilities, kernel: Kernel) -> ModelSpec {
         ModelSpec {
             cell: self.cell,
             vocabulary_size: 29,
@@ -74,11 +80,7 @@ impl Stack {
             layers: 2.min(capabilities.max_layers.unwrap_or(2)),
             bidirectional: self.bidirectional,
             layer_norm: self.layer_norm,
-            bias_vectors: if capabilities.bias_vectors.contains(&BiasVectors::Two) {
-                BiasVectors::Two
-            } else {
-                BiasVectors::One
-            },
+            bias_vectors,
             gru_form: self.gru_form,
             pooling: Pooling::LastStep,
             masking: false,

@@ -6,17 +6,22 @@
 //!
 //! Gradients are read from single optimiser steps; the module `gradient` says how, and why that is exact.
 //!
+//! What a worker itself refuses can't be seen through the traits, since the harness checks what it sends: [`run_frames`] speaks to one in frames.
+//!
 //! What is checked, under stable names, is in [`CHECKS`].
 
 mod checks;
 mod deviation;
+mod frames;
 mod gradient;
 mod inputs;
 mod measure;
 mod random;
 mod report;
 mod suite;
+mod unbuildable;
 
+pub use frames::{Exchange, run_frames};
 pub use report::{Check, Outcome, Report};
 
 use crate::backend::Backend;
@@ -45,11 +50,18 @@ pub const CHECKS: &[(&str, &str)] = &[
         "weights come back from a fresh model byte for byte, signed zeros and subnormal numbers included",
     ),
     (
+        "request-refused",
+        "a frame that is no request, or whose payload is not what it announces, is refused, and the worker stays usable",
+    ),
+    (
         "weights-refused",
         "a missing, unknown, misshapen or non-finite weight is refused by name, and the backend stays usable",
     ),
     ("spec-refused", "a spec that makes no sense is refused by field, and the backend stays usable"),
-    ("unsupported-refused", "a spec outside the capabilities is refused by setting, and the backend stays usable"),
+    (
+        "unsupported-refused",
+        "a spec outside the capabilities is refused by setting, an excluded combination by its settings, and the backend stays usable",
+    ),
     (
         "batch-refused",
         "a bad id, length, label, shape or learning rate is refused, and the next good call gives what it gave before",

@@ -37,8 +37,8 @@ pub enum Request {
         /// The batch's shape.
         batch: BatchHeader,
     },
-    /// All weights. No payload. Answered by [`Reply::Weights`].
-    Weights,
+    /// All weights. No payload. Answered by [`Reply::Weights`]. The braces make an unknown key an error, which a unit variant would let pass.
+    Weights {},
     /// Input gradient norms. Payload: tokens, lengths, labels. Answered by [`Reply::GradientNorms`].
     InputGradientNorms {
         /// The batch's shape.
@@ -55,7 +55,7 @@ impl Request {
             Self::Build { .. } => "build",
             Self::TrainBatch { .. } => "train-batch",
             Self::PredictBatch { .. } => "predict-batch",
-            Self::Weights => "weights",
+            Self::Weights {} => "weights",
             Self::InputGradientNorms { .. } => "input-gradient-norms",
         }
     }

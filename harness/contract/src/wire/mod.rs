@@ -16,4 +16,4 @@ pub use payload::{
 };
 
 /// The version of the wire format. It moves with every change to what is written here.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;

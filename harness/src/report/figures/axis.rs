@@ -74,6 +74,11 @@ impl Axis {
         self
     }
 
+    /// The lower end.
+    pub(super) fn low(&self) -> f64 {
+        self.low
+    }
+
     /// The upper end.
     pub(super) fn high(&self) -> f64 {
         self.high

@@ -13,6 +13,8 @@ pub(super) enum Key {
     Line(Stroke, Option<(Marker, bool)>),
     /// A filled box with an outline.
     Box(RGBColor, f64, RGBColor),
+    /// A marker alone, and whether it is hollow.
+    Mark(Marker, RGBColor, bool),
     /// A cross.
     Cross(RGBColor),
     /// Nothing: the text says it all.
@@ -109,6 +111,7 @@ fn draw_entry<DB: DrawingBackend>(canvas: &Canvas<DB>, (x, y): Point, entry: &En
             let stroke = Stroke { color: outline, width: 1.0, dash: None };
             canvas.path(&[(x, top), (x + KEY, top), (x + KEY, bottom), (x, bottom), (x, top)], stroke)?;
         }
+        Key::Mark(marker, color, hollow) => canvas.marker(middle, marker, color, hollow)?,
         Key::Cross(color) => canvas.cross(middle, color)?,
         Key::Blank => {}
     }

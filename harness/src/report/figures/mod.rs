@@ -4,11 +4,13 @@ mod axis;
 mod canvas;
 mod epochs;
 mod frame;
+mod growth;
 mod histograms;
 mod layout;
 mod legend;
 mod lockstep;
 mod roc;
+mod roofline;
 mod save;
 mod seconds;
 mod simplify;
@@ -21,10 +23,14 @@ use save::{Figure, save};
 use super::ReportError;
 use super::overview::Overview;
 use super::scores::Scores;
+use crate::bench::BenchRecord;
 use crate::lockstep::LockstepRecord;
 
 /// What stands below every figure of a demonstration, so that none can be taken for a result.
 const DEMONSTRATION: &str = "Demonstration: these figures stand for nothing.";
+
+/// What stands below every figure of a short measurement.
+const SHORT: &str = "A short measurement: these figures are not to be quoted.";
 
 /// What a figure is about; the report has a section for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +45,8 @@ pub(super) enum Subject {
     Scores,
     /// Seconds an epoch.
     Seconds,
+    /// The speed of backends, alone.
+    Bench,
     /// Differences of two models in lockstep.
     Lockstep,
 }
@@ -83,6 +91,18 @@ pub(super) fn draw_all(
     drawings.add(Subject::Epochs, &epochs::learning_curves(overview))?;
     drawings.add(Subject::Epochs, &epochs::gradient_norms(overview))?;
     drawings.add(Subject::Seconds, &seconds::seconds(overview))?;
+    Ok(drawings.all)
+}
+
+/// Draws the figures of a benchmark into a directory; those that it has nothing for are left out.
+///
+/// # Errors
+/// If a figure can't be drawn or written.
+pub(super) fn draw_bench(record: &BenchRecord, directory: &Path) -> Result<Vec<Drawing>, ReportError> {
+    canvas::register_fonts()?;
+    let mut drawings = Drawings { note: record.quick.then_some(SHORT), directory, all: Vec::new() };
+    drawings.add(Subject::Bench, roofline::roofline(record).as_slice())?;
+    drawings.add(Subject::Bench, growth::growth(record).as_slice())?;
     Ok(drawings.all)
 }
 

@@ -3,16 +3,14 @@
 use crate::backend::Model;
 use crate::batch::{BatchError, LabelledBatch, Side, TokenBatch};
 use crate::error::{BackendError, ErrorKind};
-use crate::spec::{
-    BiasVectors, CellKind, Device, EpsilonPlacement, GruForm, Kernel, ModelSpec, RepeatedWords, WeightDecayForm,
-    WeightDecaySpec,
-};
+use crate::spec::ModelSpec;
 use crate::weights::{Tensor, WeightError, WeightMap};
 
 use super::super::inputs::{MAX_BATCH, MAX_TIME, Rows, Stack, weights};
 use super::super::measure::Measure;
 use super::super::random::Random;
 use super::super::suite::Suite;
+use super::super::unbuildable::{impossible_specs, spoiled_specs};
 
 pub(super) fn run(suite: &mut Suite<'_>) {
     suite.check("description", "all", 0.0, |suite, measure| {
@@ -51,6 +49,10 @@ fn description(suite: &Suite<'_>, measure: &mut Measure) {
         ("devices", capabilities.devices.len()),
     ] {
         measure.require(count > 0, format!("no {what}"));
+    }
+    for exclusion in &capabilities.exclusions {
+        let alone = exclusion.settings().len() < 2;
+        measure.require(!alone, format!("`{exclusion}` is excluded, which is no combination of settings"));
     }
     for row in first.native_defaults.iter().flat_map(crate::defaults::NativeDefaults::rows) {
         measure.require(!row.source.trim().is_empty(), format!("no source of {}", row.item));
@@ -153,71 +155,18 @@ fn replaced(weights: &WeightMap, name: &str, tensor: Option<Tensor>) -> Result<W
 }
 
 fn specs_refused(suite: &mut Suite<'_>, good: &Good, measure: &mut Measure) -> Result<(), BackendError> {
-    type Spoil = fn(&mut ModelSpec);
-    let spoils: [(&str, Spoil); 17] = [
-        ("embedding_size", |spec| spec.embedding_size = 0),
-        ("hidden_size", |spec| spec.hidden_size = 0),
-        ("layers", |spec| spec.layers = 0),
-        ("max_time", |spec| spec.max_time = 0),
-        ("max_batch", |spec| spec.max_batch = 0),
-        ("threads", |spec| spec.threads = 0),
-        ("vocabulary_size", |spec| spec.vocabulary_size = 1),
-        ("dropout.after_embedding", |spec| spec.dropout.after_embedding = 1.0),
-        ("dropout.between_layers", |spec| spec.dropout.between_layers = -0.1),
-        ("dropout.after_last", |spec| spec.dropout.after_last = 1.5),
-        ("adam.beta1", |spec| spec.adam.beta1 = 1.0),
-        ("adam.beta2", |spec| spec.adam.beta2 = -0.5),
-        ("adam.epsilon", |spec| spec.adam.epsilon = 0.0),
-        ("clip.norm", |spec| spec.clip = Some(crate::spec::ClipSpec { norm: 0.0, stabiliser: 0.0 })),
-        ("clip.stabiliser", |spec| spec.clip = Some(crate::spec::ClipSpec { norm: 1.0, stabiliser: -1.0 })),
-        ("weight_decay.rate", |spec| spec.weight_decay.rate = -1.0),
-        ("vocabulary_size", |spec| spec.vocabulary_size = 1 << 32),
-    ];
-    let wishes = spoils.into_iter().map(|(field, spoil)| {
-        let mut spec = good.spec.clone();
-        spoil(&mut spec);
+    let wishes = spoiled_specs(&good.spec).into_iter().map(|(field, spec)| {
         (format!("{field} out of range"), spec, good.weights.clone(), ErrorKind::Spec, field.to_owned())
     });
     refuse(suite, good, wishes.collect(), measure)
 }
 
-/// Asks for everything that the backend says it can't do, and for a device that nobody has.
+/// Asks for everything that the backend says it can't do, alone or together, and for a device that nobody has.
 fn unsupported_refused(suite: &mut Suite<'_>, good: &Good, measure: &mut Measure) -> Result<(), BackendError> {
-    let base = &good.spec;
-    let mut wishes: Vec<ModelSpec> = vec![ModelSpec { device: Device::Cuda(4095), ..base.clone() }];
-    wishes.extend(CellKind::ALL.map(|cell| ModelSpec { cell, ..base.clone() }));
-    let gru_forms = [GruForm::ResetAfter, GruForm::ResetBefore];
-    wishes.extend(gru_forms.map(|gru_form| ModelSpec { cell: CellKind::Gru, gru_form, ..base.clone() }));
-    wishes.extend([Kernel::Stock, Kernel::Fused].map(|kernel| ModelSpec { kernel, ..base.clone() }));
-    let bias_vectors = [BiasVectors::One, BiasVectors::Two];
-    wishes.extend(bias_vectors.map(|bias_vectors| ModelSpec { bias_vectors, ..base.clone() }));
-    for epsilon_placement in [EpsilonPlacement::AfterCorrection, EpsilonPlacement::Hat] {
-        let adam = crate::spec::AdamSpec { epsilon_placement, ..base.adam };
-        wishes.push(ModelSpec { adam, ..base.clone() });
-    }
-    for repeated_words in [RepeatedWords::SumThenSquare, RepeatedWords::SquareThenSum] {
-        let adam = crate::spec::AdamSpec { repeated_words, ..base.adam };
-        wishes.push(ModelSpec { adam, ..base.clone() });
-    }
-    for form in [WeightDecayForm::Coupled, WeightDecayForm::Decoupled] {
-        wishes.push(ModelSpec { weight_decay: WeightDecaySpec { rate: 0.1, form }, ..base.clone() });
-    }
-    let dropout = crate::spec::DropoutSpec { after_last: 0.5, ..crate::spec::DropoutSpec::NONE };
-    wishes.extend([
-        ModelSpec { bidirectional: true, ..base.clone() },
-        ModelSpec { layer_norm: true, ..base.clone() },
-        ModelSpec { masking: true, ..base.clone() },
-        ModelSpec { dropout, ..base.clone() },
-    ]);
-    if let Some(most) = suite.capabilities().max_layers {
-        wishes.push(ModelSpec { layers: most + 1, ..base.clone() });
-    }
     let mut unbuildable = Vec::new();
-    for spec in wishes {
-        if let Err(lack) = suite.capabilities().check(&spec) {
-            let fitting = weights(&spec, &mut Random::named("unsupported"))?;
-            unbuildable.push((lack.setting.clone(), spec, fitting, ErrorKind::Unsupported, lack.setting));
-        }
+    for (setting, spec) in impossible_specs(suite.capabilities(), &good.spec) {
+        let fitting = weights(&spec, &mut Random::named("unsupported"))?;
+        unbuildable.push((setting.clone(), spec, fitting, ErrorKind::Unsupported, setting));
     }
     refuse(suite, good, unbuildable, measure)
 }

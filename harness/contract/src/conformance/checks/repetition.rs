@@ -3,7 +3,7 @@
 use crate::backend::{Model, StepReport};
 use crate::batch::Side;
 use crate::error::BackendError;
-use crate::spec::{BiasVectors, CellKind, ClipSpec, DropoutSpec, ModelSpec};
+use crate::spec::{BiasVectors, ClipSpec, DropoutSpec, ModelSpec};
 use crate::weights::WeightMap;
 
 use super::super::deviation;
@@ -64,13 +64,14 @@ fn repeats(suite: &mut Suite<'_>, stack: Stack, measure: &mut Measure) -> Result
     let first = train(suite, &spec, |_, _| Ok(()))?;
     measure.case("at once");
     compare(&train(suite, &spec, |_, _| Ok(()))?, &first, measure);
-    for cell in suite.capabilities().cells.clone() {
-        measure.case(format!("after training another model ({cell})"));
-        let other = ModelSpec { cell, embedding_size: 4, hidden_size: 6, ..spec.clone() };
-        if other.cell != CellKind::Gru || suite.capabilities().gru_forms.contains(&other.gru_form) {
+    for stack in Stack::PLAIN {
+        let ModelSpec { dropout, clip, .. } = spec;
+        let other = ModelSpec { embedding_size: 4, hidden_size: 6, dropout, clip, ..suite.spec(stack) };
+        if suite.can(&other, &mut []) {
+            measure.case(format!("after training another model ({})", stack.name()));
             train(suite, &other, |_, _| Ok(()))?;
+            compare(&train(suite, &spec, |_, _| Ok(()))?, &first, measure);
         }
-        compare(&train(suite, &spec, |_, _| Ok(()))?, &first, measure);
     }
     Ok(())
 }

@@ -1,0 +1,314 @@
+//! What a worker must not accept, frame by frame.
+//!
+//! The traits can't express most of it: the harness checks what it sends, and a batch that makes no sense can't even be
+//! made. So these checks speak to the worker itself, in headers and payloads written by hand, and after every refusal ask something good.
+
+use serde_json::{Value, json};
+
+use crate::backend::BackendInfo;
+use crate::batch::Side;
+use crate::error::{BackendError, ErrorKind};
+use crate::spec::{Kernel, ModelSpec};
+use crate::weights::WeightMap;
+use crate::wire::{Frame, Reply, Request, batch_payload, weights_payload};
+
+use super::Options;
+use super::inputs::{MAX_BATCH, MAX_TIME, Rows, Stack, weights};
+use super::measure::Measure;
+use super::random::Random;
+use super::report::Check;
+use super::unbuildable::{impossible_specs, spoiled_specs};
+
+/// A conversation with a greeted worker: sends a frame as it is and gives the reply with its payload.
+pub type Exchange<'a> = dyn FnMut(Frame) -> Result<(Reply, Vec<u8>), BackendError> + 'a;
+
+/// Where the checks stand in the report.
+const SUBJECT: &str = "by the worker, in frames";
+
+/// Examines what a worker refuses. `info` is what it answered to `hello`. Every finished check is handed to `progress` as well.
+pub fn run_frames(
+    exchange: &mut Exchange<'_>,
+    info: &BackendInfo,
+    options: &Options,
+    progress: &mut dyn FnMut(&Check),
+) -> Vec<Check> {
+    let capabilities = &info.capabilities;
+    let kernel = capabilities.kernels.first().copied().unwrap_or(Kernel::Stock);
+    let specs = Stack::PLAIN.into_iter().map(|stack| stack.spec(capabilities, kernel));
+    let Some(spec) = specs.into_iter().find(|spec| capabilities.check(spec).is_ok()) else { return Vec::new() };
+    let mut talk = Talk { exchange, spec };
+    type Body = fn(&mut Talk<'_, '_>, &BackendInfo, &mut Measure) -> Result<(), BackendError>;
+    let checks: [(&str, Body); 5] = [
+        ("request-refused", requests),
+        ("weights-refused", weights_refused),
+        ("spec-refused", specs_refused),
+        ("unsupported-refused", unsupported_refused),
+        ("batch-refused", batches_refused),
+    ];
+    let mut found = Vec::new();
+    for (name, body) in checks {
+        if options.only.is_empty() || options.only.iter().any(|only| only == name) {
+            let mut measure = Measure::default();
+            let result = body(&mut talk, info, &mut measure);
+            let check = measure.conclude(name, SUBJECT, 0.0, result);
+            progress(&check);
+            found.push(check);
+        }
+    }
+    found
+}
+
+struct Talk<'a, 'b> {
+    exchange: &'a mut Exchange<'b>,
+    spec: ModelSpec,
+}
+
+/// A request that can be spoiled.
+#[derive(Clone)]
+struct Message {
+    header: Value,
+    payload: Vec<u8>,
+}
+
+impl Message {
+    fn new(request: &Request, payload: Vec<u8>) -> Result<Self, BackendError> {
+        let header = serde_json::to_value(request).map_err(|error| BackendError::framework("write a header", error))?;
+        Ok(Self { header, payload })
+    }
+
+    fn frame(self) -> Frame {
+        Frame { header: self.header.to_string().into_bytes(), payload: self.payload }
+    }
+
+    /// The same with something changed.
+    fn with(&self, change: impl FnOnce(&mut Self)) -> Self {
+        let mut changed = self.clone();
+        change(&mut changed);
+        changed
+    }
+}
+
+impl Talk<'_, '_> {
+    fn build_of(&self, spec: &ModelSpec, weights: &WeightMap) -> Result<Message, BackendError> {
+        let (tensors, payload) = weights_payload(weights);
+        Message::new(&Request::Build { spec: Box::new(spec.clone()), tensors }, payload)
+    }
+
+    fn good_build(&self) -> Result<Message, BackendError> {
+        self.build_of(&self.spec, &weights(&self.spec, &mut Random::named("frames"))?)
+    }
+
+    fn batch(&self) -> Rows {
+        Rows::padded(&[vec![1, 2, 3], vec![4, 5]], 3, Side::End)
+    }
+
+    fn training(&self) -> Result<Message, BackendError> {
+        let rows = self.batch();
+        let batch = rows.labelled()?;
+        let (header, payload) = batch_payload(batch.tokens(), batch.labels());
+        Message::new(&Request::TrainBatch { batch: header, learning_rate: 0.01 }, payload)
+    }
+
+    fn prediction(&self) -> Result<Message, BackendError> {
+        let rows = self.batch();
+        let (header, payload) = batch_payload(rows.tokens()?, &[]);
+        Message::new(&Request::PredictBatch { batch: header }, payload)
+    }
+
+    /// Builds the good model.
+    fn build(&mut self) -> Result<(), BackendError> {
+        let build = self.good_build()?;
+        match (self.exchange)(build.frame())?.0 {
+            Reply::Done => Ok(()),
+            other => Err(unexpected("build", &other)),
+        }
+    }
+
+    /// The bytes of the good model's logits.
+    fn logits(&mut self) -> Result<Vec<u8>, BackendError> {
+        let prediction = self.prediction()?;
+        match (self.exchange)(prediction.frame())? {
+            (Reply::Logits, payload) => Ok(payload),
+            (other, _) => Err(unexpected("predict-batch", &other)),
+        }
+    }
+
+    /// Sends what must be refused with an error of this kind that mentions this.
+    fn refused(
+        &mut self,
+        frame: Frame,
+        kind: ErrorKind,
+        mentions: &str,
+        measure: &mut Measure,
+    ) -> Result<(), BackendError> {
+        match (self.exchange)(frame)?.0 {
+            Reply::Error { error, message } => {
+                measure.require(error == kind, format!("{error:?}: {message}"));
+                measure.require(message.contains(mentions), format!("`{mentions}` is not named in: {message}"));
+            }
+            other => measure.require(false, format!("it was answered with {other:?}")),
+        }
+        Ok(())
+    }
+}
+
+fn unexpected(request: &str, reply: &Reply) -> BackendError {
+    BackendError::new(ErrorKind::Framework, format!("a good `{request}` was answered with {reply:?}"))
+}
+
+/// Headers that are no requests, and payloads of another length than announced.
+fn requests(talk: &mut Talk<'_, '_>, _: &BackendInfo, measure: &mut Measure) -> Result<(), BackendError> {
+    talk.build()?;
+    let before = talk.logits()?;
+    let training = talk.training()?;
+    let headers = [
+        ("no JSON", b"{".to_vec()),
+        ("no UTF-8", b"\xff\xfe".to_vec()),
+        ("nothing", Vec::new()),
+        ("no object", b"[]".to_vec()),
+        ("an unknown request", br#"{"request":"fly"}"#.to_vec()),
+        ("a key too many", br#"{"request":"weights","now":true}"#.to_vec()),
+        ("a key too few", br#"{"request":"hello"}"#.to_vec()),
+        ("another type", br#"{"request":"hello","protocol":"two"}"#.to_vec()),
+    ];
+    for (what, header) in headers {
+        measure.case(format!("a header with {what}"));
+        talk.refused(Frame { header, payload: Vec::new() }, ErrorKind::Request, "", measure)?;
+        measure.require(talk.logits()? == before, "other logits after the refusal");
+    }
+    let spoiled = [
+        ("a learning rate that is no number", training.with(|it| it.header["learning_rate"] = Value::Null)),
+        ("a padding that is none", training.with(|it| it.header["batch"]["padding"] = json!("both"))),
+        ("a payload a byte short", training.with(|it| it.payload.truncate(it.payload.len() - 1))),
+        ("a payload a byte long", training.with(|it| it.payload.push(0))),
+        ("no payload", training.with(|it| it.payload.clear())),
+        ("more rows than any payload holds", training.with(|it| it.header["batch"]["rows"] = json!(u64::MAX / 2))),
+    ];
+    for (what, message) in spoiled {
+        measure.case(format!("training with {what}"));
+        talk.refused(message.frame(), ErrorKind::Request, "", measure)?;
+        measure.require(talk.logits()? == before, "other logits after the refusal");
+    }
+    measure.case("building with a key of the spec too few");
+    let build = talk.good_build()?.with(|it| {
+        it.header["spec"].as_object_mut().map(|spec| spec.remove("masking"));
+    });
+    talk.refused(build.frame(), ErrorKind::Request, "masking", measure)
+}
+
+fn weights_refused(talk: &mut Talk<'_, '_>, _: &BackendInfo, measure: &mut Measure) -> Result<(), BackendError> {
+    let good = talk.good_build()?;
+    let fitting = weights(&talk.spec, &mut Random::named("frames"))?;
+    let Some((last, tensor)) = fitting.iter().last() else { return Ok(()) };
+    let (last, bytes) = (last.to_owned(), 4 * tensor.data.len());
+    let tensors = |it: &mut Message, change: &dyn Fn(&mut Vec<Value>)| {
+        it.header["tensors"].as_array_mut().map(change);
+    };
+    let missing = good.with(|it| {
+        tensors(it, &|tensors| drop(tensors.pop()));
+        it.payload.truncate(it.payload.len() - bytes);
+    });
+    let twice = good.with(|it| {
+        tensors(it, &|tensors| tensors.extend(tensors.last().cloned()));
+        it.payload.extend(vec![0; bytes]);
+    });
+    let unknown = good.with(|it| {
+        tensors(it, &|tensors| tensors.push(json!({"name": "rnn.weight_ih_l9", "shape": [1]})));
+        it.payload.extend_from_slice(&[0; 4]);
+    });
+    let misshapen = good.with(|it| {
+        tensors(it, &|tensors| {
+            for tensor in tensors.iter_mut().filter(|tensor| tensor["name"] == "embedding.weight") {
+                tensor["shape"] = json!([talk.spec.embedding_size, talk.spec.vocabulary_size]);
+            }
+        });
+    });
+    let not_finite = good.with(|it| {
+        let start = it.payload.len() - 4;
+        it.payload[start..].copy_from_slice(&f32::NAN.to_le_bytes());
+    });
+    let spoiled = [
+        ("a weight missing", last.as_str(), missing),
+        ("a weight twice", &last, twice),
+        ("a weight of another model", "rnn.weight_ih_l9", unknown),
+        ("a weight of another shape", "embedding.weight", misshapen),
+        ("a weight that is not a number", &last, not_finite),
+    ];
+    for (what, name, message) in spoiled {
+        measure.case(format!("building with {what}"));
+        talk.refused(message.frame(), ErrorKind::Weights, name, measure)?;
+    }
+    // "One that is refused leaves no model."
+    measure.case("predicting after a refused build");
+    let prediction = talk.prediction()?;
+    talk.refused(prediction.frame(), ErrorKind::Request, "", measure)?;
+    talk.build()
+}
+
+fn specs_refused(talk: &mut Talk<'_, '_>, _: &BackendInfo, measure: &mut Measure) -> Result<(), BackendError> {
+    let fitting = weights(&talk.spec, &mut Random::named("frames"))?;
+    for (field, spec) in spoiled_specs(&talk.spec) {
+        measure.case(format!("{field} out of range"));
+        let build = talk.build_of(&spec, &fitting)?;
+        talk.refused(build.frame(), ErrorKind::Spec, field, measure)?;
+    }
+    talk.build()
+}
+
+fn unsupported_refused(talk: &mut Talk<'_, '_>, info: &BackendInfo, measure: &mut Measure) -> Result<(), BackendError> {
+    for (setting, spec) in impossible_specs(&info.capabilities, &talk.spec) {
+        measure.case(&setting);
+        let build = talk.build_of(&spec, &weights(&spec, &mut Random::named("frames"))?)?;
+        talk.refused(build.frame(), ErrorKind::Unsupported, &setting, measure)?;
+    }
+    talk.build()
+}
+
+fn batches_refused(talk: &mut Talk<'_, '_>, _: &BackendInfo, measure: &mut Measure) -> Result<(), BackendError> {
+    talk.build()?;
+    let before = talk.logits()?;
+    let good = talk.training()?;
+    let beyond = i32::try_from(talk.spec.vocabulary_size).unwrap_or(i32::MAX);
+    // Two rows of three steps: six ids, two lengths, two labels.
+    let put = |place: usize, value: i32| {
+        good.with(|it| it.payload[4 * place..4 * place + 4].copy_from_slice(&value.to_le_bytes()))
+    };
+    let long = Rows::padded(&[vec![1; MAX_TIME + 1]], MAX_TIME + 1, Side::End);
+    let many = Rows::padded(&vec![vec![1]; MAX_BATCH + 1], 1, Side::End);
+    let of_rows = |rows: &Rows| -> Result<Message, BackendError> {
+        let batch = rows.labelled()?;
+        let (header, payload) = batch_payload(batch.tokens(), batch.labels());
+        Message::new(&Request::TrainBatch { batch: header, learning_rate: 0.01 }, payload)
+    };
+    let no_rows = good.with(|it| {
+        it.header["batch"]["rows"] = json!(0);
+        it.payload.clear();
+    });
+    let no_steps = good.with(|it| {
+        it.header["batch"]["time"] = json!(0);
+        it.payload.drain(..24);
+    });
+    for (what, mentions, message) in [
+        ("an id of the vocabulary's size", format!("id {beyond}"), put(1, beyond)),
+        ("a negative id", "id -1".to_owned(), put(1, -1)),
+        ("a word in the padding", "row 1".to_owned(), put(5, 1)),
+        ("a length of 0", "length 0".to_owned(), put(6, 0)),
+        ("a negative length", "length -1".to_owned(), put(6, -1)),
+        ("a length above the steps", "length 4".to_owned(), put(6, 4)),
+        ("a label of 2", "label 2".to_owned(), good.with(|it| it.payload[33] = 2)),
+        ("no rows", "empty".to_owned(), no_rows),
+        ("no steps", "empty".to_owned(), no_steps),
+        ("too many steps", format!("{} steps", MAX_TIME + 1), of_rows(&long)?),
+        ("too many rows", format!("{} rows", MAX_BATCH + 1), of_rows(&many)?),
+        (
+            "a negative learning rate",
+            "learning rate".to_owned(),
+            good.with(|it| it.header["learning_rate"] = json!(-0.1)),
+        ),
+    ] {
+        measure.case(format!("training with {what}"));
+        talk.refused(message.frame(), ErrorKind::Batch, &mentions, measure)?;
+        measure.require(talk.logits()? == before, "other logits after the refusal");
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! Measuring speed: the backends alone, and beside the plain scripts that a user would write.
+//!
+//! Measuring leaves a record, a JSON file; tables and figures are functions of it (`report::write_bench`,
+//! `report::write_peers`). What a step has to compute and to move is counted from the model's specification ([`counts`]).
+
+mod alone;
+pub mod counts;
+mod error;
+mod machine;
+pub mod peers;
+mod plan;
+mod record;
+mod text;
+
+pub use alone::{BenchEvent, BenchOptions, measure};
+pub use counts::{prediction, training_step};
+pub use error::BenchError;
+pub use machine::{copy_bandwidth, matmul_peak};
+pub use plan::{Configuration, Extent, base_study, configurations};
+pub use record::{BENCH_VERSION, BenchRecord, Factor, Measured, Measurement, PeakRecord, Sample, Spread, Timing};

@@ -1,0 +1,206 @@
+//! The record of a benchmark: what was measured, on what, with every sample.
+
+use std::collections::BTreeMap;
+
+use harness_contract::ModelSpec;
+use serde::{Deserialize, Serialize};
+
+use crate::record::{BackendRecord, Environment};
+
+/// The version of the records of benchmarks that this build writes.
+pub const BENCH_VERSION: u32 = 1;
+
+/// A measurement of the backends alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BenchRecord {
+    /// [`BENCH_VERSION`].
+    pub version: u32,
+    /// Where and when it was made.
+    pub environment: Environment,
+    /// Whether it was the short form.
+    pub quick: bool,
+    /// Wall-clock seconds that it took.
+    pub seconds: f64,
+    /// The backends with their versions, in the order in which reports list them.
+    pub backends: Vec<BackendRecord>,
+    /// Backends that could not be started, and why.
+    pub unavailable: BTreeMap<String, String>,
+    /// What the machine can do, by number of threads.
+    pub peaks: Vec<PeakRecord>,
+    /// The measurements, those of a group beside each other.
+    pub measurements: Vec<Measurement>,
+}
+
+/// What the machine can do with so many threads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeakRecord {
+    /// Threads.
+    pub threads: usize,
+    /// Thousands of millions of operations a second in a large float32 matrix product, a sample each.
+    /// Empty where no program measured it.
+    pub matmul_gflops: Vec<f64>,
+    /// Thousands of millions of bytes a second, read and written, in copying memory, a sample each.
+    pub copy_gigabytes: Vec<f64>,
+}
+
+/// What is varied in a group of measurements; everything else is as the study has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Factor {
+    /// The kernel and the number of threads.
+    Kernel,
+    /// The number of steps.
+    Length,
+    /// The units of a layer.
+    Hidden,
+    /// The rows of a batch.
+    Batch,
+    /// The words of the vocabulary.
+    Vocabulary,
+}
+
+impl Factor {
+    /// The factors with one number each, in the order in which reports list them.
+    pub const NUMERIC: [Self; 4] = [Self::Length, Self::Hidden, Self::Batch, Self::Vocabulary];
+
+    /// The name as records and tables write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kernel => "kernel",
+            Self::Length => "length",
+            Self::Hidden => "hidden",
+            Self::Batch => "batch",
+            Self::Vocabulary => "vocabulary",
+        }
+    }
+}
+
+/// One configuration and what came of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measurement {
+    /// What its group varies.
+    pub factor: Factor,
+    /// The backend.
+    pub backend: String,
+    /// The model.
+    pub model: ModelSpec,
+    /// Rows of its training batches, all of them full.
+    pub rows: usize,
+    /// Steps of each row.
+    pub time: usize,
+    /// Rows of its prediction batches.
+    pub evaluation_rows: usize,
+    /// The samples, or why there are none.
+    pub measured: Measured,
+}
+
+impl Measurement {
+    /// The samples, if it could be measured.
+    #[must_use]
+    pub fn timing(&self) -> Option<&Timing> {
+        match &self.measured {
+            Measured::Timed { timing } => Some(timing),
+            Measured::Failed { .. } => None,
+        }
+    }
+
+    /// The number that its group varies; 0 for [`Factor::Kernel`], which varies none.
+    #[must_use]
+    pub fn value(&self) -> usize {
+        match self.factor {
+            Factor::Kernel => 0,
+            Factor::Length => self.time,
+            Factor::Hidden => self.model.hidden_size,
+            Factor::Batch => self.rows,
+            Factor::Vocabulary => self.model.vocabulary_size,
+        }
+    }
+}
+
+/// What came of a configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Measured {
+    /// It was measured.
+    Timed {
+        /// The samples.
+        timing: Timing,
+    },
+    /// It could not be.
+    Failed {
+        /// Why, as a sentence fragment.
+        reason: String,
+    },
+}
+
+/// The samples of a configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timing {
+    /// Seconds from the start of the worker's process to the end of its first training step.
+    pub start_seconds: f64,
+    /// The most memory the worker held, in bytes.
+    pub peak_memory_bytes: Option<u64>,
+    /// Training steps, in order; warm-up is left out.
+    pub train: Vec<Sample>,
+    /// Predictions, in order; warm-up is left out.
+    pub predict: Vec<Sample>,
+}
+
+/// One request to a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    /// Seconds that the worker spent inside the call, by its own account.
+    pub compute_seconds: f64,
+    /// Seconds until the answer was there.
+    pub round_trip_seconds: f64,
+}
+
+/// The least, the middle and the greatest of some samples.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spread {
+    /// The least.
+    pub min: f64,
+    /// The middle one; the mean of the two middle ones where their number is even.
+    pub median: f64,
+    /// The greatest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// Of samples; `None` of none.
+    #[must_use]
+    pub fn of(samples: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let mut sorted: Vec<f64> = samples.into_iter().collect();
+        sorted.sort_by(f64::total_cmp);
+        let (min, max) = (*sorted.first()?, *sorted.last()?);
+        let half = sorted.len() / 2;
+        let median =
+            if sorted.len().is_multiple_of(2) { (sorted[half - 1] + sorted[half]) / 2.0 } else { sorted[half] };
+        Some(Self { min, median, max })
+    }
+
+    /// Each of the three times `factor`, which must be positive.
+    #[must_use]
+    pub fn times(self, factor: f64) -> Self {
+        Self { min: self.min * factor, median: self.median * factor, max: self.max * factor }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spread_has_the_middle_sample_or_the_mean_of_the_two() {
+        assert_eq!(Spread::of([3.0, 1.0, 2.0]), Some(Spread { min: 1.0, median: 2.0, max: 3.0 }));
+        assert_eq!(Spread::of([4.0, 1.0, 2.0, 3.0]), Some(Spread { min: 1.0, median: 2.5, max: 4.0 }));
+        assert_eq!(Spread::of([]), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! `study bench`: how fast the backends are, alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::args::{BenchArguments, Common};
+use super::ask::ask_backends;
+use super::exit::{COMPLETED, CliError, FAILED, NOT_ALL_COMPLETED, print, say};
+use crate::bench::{
+    BENCH_VERSION, BenchEvent, BenchOptions, BenchRecord, Configuration, Extent, Measured, PeakRecord, base_study,
+    configurations, copy_bandwidth, matmul_peak, measure,
+};
+use crate::grid::{Machine, allowed_cores};
+use crate::plan::{Asked, Overrides};
+use crate::record::{BackendRecord, read_json, write_json};
+use crate::report;
+use crate::worker::Registry;
+
+/// The record of a measurement in its folder.
+const RECORD: &str = "bench.json";
+
+/// Measures and reports, or reports what was measured before.
+pub(super) fn bench(arguments: &BenchArguments, common: &Common) -> Result<u8, CliError> {
+    std::fs::create_dir_all(&arguments.out)
+        .map_err(|error| CliError::new(&format!("create {}", arguments.out.display()), error))?;
+    let record = match &arguments.report {
+        Some(file) => read_json(file).map_err(|error| CliError::new("read the measurement", error))?,
+        None => {
+            let record = measured(arguments, common)?;
+            write_json(&arguments.out.join(RECORD), &record)
+                .map_err(|error| CliError::new("keep the measurement", error))?;
+            record
+        }
+    };
+    write_report(&record, &arguments.out)?;
+    let failed = record.measurements.iter().filter(|row| matches!(row.measured, Measured::Failed { .. })).count();
+    Ok(match failed {
+        0 if record.unavailable.is_empty() => COMPLETED,
+        all if all == record.measurements.len() => FAILED,
+        _ => NOT_ALL_COMPLETED,
+    })
+}
+
+fn write_report(record: &BenchRecord, out: &Path) -> Result<(), CliError> {
+    let files = report::write_bench(record, out).map_err(|error| CliError::new("write the tables", error))?;
+    print(&files.iter().map(|path| format!("{}\n", path.display())).collect::<String>())
+}
+
+fn measured(arguments: &BenchArguments, common: &Common) -> Result<BenchRecord, CliError> {
+    let start = Instant::now();
+    let plan = |error: &dyn std::fmt::Display| CliError::new("plan the measurement", error);
+    let mut study = base_study(arguments.study.as_deref()).map_err(|error| plan(&error))?;
+    if !arguments.names.is_empty() {
+        study.file.backends.clone_from(&arguments.names);
+    }
+    let cores = allowed_cores().len();
+    let overrides = Overrides { set: arguments.set.clone(), only: Vec::new(), cores, jobs: 1 };
+    let extent = if arguments.quick { Extent::Quick } else { Extent::Full };
+    let registry = Registry::new(common.backends.iter().cloned());
+    let (asked, programs) = ask_backends(&registry, &study.file.backends);
+    let planned = configurations(&study, &asked, &overrides, extent).map_err(|error| plan(&error))?;
+
+    let mut peaks = peaks(&planned, arguments.peak.as_deref())?;
+    let options = BenchOptions {
+        rounds: if arguments.quick { 3 } else { 4 },
+        turn: Duration::from_millis(250),
+        deadline: arguments.deadline,
+    };
+    let mut done = 0;
+    let of = planned.len();
+    let measurements = measure(&planned, &asked, &programs, &options, &mut |event| match event {
+        BenchEvent::Group(first, count) => {
+            say(&format!(
+                "{} {}: {count} configurations ({done} of {of} done, {:.0} s gone)",
+                first.cell,
+                first.factor.name(),
+                start.elapsed().as_secs_f64()
+            ));
+            done += count;
+        }
+        BenchEvent::Failed(configuration, reason) => {
+            say(&format!("{} {} can't be measured: {reason}", configuration.backend, configuration.cell));
+        }
+    });
+    // Once more at the end, so that a machine that has changed meanwhile shows.
+    for peak in &mut peaks {
+        let again = peak_of(peak.threads, arguments.peak.as_deref())?;
+        peak.matmul_gflops.extend(again.matmul_gflops);
+        peak.copy_gigabytes.extend(again.copy_gigabytes);
+    }
+    let device = planned.iter().find_map(|configuration| configuration.protocol.as_ref().ok()).map(|p| p.device);
+    Ok(BenchRecord {
+        version: BENCH_VERSION,
+        environment: Machine::read().environment(
+            cores,
+            1,
+            &device.map_or_else(|| "cpu".into(), |device| device.to_string()),
+        ),
+        quick: arguments.quick,
+        seconds: start.elapsed().as_secs_f64(),
+        backends: backend_records(&study.file.backends, &asked),
+        unavailable: unavailable(&asked),
+        peaks,
+        measurements,
+    })
+}
+
+/// What the machine can do with each number of threads that is measured.
+fn peaks(planned: &[Configuration], program: Option<&Path>) -> Result<Vec<PeakRecord>, CliError> {
+    let threads: BTreeSet<usize> =
+        planned.iter().filter_map(|configuration| Some(configuration.protocol.as_ref().ok()?.threads)).collect();
+    if program.is_none() {
+        say("no --peak: fractions of the matrix-product peak and the roofline are left out");
+    }
+    threads.into_iter().map(|threads| peak_of(threads, program)).collect()
+}
+
+fn peak_of(threads: usize, program: Option<&Path>) -> Result<PeakRecord, CliError> {
+    let matmul_gflops = match program {
+        None => Vec::new(),
+        Some(program) => {
+            matmul_peak(program, threads).map_err(|error| CliError::new("measure the machine's peak", error))?
+        }
+    };
+    Ok(PeakRecord { threads, matmul_gflops, copy_gigabytes: copy_bandwidth(threads) })
+}
+
+/// The backends that could be asked, with their versions.
+pub(super) fn backend_records(names: &[String], asked: &BTreeMap<String, Asked>) -> Vec<BackendRecord> {
+    let known = names.iter().filter_map(|name| Some((name, asked.get(name)?.as_ref().ok()?)));
+    known.map(|(name, info)| BackendRecord { name: name.clone(), libraries: info.libraries.clone() }).collect()
+}
+
+/// The backends that could not, with the reason.
+fn unavailable(asked: &BTreeMap<String, Asked>) -> BTreeMap<String, String> {
+    asked.iter().filter_map(|(name, answer)| Some((name.clone(), answer.as_ref().err()?.clone()))).collect()
+}

@@ -1,0 +1,212 @@
+//! `study bench-peers`: the backends beside plain scripts over real Keras and PyTorch.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant;
+
+use harness_contract::CellKind;
+
+use super::args::{BenchPeersArguments, Common};
+use super::ask::ask_backends;
+use super::bench::backend_records;
+use super::data::encoded_data;
+use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, say};
+use crate::bench::peers::{
+    Comparing, EncodingRecord, EncodingTask, Framework, GridShape, PeerEvent, PeerMeasured, PeersRecord, Scripts,
+    compare, compare_encoding, export, grid_record,
+};
+use crate::bench::{BENCH_VERSION, base_study};
+use crate::data::{EncodedData, Source, tokenizer_path};
+use crate::grid::{Machine, allowed_cores};
+use crate::plan::{Asked, Overrides, Protocol, Study, resolve, resolve_data};
+use crate::record::{load_study, read_json, write_json};
+use crate::report;
+use crate::worker::Registry;
+
+/// The record of a comparison in its folder.
+const RECORD: &str = "peers.json";
+
+/// Compares and reports, or reports what was compared before.
+pub(super) fn bench_peers(arguments: &BenchPeersArguments, common: &Common) -> Result<u8, CliError> {
+    std::fs::create_dir_all(&arguments.out)
+        .map_err(|error| CliError::new(&format!("create {}", arguments.out.display()), error))?;
+    let record: PeersRecord = match &arguments.report {
+        Some(file) => read_json(file).map_err(|error| CliError::new("read the comparison", error))?,
+        None => {
+            let record = compared(arguments, common)?;
+            write_json(&arguments.out.join(RECORD), &record)
+                .map_err(|error| CliError::new("keep the comparison", error))?;
+            record
+        }
+    };
+    let files =
+        report::write_peers(&record, &arguments.out).map_err(|error| CliError::new("write the tables", error))?;
+    print(&files.iter().map(|path| format!("{}\n", path.display())).collect::<String>())?;
+    let mut subjects = record.comparisons.iter().flat_map(|comparison| &comparison.subjects);
+    let failed = subjects.any(|subject| matches!(subject.measured, PeerMeasured::Failed { .. }));
+    Ok(if failed { NOT_ALL_COMPLETED } else { COMPLETED })
+}
+
+fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRecord, CliError> {
+    let doing = |error: &dyn std::fmt::Display| CliError::new("compare with the peers", error);
+    let start = Instant::now();
+    let scripts =
+        Scripts::locate(arguments.python.as_deref(), arguments.scripts.as_deref()).map_err(|error| doing(&error))?;
+    let grid = match &arguments.grid {
+        Some(directory) => grid_record(&load_study(directory).map_err(|error| doing(&error))?),
+        None => None,
+    };
+    let frameworks = frameworks(&arguments.names)?;
+    let mut study = base_study(None).map_err(|error| doing(&error))?;
+    study.file.backends = frameworks.iter().map(|framework| framework.backend().to_owned()).collect();
+    if !arguments.cell.is_empty() {
+        study.file.cells.clone_from(&arguments.cell);
+    }
+    let cores = allowed_cores().len();
+    let registry = Registry::new(common.backends.iter().cloned());
+    let (asked, programs) = ask_backends(&registry, &study.file.backends);
+    let infos = asked.iter().filter_map(|(name, answer)| Some((name.clone(), answer.as_ref().ok()?.clone()))).collect();
+
+    // Static batches, because steps of different lengths can't be compared.
+    let set = [vec![("batching".to_owned(), "static".to_owned())], arguments.set.clone()].concat();
+    let overrides = |threads: usize| {
+        let set = [set.clone(), vec![("threads".to_owned(), threads.to_string())]].concat();
+        Overrides { set, only: Vec::new(), cores, jobs: 1 }
+    };
+    let settings = resolve_data(&study, &overrides(cores)).map_err(|error| doing(&error))?;
+    let data = encoded_data(&settings, &arguments.from, common)?;
+    let arrays = common.data_dir.join("peers");
+    export(&data, &arrays).map_err(|error| doing(&error))?;
+
+    let (rounds, steps, batches) = if arguments.quick { (2, 3, 1) } else { (5, 8, 2) };
+    let first = protocols(&study, &asked, &overrides(cores), study.file.cells[0], &frameworks)?;
+    let known = first.iter().find_map(|(_, protocol)| protocol.as_ref().ok());
+    let base = known.ok_or_else(|| {
+        let reasons: Vec<_> = first.iter().filter_map(|(_, protocol)| protocol.as_ref().err().cloned()).collect();
+        CliError::new("compare with the peers", format!("no backend can be started: {}", reasons.join("; ")))
+    })?;
+    let comparing = Comparing {
+        data: &data,
+        arrays: &arrays,
+        scripts: &scripts,
+        programs: &programs,
+        infos: &infos,
+        rounds,
+        steps,
+        reviews: batches * base.evaluation_batch_size,
+        deadline: arguments.deadline,
+    };
+    comparing.check(base.batch_size).map_err(|error| doing(&error))?;
+    let threads = if arguments.threads.is_empty() { Vec::from_iter([1, cores]) } else { arguments.threads.clone() };
+    let mut comparisons = Vec::new();
+    let mut libraries = BTreeMap::new();
+    for threads in threads.iter().enumerate().filter(|(at, n)| !threads[..*at].contains(n)).map(|(_, n)| *n) {
+        for &cell in &study.file.cells {
+            say(&format!("{cell}, {threads} threads ({:.0} s gone)", start.elapsed().as_secs_f64()));
+            let protocols = protocols(&study, &asked, &overrides(threads), cell, &frameworks)?;
+            let comparison = compare(&comparing, cell, &protocols, threads, &mut libraries, &mut tell)
+                .map_err(|error| doing(&error))?;
+            comparisons.push(comparison);
+        }
+    }
+    let encoding = match arguments.no_encoding {
+        true => None,
+        false => encoding(arguments, common, &data, &scripts, &arrays, cores)?,
+    };
+    Ok(PeersRecord {
+        version: BENCH_VERSION,
+        environment: Machine::read().environment(cores, 1, &base.device.to_string()),
+        quick: arguments.quick,
+        seconds: start.elapsed().as_secs_f64(),
+        backends: backend_records(&study.file.backends, &asked),
+        libraries,
+        rows: base.batch_size,
+        time: base.max_length,
+        evaluation_rows: base.evaluation_batch_size,
+        steps_per_turn: steps,
+        shape: GridShape {
+            epochs: base.epochs,
+            steps: data.train.len().div_ceil(base.batch_size),
+            validation: data.validation.len(),
+            test: data.test.len(),
+        },
+        comparisons,
+        encoding,
+        grid,
+    })
+}
+
+fn tell(event: PeerEvent<'_>) {
+    match event {
+        PeerEvent::Start(name) => say(&format!("  starting {name}")),
+        PeerEvent::Round(round) => say(&format!("  round {round}")),
+        PeerEvent::Failed(name, reason) => say(&format!("  {name} can't be measured: {reason}")),
+    }
+}
+
+/// The frameworks behind these backends.
+fn frameworks(names: &[String]) -> Result<Vec<Framework>, CliError> {
+    if names.is_empty() {
+        return Ok(Framework::ALL.to_vec());
+    }
+    let of = |name: &String| Framework::ALL.into_iter().find(|framework| framework.backend() == name);
+    let unknown = |name: &String| {
+        let known = Framework::ALL.map(Framework::backend).join(" and ");
+        CliError::new("compare with the peers", format!("`{name}` has no peer; those that have are {known}"))
+    };
+    names.iter().map(|name| of(name).ok_or_else(|| unknown(name))).collect()
+}
+
+type Protocols = Vec<(Framework, Result<Protocol, String>)>;
+
+/// The settings of the backend behind each framework.
+fn protocols(
+    study: &Study,
+    asked: &BTreeMap<String, Asked>,
+    overrides: &Overrides,
+    cell: CellKind,
+    frameworks: &[Framework],
+) -> Result<Protocols, CliError> {
+    let runs = resolve(study, asked, overrides).map_err(|error| CliError::new("compare with the peers", error))?;
+    let protocol = |framework: &Framework| {
+        let run = runs.iter().find(|run| run.key.cell == cell && run.key.backend == framework.backend())?;
+        Some((*framework, run.settings.as_ref().map(|settings| settings.protocol.clone()).map_err(Clone::clone)))
+    };
+    Ok(frameworks.iter().filter_map(protocol).collect())
+}
+
+/// Times the encoding of the corpus; `None` where the corpus is not the package's file, which the script reads.
+fn encoding(
+    arguments: &BenchPeersArguments,
+    common: &Common,
+    data: &EncodedData,
+    scripts: &Scripts,
+    arrays: &Path,
+    threads: usize,
+) -> Result<Option<EncodingRecord>, CliError> {
+    let corpus = match &arguments.from {
+        Source::Path(path) => path.clone(),
+        _ => common.data_dir.join("downloads").join("reviews.json"),
+    };
+    if !corpus.is_file() || corpus.extension().is_none_or(|extension| extension != "json") {
+        say("encoding is left out: it needs the corpus as the package's reviews.json");
+        return Ok(None);
+    }
+    say("encoding the corpus");
+    let data_settings = arguments.set.iter().filter(|(key, _)| key.starts_with("data."));
+    let mut own: Vec<String> =
+        data_settings.flat_map(|(key, value)| ["--set".into(), format!("{key}={value}")]).collect();
+    if let Some(sources) = &common.sources {
+        own.extend(["--sources".into(), sources.display().to_string()]);
+    }
+    let task = EncodingTask {
+        corpus,
+        tokenizer: tokenizer_path(&common.data_dir, &data.summary),
+        arrays,
+        arguments: own,
+        data,
+        threads,
+        rounds: if arguments.quick { 1 } else { 3 },
+    };
+    compare_encoding(&task, scripts).map(Some).map_err(|error| CliError::new("time the encoding", error))
+}

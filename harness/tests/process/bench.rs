@@ -1,0 +1,206 @@
+//! `study bench` through real workers, and what `study bench-peers` says where the real frameworks are missing.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use harness::bench::{BenchRecord, Factor, Measured};
+use harness::record::read_json;
+
+use crate::support::{Bench, small_study};
+
+/// A study of the reference, which has no defaults of its own, with everything given and everything small.
+const SMALL: &str = r#"
+name = "small"
+title = "A model that is measured in no time"
+division = "native"
+backends = ["reference"]
+cells = ["rnn", "gru"]
+seeds = [1]
+
+[data]
+vocabulary_size = 40
+
+[protocol]
+batch_size = 4
+evaluation_batch_size = 6
+max_length = 8
+embedding_size = 3
+hidden_size = 2
+layers = 1
+threads = 1
+padding = "end"
+truncation = "end"
+batching = "static"
+masking = false
+pooling = "last-step"
+bias_vectors = "two"
+gru_form = "reset-after"
+clip_stabiliser = 0.0
+weight_decay_form = "coupled"
+
+[protocol.initializers]
+embedding = "hidden-uniform"
+input-kernel = "hidden-uniform"
+recurrent-kernel = "orthogonal"
+input-bias = "zeros"
+recurrent-bias = "zeros"
+head-kernel = "fan-in-uniform"
+head-bias = "zeros"
+
+[protocol.adam]
+beta1 = 0.9
+beta2 = 0.999
+epsilon = 1e-8
+epsilon_placement = "after-correction"
+repeated_words = "sum-then-square"
+
+[protocol.scheduler]
+kind = "none"
+factor = 0.1
+patience = 10
+threshold = 1e-4
+threshold_mode = "relative"
+patience_rule = "after-patience"
+cooldown = 0
+min_learning_rate = 0.0
+"#;
+
+fn peak(bench: &Bench) {
+    let program = bench.path("peak");
+    fs::write(&program, "#!/bin/sh\necho 40\necho 50\n").unwrap();
+    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn the_reference_is_measured_and_the_report_is_a_function_of_the_record() {
+    let bench = Bench::new(SMALL);
+    peak(&bench);
+    let arguments = ["bench", "--quick", "--study", "study.toml", "--peak", "./peak", "--out", "speed"];
+    let output = bench.study(&[]).args(arguments).output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{words}");
+    assert!(words.contains("gru kernel: 1 configurations (1 of 2 done"), "{words}");
+    let files = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(files, "speed/bench.md\nspeed/bench.csv\nspeed/roofline.svg\nspeed/roofline.png\n");
+
+    let record: BenchRecord = read_json(&bench.path("speed/bench.json")).unwrap();
+    assert_eq!(record.peaks[0].matmul_gflops, [40.0, 50.0, 40.0, 50.0], "before and after");
+    for row in &record.measurements {
+        let timing = row.timing().unwrap();
+        assert!(timing.train.len() >= 3 && timing.predict.len() == 3, "{timing:?}");
+        assert!(timing.train.iter().all(|sample| sample.compute_seconds > 0.0), "{timing:?}");
+        assert!(timing.train.iter().all(|sample| sample.round_trip_seconds > sample.compute_seconds), "{timing:?}");
+        assert_eq!((row.rows, row.time, row.evaluation_rows), (4, 8, 6));
+    }
+
+    let again = ["bench", "--report", "speed/bench.json", "--out", "again"];
+    assert_eq!(bench.study(&[]).args(again).output().unwrap().status.code(), Some(0));
+    for file in ["bench.md", "bench.csv", "roofline.svg", "roofline.png"] {
+        let read = |folder: &str| fs::read(bench.path(folder).join(file)).unwrap();
+        assert!(read("speed") == read("again"), "{file} differs");
+    }
+}
+
+#[test]
+fn the_full_form_varies_one_thing_at_a_time() {
+    let bench = Bench::new(SMALL);
+    let output = bench.study(&[]).args(["bench", "--study", "study.toml", "--out", "speed"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let record: BenchRecord = read_json(&bench.path("speed/bench.json")).unwrap();
+    let values = |factor| -> Vec<usize> {
+        record.measurements.iter().filter(|row| row.factor == factor).map(harness::bench::Measurement::value).collect()
+    };
+    assert_eq!(values(Factor::Length), [2, 4, 6, 8, 2, 4, 6, 8]);
+    assert_eq!(values(Factor::Hidden), [2, 4, 8, 2, 4, 8]);
+    assert_eq!(values(Factor::Batch), [1, 4, 16, 1, 4, 16]);
+    assert_eq!(values(Factor::Vocabulary), [4, 40, 120, 4, 40, 120]);
+    assert!(bench.path("speed/growth.svg").exists() && !bench.path("speed/roofline.svg").exists());
+}
+
+#[test]
+fn what_can_not_be_measured_is_a_row_with_its_reason() {
+    let bench = Bench::new(SMALL);
+    let arguments = ["bench", "--quick", "--study", "study.toml", "--set", "device=cuda:0", "--out", "speed"];
+    let output = bench.study(&[]).args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let record: BenchRecord = read_json(&bench.path("speed/bench.json")).unwrap();
+    assert!(
+        record
+            .measurements
+            .iter()
+            .all(|row| matches!(&row.measured, Measured::Failed { reason } if reason.contains("cuda:0")))
+    );
+    let text = fs::read_to_string(bench.path("speed/bench.md")).unwrap();
+    assert!(text.contains("## Not measured") && text.contains("cuda:0"), "{text}");
+}
+
+#[test]
+fn a_backend_that_is_not_there_is_reported_and_the_others_are_measured() {
+    let bench = Bench::new(SMALL);
+    let arguments = ["bench", "reference", "nowhere", "--quick", "--study", "study.toml", "--out", "speed"];
+    let output = bench.study(&[]).args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = fs::read_to_string(bench.path("speed/bench.md")).unwrap();
+    assert!(text.contains("no executable `study-backend-nowhere` was found"), "{text}");
+}
+
+#[test]
+fn without_the_real_frameworks_the_comparison_says_what_to_run() {
+    let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
+    let output = bench.study(&[]).args(["bench-peers", "--python", "nowhere/python"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(words.contains("there is no Python at nowhere/python; run `just oracles`"), "{words}");
+}
+
+/// A peer that takes no time to start: it speaks the protocol of `chunks.py` and is told by its script's name.
+const PEER: &str = r#"#!/bin/sh
+case "$1" in *tokenizers_encode.py) echo '{"tokens": 7, "train_seconds": 0.25, "encode_seconds": 0.5}'; exit ;; esac
+case "$*" in *--jit*) echo "no compiler" >&2; exit 5 ;; esac
+echo '{"ready": {"stand-in": "1.0"}}'
+while read -r work count; do
+    case "$work" in train) echo '{"seconds": 0.5, "loss": 0.7}' ;; *) echo '{"seconds": 0.25}' ;; esac
+done
+"#;
+
+#[test]
+fn backends_and_peers_take_turns_and_a_peer_that_dies_is_a_row_with_its_last_words() {
+    let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
+    let python = bench.path("python");
+    fs::write(&python, PEER).unwrap();
+    fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::create_dir(bench.path("scripts")).unwrap();
+    let fake = bench.path("study-backend-fake");
+    // The fake worker stands for both backends.
+    let mut command = bench.study(&["fake"]);
+    for name in ["tensorflow", "libtorch"] {
+        command.arg("--backend").arg(format!("{name}={}", fake.display()));
+    }
+    command.args(["bench-peers", "--quick", "--cell", "rnn", "--threads", "1", "--from", "reviews.json"]);
+    for setting in [
+        "data.train=60",
+        "data.validation=20",
+        "data.test=40",
+        "data.vocabulary_size=40",
+        "batch_size=5",
+        "evaluation_batch_size=5",
+        "max_length=12",
+        "embedding_size=3",
+        "hidden_size=2",
+        "dropout.rate=0.2",
+    ] {
+        command.args(["--set", setting]);
+    }
+    let output = command.args(["--python", "./python", "--scripts", "scripts", "--out", "speed"]).output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{words}");
+    assert!(words.contains("no compiler"), "{words}");
+    let text = fs::read_to_string(bench.path("speed/peers.md")).unwrap();
+    assert!(text.contains("| keras, jit_compile | it exited with code 5 at its start: no compiler |"), "{text}");
+    assert!(text.contains("**They disagree**"), "{text}");
+    assert!(text.contains("stand-in 1.0"), "{text}");
+    let csv = fs::read_to_string(bench.path("speed/peers.csv")).unwrap();
+    // Half a second for three steps, a quarter for five reviews.
+    assert!(csv.contains("rnn,1,pytorch,pytorch,plain,166.6"), "{csv}");
+    assert!(csv.contains(",50,50,50,"), "{csv}");
+}
