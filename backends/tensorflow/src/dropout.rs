@@ -1,6 +1,9 @@
 //! Dropout masks that depend on the seed, the step and the place alone, so that a run can be repeated.
+//!
+//! Drawing them is a tenth of a SimpleRNN's training step, so one random word of 32 bits serves two elements: each is dropped if its
+//! 16 bits are less than the rate times 2^16. Rates are therefore met to one part in 131072.
 
-use harness_contract::DropoutSpec;
+use harness_contract::{DropoutSpec, ModelSpec};
 use tensorflow::DataType;
 
 use crate::graph::scan::Extent;
@@ -11,43 +14,66 @@ use crate::network::Masks;
 /// than 2^64 numbers, and those are counted by the counter's other word.
 const PLACES_A_STEP: u64 = 1 << 16;
 
-/// Masks of one step and the counters that have to be fed for them, one for each mask.
+/// The random words of one step's masks and the counters that have to be fed for them, one for each mask.
 pub(crate) struct Dropout<'b> {
-    /// The masks.
-    pub(crate) masks: Masks<'b>,
+    /// Words, int32, in place of each mask: half as many columns.
+    pub(crate) words: Masks<'b>,
     /// Placeholders of counters, `uint64 [2]`, in the order of their places.
     pub(crate) counters: Vec<Value<'b>>,
 }
 
-/// Adds the masks of a network of `layers` layers to a graph.
-pub(crate) fn dropout<'b>(
-    b: &'b Builder,
-    spec: &DropoutSpec,
-    layers: usize,
-    extent: Extent<'b>,
-    embedding: i32,
-    hidden: i32,
-) -> Dropout<'b> {
+/// Draws the words of a network's masks.
+pub(crate) fn dropout<'b>(b: &'b Builder, spec: &ModelSpec, extent: Extent<'b>) -> Dropout<'b> {
+    let rates = &spec.dropout;
     let mut counters = Vec::new();
-    let mut mask = |rows: Value<'b>, columns: i32, rate: f64| {
+    let mut draw = |rows: Value<'b>, columns: usize| {
         let counter = b.placeholder(DataType::UInt64);
         counters.push(counter);
-        let uniform = b
-            .op("StatelessRandomUniformV2")
-            .input(b.pack(&[rows, b.int(columns)]))
-            .input(b.tensor(&[1], &[spec.seed]))
+        b.op("StatelessRandomUniformFullIntV2")
+            .input(b.pack(&[rows, b.int(int32(columns.div_ceil(2)))]))
+            .input(b.tensor(&[1], &[rates.seed]))
             .input(counter)
             .input(b.int(PHILOX))
-            .attribute("dtype", Attribute::Type(b.element()))
-            .value();
-        uniform.greater_equal(b.scalar(rate)).cast() * (1.0 / (1.0 - rate))
+            .attribute("dtype", Attribute::Type(DataType::Int32))
+            .value()
     };
     let steps = extent.time * extent.batch;
-    let after_embedding = (spec.after_embedding > 0.0).then(|| mask(steps, embedding, spec.after_embedding));
-    let between = if spec.between_layers > 0.0 { layers - 1 } else { 0 };
-    let between_layers = (0..between).map(|_| mask(steps, hidden, spec.between_layers)).collect();
-    let after_last = (spec.after_last > 0.0).then(|| mask(extent.batch, hidden, spec.after_last));
-    Dropout { masks: Masks { after_embedding, between_layers, after_last }, counters }
+    let after_embedding = (rates.after_embedding > 0.0).then(|| draw(steps, spec.embedding_size));
+    let between = if rates.between_layers > 0.0 { spec.layers - 1 } else { 0 };
+    let between_layers = (0..between).map(|_| draw(steps, spec.hidden_size)).collect();
+    let after_last = (rates.after_last > 0.0).then(|| draw(extent.batch, spec.hidden_size));
+    Dropout { words: Masks { after_embedding, between_layers, after_last }, counters }
+}
+
+/// The masks that were drawn as `words`.
+pub(crate) fn masks<'b>(words: &Masks<'b>, spec: &ModelSpec) -> Masks<'b> {
+    let rates: &DropoutSpec = &spec.dropout;
+    Masks {
+        after_embedding: words.after_embedding.map(|words| mask(words, spec.embedding_size, rates.after_embedding)),
+        between_layers: words
+            .between_layers
+            .iter()
+            .map(|&words| mask(words, spec.hidden_size, rates.between_layers))
+            .collect(),
+        after_last: words.after_last.map(|words| mask(words, spec.hidden_size, rates.after_last)),
+    }
+}
+
+/// 0 or `1 / (1 - rate)` for each element, `[rows, columns]`: the lower halves of the words stand left of the upper ones.
+fn mask(words: Value<'_>, columns: usize, rate: f64) -> Value<'_> {
+    const VALUES: f64 = 65536.0;
+    let b = words.builder();
+    let half = int32(columns.div_ceil(2));
+    let halves = words.reshape_to(&[-1, 1, half]).shifted_right(b.tensor(&[1, 2, 1], &[0, 16])).and(b.int(0xFFFF));
+    let both = halves.reshape_to(&[-1, 2 * half]);
+    let drawn = if columns % 2 == 0 { both } else { both.split_at([int32(columns), 1], 1)[0] };
+    #[expect(clippy::cast_possible_truncation, reason = "a rate is below 1")]
+    let dropped = (rate * VALUES).round() as i32;
+    drawn.greater_equal(b.int(dropped)).cast() * (1.0 / (1.0 - rate))
+}
+
+fn int32(size: usize) -> i32 {
+    i32::try_from(size).unwrap_or(i32::MAX)
 }
 
 /// The counter to feed for the mask number `place` of step `step`.

@@ -67,8 +67,8 @@ pub(crate) struct WordFeeds<'b> {
 /// The gradient of the embedding's rows.
 pub(crate) struct RowGradients<'b> {
     feeds: WordFeeds<'b>,
-    /// The gradient of each occurrence, `[time * batch, embedding]`.
-    occurrences: Value<'b>,
+    /// The squared gradient of each occurrence, `[time * batch, embedding]`.
+    squared_occurrences: Value<'b>,
     /// The gradient of each word, `[rows, embedding]`.
     pub(crate) sums: Value<'b>,
 }
@@ -86,14 +86,14 @@ impl<'b> WordFeeds<'b> {
 }
 
 impl<'b> RowGradients<'b> {
-    /// Sums the occurrences of each word.
-    pub(crate) fn new(feeds: WordFeeds<'b>, occurrences: Value<'b>) -> Self {
-        Self { feeds, occurrences, sums: feeds.sum(occurrences) }
+    /// Sums the occurrences of each word, of which the gradients and their squares are given, `[time * batch, embedding]`.
+    pub(crate) fn new(feeds: WordFeeds<'b>, occurrences: Value<'b>, squared_occurrences: Value<'b>) -> Self {
+        Self { feeds, squared_occurrences, sums: feeds.sum(occurrences) }
     }
 
     /// The sum of the squares of each word's occurrences, `[rows, embedding]`.
     fn squares(&self) -> Value<'b> {
-        self.feeds.sum(self.occurrences.square())
+        self.feeds.sum(self.squared_occurrences)
     }
 
     /// One update of the embedding; `coefficient` is that of clipping, and `zeros` a tensor of the embedding's shape.

@@ -60,8 +60,10 @@ fn check(spec: &ModelSpec, last: bool, masked: bool, run: Loop) {
     let gradients = network.loss_gradients(embedded, answers, labels, &masks);
     let inputs: Vec<Output> = std::iter::once(embedded).chain(weights).map(|value| value.output().unwrap()).collect();
     let loss = gradients.loss.output().unwrap();
-    let outputs: Vec<Output> =
-        std::iter::once(gradients.embedded).chain(gradients.weights).map(|value| value.output().unwrap()).collect();
+    let outputs: Vec<Output> = std::iter::once(gradients.embedded)
+        .chain(gradients.of_weights(spec))
+        .map(|value| value.output().unwrap())
+        .collect();
     let graph = builder.finish().unwrap();
     let session = Session::new(&graph, 1, Executor::Parallel).unwrap();
 

@@ -44,7 +44,7 @@ pub(crate) struct LossGradients<'b> {
     pub(crate) loss: Value<'b>,
     /// Of the embedded tokens, each occurrence its own, `[time * batch, embedding]`.
     pub(crate) embedded: Value<'b>,
-    /// Of all weights but the embedding, in canonical order.
+    /// Of all weights but the embedding, in canonical order, those of the recurrent layers' kernels transposed.
     pub(crate) weights: Vec<Value<'b>>,
 }
 
@@ -64,11 +64,26 @@ impl<'b> Masks<'b> {
     }
 }
 
+impl<'b> LossGradients<'b> {
+    /// The gradients of all weights but the embedding, each in its weight's shape.
+    pub(crate) fn of_weights(&self, spec: &ModelSpec) -> Vec<Value<'b>> {
+        let per_layer = weights_per_layer(spec);
+        let is_kernel = |at: usize| at < per_layer * spec.layers && at % per_layer < 2;
+        let upright = |(at, value): (usize, &Value<'b>)| if is_kernel(at) { value.transpose() } else { *value };
+        self.weights.iter().enumerate().map(upright).collect()
+    }
+}
+
+/// How many weights a layer has: two kernels and its biases.
+fn weights_per_layer(spec: &ModelSpec) -> usize {
+    if spec.bias_vectors == BiasVectors::Two { 4 } else { 3 }
+}
+
 impl<'b> Network<'b> {
     /// A network of this spec; `weights` are all but the embedding, in canonical order, and `name` distinguishes its
     /// loops from those of the graph's other networks.
     pub(crate) fn new(name: &str, spec: &ModelSpec, run: Loop, extent: Extent<'b>, weights: &[Value<'b>]) -> Self {
-        let per_layer = if spec.bias_vectors == BiasVectors::Two { 4 } else { 3 };
+        let per_layer = weights_per_layer(spec);
         let layers = weights.chunks_exact(per_layer).take(spec.layers).enumerate();
         let mut layers: Vec<_> = layers
             .map(|(number, weights)| Layer {

@@ -5,7 +5,7 @@ use harness_contract::{BackendError, Kernel, ModelSpec, Parameter, Pooling};
 use tensorflow::{DataType, Graph, Output};
 
 use crate::adam::{Optimiser, Slots};
-use crate::dropout::dropout;
+use crate::dropout::{self, dropout};
 use crate::embedding::{RowGradients, WordFeeds};
 use crate::fused;
 use crate::graph::scan::{Extent, Loop};
@@ -230,28 +230,26 @@ fn train(
     let labels = b.placeholder(b.element());
     let words = WordFeeds::new(b);
     let optimiser = Optimiser::new(b, spec);
-    let columns = i32::try_from(spec.embedding_size).unwrap_or(i32::MAX);
-    let hidden = i32::try_from(spec.hidden_size).unwrap_or(i32::MAX);
-    let dropout = dropout(b, &spec.dropout, spec.layers, batch.extent, columns, hidden);
+    let dropout = dropout(b, spec, batch.extent);
     let embedded = variables.embedding().weight.gather_rows(batch.tokens);
     let weights = variables.read();
-    let masks = &dropout.masks;
-    let gradients = match differentiation {
-        Differentiation::Stock(run) => Network::new("train", spec, run, batch.extent, &weights).loss_gradients(
-            embedded,
-            batch.answers,
-            labels,
-            masks,
-        ),
+    let (gradients, squares) = match differentiation {
+        Differentiation::Stock(run) => {
+            let network = Network::new("train", spec, run, batch.extent, &weights);
+            let masks = dropout::masks(&dropout.words, spec);
+            let gradients = network.loss_gradients(embedded, batch.answers, labels, &masks);
+            let squares = gradients.embedded.square();
+            (gradients, squares)
+        }
         Differentiation::Fused => {
-            let steps = batch.extent.steps;
-            let inputs = fused::Inputs { embedded, steps, labels, answers: batch.answers, masks, weights: &weights };
+            let (steps, answers) = (batch.extent.steps, batch.answers);
+            let inputs = fused::Inputs { embedded, steps, labels, answers, words: &dropout.words, weights: &weights };
             fused::loss_gradients(b, spec, &inputs)
         }
     };
+    let rows = RowGradients::new(words, gradients.embedded, squares);
 
-    let rows = RowGradients::new(words, gradients.embedded);
-    let others = gradients.weights;
+    let others = gradients.of_weights(spec);
     let squares: Vec<_> =
         others.iter().chain([&rows.sums]).map(|gradient| gradient.square().reshape_to(&[-1]).sum(&[0])).collect();
     let norm = Value::total(&squares).sqrt();

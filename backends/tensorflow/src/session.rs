@@ -5,6 +5,8 @@ use std::sync::Once;
 use harness_contract::BackendError;
 use tensorflow::{Graph, Output, SessionOptions, SessionRunArgs, Tensor, TensorType};
 
+use crate::subnormal::SubnormalsAsZero;
+
 /// A graph that runs, and the variables it has.
 pub(crate) struct Session {
     inner: tensorflow::Session,
@@ -88,6 +90,7 @@ impl Session {
         }
         let tokens: Vec<_> =
             execution.fetches.iter().map(|output| arguments.request_fetch(&output.operation, output.index)).collect();
+        let _guard = SubnormalsAsZero::new();
         self.inner.run(&mut arguments).map_err(|status| BackendError::framework(doing, status))?;
         tokens
             .into_iter()

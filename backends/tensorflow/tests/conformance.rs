@@ -1,10 +1,17 @@
 //! The conformance suite: every kernel computes what its spec says, held against the reference in double precision.
 
+use harness_contract::Kernel;
 use harness_contract::conformance::{Options, run};
 
+// Tests of one binary run side by side, so each kernel has its own: two sessions at once, each with its own variables.
 #[test]
-fn the_backend_conforms() {
-    conforms(&Options::default());
+fn the_stock_kernel_conforms() {
+    conforms(&Options { kernels: vec![Kernel::Stock], ..Options::default() });
+}
+
+#[test]
+fn the_fused_kernel_conforms() {
+    conforms(&Options { kernels: vec![Kernel::Fused], ..Options::default() });
 }
 
 #[test]

@@ -1,71 +1,60 @@
 //! Gated recurrent unit whose reset gate acts after the matrix product (PyTorch's `nn.GRU`, Keras' `GRU` with
 //! `reset_after=True`): `n = tanh(W_n x + b_n + r (U_n h' + c_n))`, `h = (1 - z) n + z h'`, `r` and `z` sigmoids of `W x + b + U h' + c`.
 
-use super::{Gradients, Layer, LayerWeights, Upstream, plus};
+use super::{Gradients, Keep, Layer, LayerWeights, Tape, Upstream, plus};
 use crate::graph::Value;
-use crate::graph::scan::{Loop, Order, Scan, Stepped, scan};
+use crate::graph::scan::{Collected, Loop, Order, Scan, Stepped, scan};
 
-/// What a step leaves behind, in multiples of `hidden` columns: `h`, `n`, `U_n h' + c_n`, and `r, z`.
-pub(super) const COLLECTED: [i32; 4] = [1, 1, 1, 2];
+/// What a step leaves behind beside `h`, in multiples of `hidden` columns: `r, z`, `n` and `U_n h' + c_n`.
+const SAVED: [i32; 3] = [2, 1, 1];
 
-/// What the forward pass leaves, `[time, batch, ..]`.
-pub(crate) struct Tape<'b> {
-    /// Gates r and z.
-    sigmoids: Value<'b>,
-    /// `n`.
-    candidates: Value<'b>,
-    /// `U_n h' + c_n`.
-    recurrent: Value<'b>,
-    /// `h` after each step.
-    states: Value<'b>,
-}
+/// The [`factors`] in multiples of `hidden` columns.
+const FACTORS: [i32; 3] = [3, 1, 1];
 
-impl<'b> Tape<'b> {
-    /// What was [`COLLECTED`].
-    pub(super) fn new(collected: &[Value<'b>]) -> Self {
-        Self { states: collected[0], candidates: collected[1], recurrent: collected[2], sigmoids: collected[3] }
-    }
-}
-
-pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, columns: &[i32]) -> Stepped<'b> {
+pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, keep: Keep) -> Stepped<'b> {
     let hidden = layer.hidden;
     let weights = layer.weights;
-    let [sigmoid_kernel, candidate_kernel] = weights.input_kernel.split_at([2 * hidden, hidden], 0);
-    let [mut sigmoid_bias, candidate_bias] = weights.input_bias.split_at([2 * hidden, hidden], 0);
+    let mut bias = weights.input_bias;
     let mut constants = vec![weights.recurrent_kernel.transpose()];
-    if let Some(bias) = weights.recurrent_bias {
+    if let Some(recurrent) = weights.recurrent_bias {
         // Only the candidate's recurrent bias stands within the product with the reset gate.
-        let [of_sigmoids, of_candidate] = bias.split_at([2 * hidden, hidden], 0);
-        sigmoid_bias = sigmoid_bias + of_sigmoids;
+        let [of_sigmoids, of_candidate] = recurrent.split_at([2 * hidden, hidden], 0);
+        let elsewhere = of_candidate.builder().concat(&[of_sigmoids, of_candidate * 0.0], 0);
+        bias = bias + elsewhere;
         constants.push(of_candidate);
     }
     let two_vectors = weights.recurrent_bias.is_some();
-    let for_sigmoids = layer.input_products(inputs, sigmoid_kernel, sigmoid_bias, 2 * hidden);
-    let for_candidate = layer.input_products(inputs, candidate_kernel, candidate_bias, hidden);
+    let compiled = layer.run == Loop::Compiled;
+    let products = layer.input_products(inputs, weights.input_kernel, bias, 3 * hidden);
     let in_step = constants.len();
-    constants.extend(for_sigmoids.bias);
-    constants.extend(for_candidate.bias);
+    constants.extend(products.bias);
     scan(
         &Scan {
             name: format!("{}_forward", layer.name),
             run: layer.run,
             order: Order::Forward,
             extent: layer.extent,
-            over_time: &[for_sigmoids.over_time, for_candidate.over_time],
+            over_time: &[products.over_time],
             carry: &[layer.zero_state()],
             constants: &constants,
-            collected: columns,
+            collected: &layer.collected(keep, &SAVED, &FACTORS),
         },
         |step| {
             let before = step.carry[0];
-            let products = before.matmul(step.constants[0]);
-            let [for_sigmoids, recurrent] = products.split_at([2 * hidden, hidden], 1);
+            let [of_state, recurrent] = before.matmul(step.constants[0]).split_at([2 * hidden, hidden], 1);
             let recurrent = if two_vectors { recurrent.plus_bias(step.constants[1]) } else { recurrent };
-            let sigmoids = plus(step.now[0] + for_sigmoids, step.constants.get(in_step)).sigmoid();
+            let [for_sigmoids, for_candidate] =
+                plus(step.now[0], step.constants.get(in_step)).split_at([2 * hidden, hidden], 1);
+            let sigmoids = (for_sigmoids + of_state).sigmoid();
             let [r, z] = sigmoids.split(1);
-            let candidate = (plus(step.now[1], step.constants.get(in_step + 1)) + r * recurrent).tanh();
+            let candidate = (for_candidate + r * recurrent).tanh();
             let state = candidate + z * (before - candidate);
-            Stepped { carry: vec![state], collected: vec![state, candidate, recurrent, sigmoids] }
+            let left = if compiled {
+                factors(sigmoids, candidate, recurrent, before)
+            } else {
+                [sigmoids, candidate, recurrent]
+            };
+            Stepped { carry: vec![state], collected: [[state].as_slice(), &left].concat() }
         },
     )
 }
@@ -81,9 +70,7 @@ pub(super) fn backward<'b>(
     let b = inputs.builder();
     let hidden = layer.hidden;
     let weights = layer.weights;
-    let compiled = layer.run == Loop::Compiled;
-    let saved = [tape.sigmoids, tape.candidates, tape.recurrent, layer.states_before(tape.states)];
-    let mut over_time = if compiled { saved.to_vec() } else { factors(saved).to_vec() };
+    let mut over_time = tape.factors.clone();
     let above = over_time.len();
     let (carry, from_above) = upstream.enter(layer);
     over_time.extend(from_above);
@@ -96,15 +83,11 @@ pub(super) fn backward<'b>(
             over_time: &over_time,
             carry: &[carry],
             constants: &[weights.recurrent_kernel],
-            collected: &[3 * hidden, hidden],
+            collected: &[Collected::in_place_of(0, 3 * hidden), Collected::in_place_of(1, hidden)],
         },
         |step| {
             let s = step.carry[0].builder();
-            let [of_products, update, into_candidate] = if compiled {
-                factors([step.now[0], step.now[1], step.now[2], step.now[3]])
-            } else {
-                [step.now[0], step.now[1], step.now[2]]
-            };
+            let [of_products, into_candidate, update] = [step.now[0], step.now[1], step.now[2]];
             let gradient = plus(step.carry[0], step.now.get(above));
             let products = s.concat(&[gradient, gradient, gradient], 1) * of_products;
             let before = gradient * update + products.matmul(step.constants[0]);
@@ -119,10 +102,11 @@ pub(super) fn backward<'b>(
     let [sigmoid_kernel, candidate_kernel] = weights.input_kernel.split_at([2 * hidden, hidden], 0);
     let recurrent_bias = flat.sum(&[0]);
     let [sigmoid_bias, _] = recurrent_bias.split_at([2 * hidden, hidden], 0);
+    let of_input_kernel = [inputs.transposed_matmul(of_sigmoids), inputs.transposed_matmul(of_candidate)];
     Gradients {
         weights: LayerWeights {
-            input_kernel: b.concat(&[of_sigmoids.transposed_matmul(inputs), of_candidate.transposed_matmul(inputs)], 0),
-            recurrent_kernel: layer.recurrent_kernel_gradient(products, tape.states, 3 * hidden),
+            input_kernel: b.concat(&of_input_kernel, 1),
+            recurrent_kernel: layer.recurrent_kernel_gradient(tape.states, products, 3 * hidden),
             input_bias: b.concat(&[sigmoid_bias, of_candidate.sum(&[0])], 0),
             recurrent_bias: weights.recurrent_bias.map(|_| recurrent_bias),
         },
@@ -130,13 +114,18 @@ pub(super) fn backward<'b>(
     }
 }
 
-/// What the gradient of `h` is multiplied by, of one step or of all: for the products with `U`, from `h` to `h'`, and for the sum within
-/// `n`. Given are the gates r and z, `n`, `U_n h' + c_n` and `h'`.
-fn factors<'b>([sigmoids, n, recurrent, before]: [Value<'b>; 4]) -> [Value<'b>; 3] {
+/// What the gradient of `h` is multiplied by, of one step or of all: for the products with `U`, for the sum within `n`, and from `h` to
+/// `h'`. Given are the gates r and z, `n`, `U_n h' + c_n` and `h'`.
+pub(super) fn factors<'b>(
+    sigmoids: Value<'b>,
+    n: Value<'b>,
+    recurrent: Value<'b>,
+    before: Value<'b>,
+) -> [Value<'b>; 3] {
     let [r, z] = sigmoids.split(-1);
     let into_candidate = z.one_minus() * n.square().one_minus();
     let into_recurrent = into_candidate * r;
     let into_reset = into_recurrent * recurrent * r.one_minus();
     let into_update = (before - n) * z * z.one_minus();
-    [n.builder().concat(&[into_reset, into_update, into_recurrent], -1), z, into_candidate]
+    [n.builder().concat(&[into_reset, into_update, into_recurrent], -1), into_candidate, z]
 }

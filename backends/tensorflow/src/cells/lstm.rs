@@ -4,39 +4,24 @@
 //! Weights hold the gates in the order i, f, g, o. Inside the graph they stand as i, f, o, g, so that one sigmoid
 //! serves three neighbours; the blocks of the kernels are moved once a step, which are small.
 
-use super::{Gradients, Layer, LayerWeights, Upstream, plus};
+use super::{Gradients, Keep, Layer, LayerWeights, Tape, Upstream, plus};
 use crate::graph::Value;
-use crate::graph::scan::{Loop, Order, Scan, Stepped, scan};
+use crate::graph::scan::{Collected, Loop, Order, Scan, Stepped, scan};
 
-/// What a step leaves behind, in multiples of `hidden` columns: `h`, `c`, `g`, and `i, f, o`.
-pub(super) const COLLECTED: [i32; 4] = [1, 1, 1, 3];
+/// What a step leaves behind beside `h`, in multiples of `hidden` columns: `i, f, o`, `g` and `c`.
+const SAVED: [i32; 3] = [3, 1, 1];
 
-/// What the forward pass leaves, `[time, batch, ..]`.
-pub(crate) struct Tape<'b> {
-    /// Gates i, f, o.
-    sigmoids: Value<'b>,
-    /// Gate g.
-    candidates: Value<'b>,
-    /// `c` after each step.
-    cells: Value<'b>,
-    /// `h` after each step.
-    states: Value<'b>,
-}
+/// The [`factors`] in multiples of `hidden` columns.
+const FACTORS: [i32; 3] = [4, 1, 1];
 
-impl<'b> Tape<'b> {
-    /// What was [`COLLECTED`].
-    pub(super) fn new(collected: &[Value<'b>]) -> Self {
-        Self { states: collected[0], cells: collected[1], candidates: collected[2], sigmoids: collected[3] }
-    }
-}
-
-pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, columns: &[i32]) -> Stepped<'b> {
+pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, keep: Keep) -> Stepped<'b> {
     let hidden = layer.hidden;
     let weights = layer.weights;
-    let kernel = exchange_last_gates(weights.input_kernel);
-    let bias = exchange_last_gates(layer.summed_bias());
+    let kernel = exchange_last_gates(weights.input_kernel, 0);
+    let bias = exchange_last_gates(layer.summed_bias(), 0);
+    let compiled = layer.run == Loop::Compiled;
     let products = layer.input_products(inputs, kernel, bias, 4 * hidden);
-    let mut constants = vec![exchange_last_gates(weights.recurrent_kernel).transpose()];
+    let mut constants = vec![exchange_last_gates(weights.recurrent_kernel, 0).transpose()];
     constants.extend(products.bias);
     scan(
         &Scan {
@@ -47,7 +32,7 @@ pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, columns: &[i32])
             over_time: &[products.over_time],
             carry: &[layer.zero_state(), layer.zero_state()],
             constants: &constants,
-            collected: columns,
+            collected: &layer.collected(keep, &SAVED, &FACTORS),
         },
         |step| {
             let sums = plus(step.now[0] + step.carry[0].matmul(step.constants[0]), step.constants.get(1));
@@ -57,7 +42,9 @@ pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, columns: &[i32])
             let [i, f, o] = sigmoids.split(1);
             let cell = f * step.carry[1] + i * candidate;
             let state = o * cell.tanh();
-            Stepped { carry: vec![state, cell], collected: vec![state, cell, candidate, sigmoids] }
+            let left =
+                if compiled { factors(sigmoids, candidate, cell, step.carry[1]) } else { [sigmoids, candidate, cell] };
+            Stepped { carry: vec![state, cell], collected: [[state].as_slice(), &left].concat() }
         },
     )
 }
@@ -73,13 +60,11 @@ pub(super) fn backward<'b>(
 ) -> Gradients<'b> {
     let hidden = layer.hidden;
     let weights = layer.weights;
-    let compiled = layer.run == Loop::Compiled;
-    let saved = [tape.sigmoids, tape.candidates, tape.cells, layer.states_before(tape.cells)];
-    let mut over_time = if compiled { saved.to_vec() } else { factors(saved).to_vec() };
+    let mut over_time = tape.factors.clone();
     let above = over_time.len();
     let (carry, from_above) = upstream.enter(layer);
     over_time.extend(from_above);
-    let recurrent_kernel = exchange_last_gates(weights.recurrent_kernel);
+    let recurrent_kernel = exchange_last_gates(weights.recurrent_kernel, 0);
     let run = scan(
         &Scan {
             name: format!("{}_backward", layer.name),
@@ -89,15 +74,11 @@ pub(super) fn backward<'b>(
             over_time: &over_time,
             carry: &[carry, layer.zero_state()],
             constants: &[recurrent_kernel],
-            collected: &[4 * hidden],
+            collected: &[Collected::in_place_of(0, 4 * hidden)],
         },
         |step| {
             let s = step.carry[0].builder();
-            let [of_sums, into_cell, forget] = if compiled {
-                factors([step.now[0], step.now[1], step.now[2], step.now[3]])
-            } else {
-                [step.now[0], step.now[1], step.now[2]]
-            };
+            let [of_sums, into_cell, forget] = [step.now[0], step.now[1], step.now[2]];
             let of_state = plus(step.carry[0], step.now.get(above));
             let of_cell = step.carry[1] + of_state * into_cell;
             let sums = s.concat(&[of_cell, of_cell, of_state, of_cell], 1) * of_sums;
@@ -106,21 +87,26 @@ pub(super) fn backward<'b>(
     );
     let sums = run.collected[0];
     let flat = sums.reshape_to(&[-1, 4 * hidden]);
-    let bias = exchange_last_gates(flat.sum(&[0]));
+    let bias = exchange_last_gates(flat.sum(&[0]), 0);
     Gradients {
         weights: LayerWeights {
-            input_kernel: exchange_last_gates(flat.transposed_matmul(inputs)),
-            recurrent_kernel: exchange_last_gates(layer.recurrent_kernel_gradient(sums, tape.states, 4 * hidden)),
+            input_kernel: exchange_last_gates(inputs.transposed_matmul(flat), 1),
+            recurrent_kernel: exchange_last_gates(layer.recurrent_kernel_gradient(tape.states, sums, 4 * hidden), 1),
             input_bias: bias,
             recurrent_bias: weights.recurrent_bias.map(|_| bias),
         },
-        inputs: flat.matmul(exchange_last_gates(weights.input_kernel)),
+        inputs: flat.matmul(exchange_last_gates(weights.input_kernel, 0)),
     }
 }
 
 /// What the gradients of `h` and `c` are multiplied by, of one step or of all: for the sums within the gates, from `h` to `c`, and from
 /// `c` to `c'`. Given are the gates i, f, o, the gate g, `c` and `c'`.
-fn factors<'b>([sigmoids, g, cells, cells_before]: [Value<'b>; 4]) -> [Value<'b>; 3] {
+pub(super) fn factors<'b>(
+    sigmoids: Value<'b>,
+    g: Value<'b>,
+    cells: Value<'b>,
+    cells_before: Value<'b>,
+) -> [Value<'b>; 3] {
     let [i, f, o] = sigmoids.split(-1);
     let tanh = cells.tanh();
     let of_sums =
@@ -128,8 +114,8 @@ fn factors<'b>([sigmoids, g, cells, cells_before]: [Value<'b>; 4]) -> [Value<'b>
     [cells.builder().concat(&of_sums, -1), o * tanh.square().one_minus(), f]
 }
 
-/// Exchanges the third and fourth block of the first axis; it undoes itself.
-fn exchange_last_gates(blocks: Value<'_>) -> Value<'_> {
-    let [i, f, third, fourth] = blocks.split(0);
-    blocks.builder().concat(&[i, f, fourth, third], 0)
+/// Exchanges the third and fourth block of an axis; it undoes itself.
+fn exchange_last_gates(blocks: Value<'_>, axis: i32) -> Value<'_> {
+    let [i, f, third, fourth] = blocks.split(axis);
+    blocks.builder().concat(&[i, f, fourth, third], axis)
 }

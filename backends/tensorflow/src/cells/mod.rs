@@ -2,9 +2,12 @@
 //!
 //! Every cell follows one plan. Going forward, the products of all inputs with the input kernel are one matrix product
 //! before the loop, and the loop adds what depends on the state. Going backward, the gradient of each step's gates
-//! is linear in the gradient that is carried from the step after it; its factors are computed for all steps at once, so the
-//! loop holds little but that product and one matrix product; and after it the gradients of both kernels, the biases and the
-//! inputs are one matrix product or sum each.
+//! is linear in the gradient that is carried from the step after it. Its factors are known when the forward pass is done, so the
+//! backward loop holds little but products with them and one matrix product; and after it the gradients of both kernels, the
+//! biases and the inputs are one matrix product or sum each.
+//!
+//! The factors are computed for all steps at once, unless XLA compiles the loop: then each step leaves its own, which are written
+//! over the input products, and the backward loop writes the gradients of the sums over the factors.
 //!
 //! Tensors over time are time-major, `[time, batch, columns]`, or flat, `[time * batch, columns]`. Gates stand in PyTorch's
 //! order inside the variables, so weights cross the contract unchanged; Adam and norms go element by element and don't care.
@@ -16,7 +19,7 @@ mod rnn;
 use harness_contract::CellKind;
 
 use crate::graph::Value;
-use crate::graph::scan::{Extent, Loop, Stepped};
+use crate::graph::scan::{Collected, Extent, Loop, Stepped};
 
 /// What a layer needs beside its input.
 #[derive(Clone)]
@@ -57,14 +60,23 @@ pub(crate) struct Outputs<'b> {
     pub(crate) all: Value<'b>,
 }
 
-/// What a cell's forward pass leaves for its backward pass.
-pub(crate) enum Tape<'b> {
-    /// Of a SimpleRNN.
-    Rnn(rnn::Tape<'b>),
-    /// Of an LSTM.
-    Lstm(lstm::Tape<'b>),
-    /// Of a GRU.
-    Gru(gru::Tape<'b>),
+/// What a layer's forward pass leaves for its backward pass, `[time, batch, ..]`.
+pub(crate) struct Tape<'b> {
+    /// `h` after each step.
+    states: Value<'b>,
+    /// What the backward pass multiplies by; each cell has its own.
+    factors: Vec<Value<'b>>,
+}
+
+/// Which of what its steps leave behind a layer collects.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// Nothing.
+    Nothing,
+    /// The outputs.
+    Outputs,
+    /// The outputs and what the factors of the backward pass are made of.
+    Tape,
 }
 
 /// The gradient that reaches a layer's outputs from above.
@@ -78,7 +90,8 @@ pub(crate) enum Upstream<'b> {
 
 /// What a backward pass gives.
 pub(crate) struct Gradients<'b> {
-    /// Of the weights.
+    /// Of the weights, those of the kernels transposed: `[input, gates * hidden]` and `[hidden, gates * hidden]`. XLA takes half
+    /// the time for the product that gives them so, and within its functions a transpose of the result is taken back into the product.
     pub(crate) weights: LayerWeights<'b>,
     /// Of the inputs, `[time * batch, input]`.
     pub(crate) inputs: Value<'b>,
@@ -86,31 +99,27 @@ pub(crate) struct Gradients<'b> {
 
 /// The output of a layer's last step, `[batch, hidden]`; `inputs` is `[time * batch, input]`.
 pub(crate) fn last_output<'b>(layer: &Layer<'b>, inputs: Value<'b>) -> Value<'b> {
-    run(layer, inputs, &[]).carry[0]
+    run(layer, inputs, Keep::Nothing).carry[0]
 }
 
 /// The outputs of a layer; `inputs` is `[time * batch, input]`.
 pub(crate) fn outputs<'b>(layer: &Layer<'b>, inputs: Value<'b>) -> Outputs<'b> {
-    let run = run(layer, inputs, &[layer.hidden]);
+    let run = run(layer, inputs, Keep::Outputs);
     Outputs { last: run.carry[0], all: run.collected[0] }
 }
 
 /// The outputs of a layer and what its backward pass needs; `inputs` is `[time * batch, input]`.
 pub(crate) fn record<'b>(layer: &Layer<'b>, inputs: Value<'b>) -> (Outputs<'b>, Tape<'b>) {
-    let columns: &[i32] = match layer.cell {
-        CellKind::Rnn => &rnn::COLLECTED,
-        CellKind::Lstm => &lstm::COLLECTED,
-        CellKind::Gru => &gru::COLLECTED,
+    let run = run(layer, inputs, Keep::Tape);
+    let states = run.collected[0];
+    let left = &run.collected[1..];
+    let factors = match (layer.run, layer.cell) {
+        (Loop::Compiled, _) => left.to_vec(),
+        (_, CellKind::Rnn) => vec![rnn::slope(states)],
+        (_, CellKind::Lstm) => lstm::factors(left[0], left[1], left[2], layer.states_before(left[2])).to_vec(),
+        (_, CellKind::Gru) => gru::factors(left[0], left[1], left[2], layer.states_before(states)).to_vec(),
     };
-    let columns: Vec<_> = columns.iter().map(|&blocks| blocks * layer.hidden).collect();
-    let run = run(layer, inputs, &columns);
-    let outputs = Outputs { last: run.carry[0], all: run.collected[0] };
-    let tape = match layer.cell {
-        CellKind::Rnn => Tape::Rnn(rnn::Tape::new(&run.collected)),
-        CellKind::Lstm => Tape::Lstm(lstm::Tape::new(&run.collected)),
-        CellKind::Gru => Tape::Gru(gru::Tape::new(&run.collected)),
-    };
-    (outputs, tape)
+    (Outputs { last: run.carry[0], all: states }, Tape { states, factors })
 }
 
 /// The gradients of a layer that ran over `inputs` and left `tape`.
@@ -120,20 +129,19 @@ pub(crate) fn backward<'b>(
     tape: &Tape<'b>,
     upstream: Upstream<'b>,
 ) -> Gradients<'b> {
-    match tape {
-        Tape::Rnn(tape) => rnn::backward(layer, inputs, tape, upstream),
-        Tape::Lstm(tape) => lstm::backward(layer, inputs, tape, upstream),
-        Tape::Gru(tape) => gru::backward(layer, inputs, tape, upstream),
+    match layer.cell {
+        CellKind::Rnn => rnn::backward(layer, inputs, tape, upstream),
+        CellKind::Lstm => lstm::backward(layer, inputs, tape, upstream),
+        CellKind::Gru => gru::backward(layer, inputs, tape, upstream),
     }
 }
 
-/// Runs a layer from a state of zeros. Of what its steps leave behind it collects as many as there are `columns`; the
-/// first are the outputs.
-fn run<'b>(layer: &Layer<'b>, inputs: Value<'b>, columns: &[i32]) -> Stepped<'b> {
+/// Runs a layer from a state of zeros.
+fn run<'b>(layer: &Layer<'b>, inputs: Value<'b>, keep: Keep) -> Stepped<'b> {
     match layer.cell {
-        CellKind::Rnn => rnn::forward(layer, inputs, columns),
-        CellKind::Lstm => lstm::forward(layer, inputs, columns),
-        CellKind::Gru => gru::forward(layer, inputs, columns),
+        CellKind::Rnn => rnn::forward(layer, inputs, keep),
+        CellKind::Lstm => lstm::forward(layer, inputs, keep),
+        CellKind::Gru => gru::forward(layer, inputs, keep),
     }
 }
 
@@ -148,6 +156,24 @@ impl<'b> Layer<'b> {
     /// A state of zeros, `[batch, hidden]`.
     fn zero_state(&self) -> Value<'b> {
         self.weights.input_bias.builder().zeros(self.extent.rows_of(self.hidden))
+    }
+
+    /// What a run collects: the outputs, and what the steps leave for the backward pass, in multiples of `hidden` columns. XLA is
+    /// given the factors, of which the first replaces the input products.
+    fn collected(&self, keep: Keep, saved: &[i32], factors: &[i32]) -> Vec<Collected> {
+        let mut collected = Vec::new();
+        if keep != Keep::Nothing {
+            collected.push(Collected::apart(self.hidden));
+        }
+        if keep == Keep::Tape {
+            let (compiled, blocks) =
+                (self.run == Loop::Compiled, if self.run == Loop::Compiled { factors } else { saved });
+            collected.extend(blocks.iter().enumerate().map(|(number, blocks)| match number {
+                0 if compiled => Collected::in_place_of(0, blocks * self.hidden),
+                _ => Collected::apart(blocks * self.hidden),
+            }));
+        }
+        collected
     }
 
     /// All biases that are added to the input products, `[gates * hidden]`, where both vectors act alike.
@@ -183,9 +209,9 @@ impl<'b> Layer<'b> {
         }
     }
 
-    /// The gradient of the recurrent kernel, `[columns, hidden]`, where `products` are the gradients of the products with it,
-    /// `[time, batch, columns]`, and `states` those each step left.
-    fn recurrent_kernel_gradient(&self, products: Value<'b>, states: Value<'b>, columns: i32) -> Value<'b> {
+    /// The gradient of the recurrent kernel, transposed, `[hidden, columns]`, where `products` are the gradients of the products
+    /// with it, `[time, batch, columns]`, and `states` those each step left.
+    fn recurrent_kernel_gradient(&self, states: Value<'b>, products: Value<'b>, columns: i32) -> Value<'b> {
         let b = states.builder();
         let (products, before) = if self.run == Loop::Compiled {
             (products, self.states_before(states))
@@ -194,7 +220,7 @@ impl<'b> Layer<'b> {
             let later = b.op("Slice").input(products).input(b.ints(&[1, 0, 0])).input(b.ints(&[-1, -1, -1])).value();
             (later, states.slice_first(b.ints(&[0]), b.ints(&[-1])))
         };
-        products.reshape_to(&[-1, columns]).transposed_matmul(before.reshape_to(&[-1, self.hidden]))
+        before.reshape_to(&[-1, self.hidden]).transposed_matmul(products.reshape_to(&[-1, columns]))
     }
 }
 

@@ -1,26 +1,13 @@
 //! Elman's network: `h = tanh(W x + b + U h')`, `h'` being the state before.
 
-use super::{Gradients, Layer, LayerWeights, Upstream, plus};
+use super::{Gradients, Keep, Layer, LayerWeights, Tape, Upstream, plus};
 use crate::graph::Value;
-use crate::graph::scan::{Loop, Order, Scan, Stepped, scan};
+use crate::graph::scan::{Collected, Order, Scan, Stepped, scan};
 
-/// What a step leaves behind, in multiples of `hidden` columns: `h`.
-pub(super) const COLLECTED: [i32; 1] = [1];
+/// The only factor of the backward pass, the [`slope`], in multiples of `hidden` columns. It follows from the outputs.
+const FACTORS: [i32; 1] = [1];
 
-/// What the forward pass leaves.
-pub(crate) struct Tape<'b> {
-    /// `h` after each step, `[time, batch, hidden]`.
-    states: Value<'b>,
-}
-
-impl<'b> Tape<'b> {
-    /// What was [`COLLECTED`].
-    pub(super) fn new(collected: &[Value<'b>]) -> Self {
-        Self { states: collected[0] }
-    }
-}
-
-pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, columns: &[i32]) -> Stepped<'b> {
+pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, keep: Keep) -> Stepped<'b> {
     let hidden = layer.hidden;
     let weights = layer.weights;
     let products = layer.input_products(inputs, weights.input_kernel, layer.summed_bias(), hidden);
@@ -35,12 +22,12 @@ pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, columns: &[i32])
             over_time: &[products.over_time],
             carry: &[layer.zero_state()],
             constants: &constants,
-            collected: columns,
+            collected: &layer.collected(keep, &[], &FACTORS),
         },
         |step| {
             let sum = step.now[0] + step.carry[0].matmul(step.constants[0]);
             let state = plus(sum, step.constants.get(1)).tanh();
-            Stepped { carry: vec![state], collected: vec![state] }
+            Stepped { carry: vec![state], collected: vec![state, slope(state)] }
         },
     )
 }
@@ -55,8 +42,7 @@ pub(super) fn backward<'b>(
     let hidden = layer.hidden;
     let weights = layer.weights;
     let (carry, from_above) = upstream.enter(layer);
-    let compiled = layer.run == Loop::Compiled;
-    let mut over_time = vec![if compiled { tape.states } else { slope(tape.states) }];
+    let mut over_time = tape.factors.clone();
     over_time.extend(from_above);
     let run = scan(
         &Scan {
@@ -67,11 +53,11 @@ pub(super) fn backward<'b>(
             over_time: &over_time,
             carry: &[carry],
             constants: &[weights.recurrent_kernel],
-            collected: &[hidden],
+            collected: &[Collected::in_place_of(0, hidden)],
         },
         |step| {
             let gradient = plus(step.carry[0], step.now.get(1));
-            let sum = gradient * if compiled { slope(step.now[0]) } else { step.now[0] };
+            let sum = gradient * step.now[0];
             Stepped { carry: vec![sum.matmul(step.constants[0])], collected: vec![sum] }
         },
     );
@@ -80,8 +66,8 @@ pub(super) fn backward<'b>(
     let bias = flat.sum(&[0]);
     Gradients {
         weights: LayerWeights {
-            input_kernel: flat.transposed_matmul(inputs),
-            recurrent_kernel: layer.recurrent_kernel_gradient(sums, tape.states, hidden),
+            input_kernel: inputs.transposed_matmul(flat),
+            recurrent_kernel: layer.recurrent_kernel_gradient(tape.states, sums, hidden),
             input_bias: bias,
             recurrent_bias: weights.recurrent_bias.map(|_| bias),
         },
@@ -90,6 +76,6 @@ pub(super) fn backward<'b>(
 }
 
 /// The derivative of tanh where its value is `state`.
-fn slope(state: Value<'_>) -> Value<'_> {
+pub(super) fn slope(state: Value<'_>) -> Value<'_> {
     state.square().one_minus()
 }

@@ -40,6 +40,16 @@ impl<'b> Value<'b> {
         self.binary("FloorDiv", other)
     }
 
+    /// Integers shifted to the right by numbers of bits.
+    pub(crate) fn shifted_right(self, bits: Self) -> Self {
+        self.binary("RightShift", bits)
+    }
+
+    /// The bits that both integers have.
+    pub(crate) fn and(self, other: Self) -> Self {
+        self.binary("BitwiseAnd", other)
+    }
+
     /// The lesser of two.
     pub(crate) fn minimum(self, other: Self) -> Self {
         self.binary("Minimum", other)
@@ -53,6 +63,11 @@ impl<'b> Value<'b> {
     /// Whether `self >= other`, as booleans.
     pub(crate) fn greater_equal(self, other: Self) -> Self {
         self.binary("GreaterEqual", other)
+    }
+
+    /// `then` where this is true, `otherwise` where it is not.
+    pub(crate) fn choose(self, then: Self, otherwise: Self) -> Self {
+        self.builder().op("SelectV2").input(self).input(then).input(otherwise).value()
     }
 
     /// Converts to the element type of the graph.

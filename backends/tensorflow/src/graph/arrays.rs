@@ -8,6 +8,11 @@ impl Builder {
         self.op("Pack").list(scalars).value()
     }
 
+    /// The int32 vector `0, 1, ..` of a length, a scalar.
+    pub(crate) fn range<'b>(&'b self, length: Value<'b>) -> Value<'b> {
+        self.op("Range").input(self.int(0)).input(length).input(self.int(1)).value()
+    }
+
     /// Zeros of a shape.
     pub(crate) fn zeros<'b>(&'b self, shape: Value<'b>) -> Value<'b> {
         self.op("Fill").input(shape).input(self.scalar(0.0)).value()

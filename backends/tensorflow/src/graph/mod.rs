@@ -7,6 +7,7 @@
 mod arithmetic;
 mod arrays;
 mod functions;
+mod lists;
 pub(crate) mod scan;
 pub(crate) mod variables;
 

@@ -1,8 +1,6 @@
 //! The loop over time that every cell shares, forward and backward.
 
-use tensorflow::DataType;
-
-use super::{Attribute, Builder, Value};
+use super::{Attribute, Value};
 
 /// The sizes that every tensor of a batch shares, as int32 scalars of the graph.
 #[derive(Clone, Copy)]
@@ -52,9 +50,19 @@ pub(crate) struct Scan<'a, 'b> {
     pub(crate) carry: &'a [Value<'b>],
     /// Tensors that every step sees whole.
     pub(crate) constants: &'a [Value<'b>],
-    /// Columns of each tensor that is collected from step to step: the first of those a step leaves behind. What a step leaves
-    /// beyond them is dropped.
-    pub(crate) collected: &'a [i32],
+    /// The tensors that are collected from step to step: the first of those a step leaves behind. What a step leaves beyond
+    /// them is dropped.
+    pub(crate) collected: &'a [Collected],
+}
+
+/// A tensor that is collected from step to step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Collected {
+    /// Columns.
+    pub(crate) columns: i32,
+    /// Which of the tensors over time has the same columns and is not needed once a step has seen its element of it. XLA then
+    /// writes over it, which saves clearing and filling fresh memory. The steps that are not computed keep what it held there.
+    pub(crate) in_place_of: Option<usize>,
 }
 
 /// What one step sees.
@@ -73,6 +81,18 @@ pub(crate) struct Stepped<'s> {
     pub(crate) carry: Vec<Value<'s>>,
     /// What the step leaves behind, `[batch, columns]` each; of the whole loop: the same of all steps, `[time, batch, columns]`.
     pub(crate) collected: Vec<Value<'s>>,
+}
+
+impl Collected {
+    /// In memory of its own, where steps that are not computed are zeros.
+    pub(crate) fn apart(columns: i32) -> Self {
+        Self { columns, in_place_of: None }
+    }
+
+    /// In place of a tensor over time.
+    pub(crate) fn in_place_of(place: usize, columns: i32) -> Self {
+        Self { columns, in_place_of: Some(place) }
+    }
 }
 
 impl<'b> Extent<'b> {
@@ -104,17 +124,21 @@ pub(crate) fn scan<'b>(scan: &Scan<'_, 'b>, step: impl for<'s> FnOnce(Step<'s>) 
     };
     let mut variables = vec![index, edge, extent.steps];
     variables.extend_from_slice(scan.carry);
-    for &columns in scan.collected {
-        variables.push(
-            b.op("TensorListReserve")
-                .input(extent.rows_of(columns))
-                .input(extent.time)
-                .attribute("element_dtype", Attribute::Type(b.element()))
-                .attribute("shape_type", Attribute::Type(DataType::Int32))
-                .value(),
-        );
+    // Of each tensor over time the list that takes its place, where there is one.
+    let mut replaced = vec![None; scan.over_time.len()];
+    for (list, collected) in scan.collected.iter().enumerate() {
+        let shape = extent.rows_of(collected.columns);
+        variables.push(match collected.in_place_of.filter(|_| scan.run == Loop::Compiled) {
+            Some(place) => {
+                replaced[place] = Some(list);
+                scan.over_time[place].to_list(shape)
+            }
+            None => b.list_of_zeros(shape, extent.time),
+        });
     }
-    variables.extend_from_slice(scan.over_time);
+    let moving: Vec<_> =
+        scan.over_time.iter().zip(&replaced).filter(|(_, list)| list.is_none()).map(|(&value, _)| value).collect();
+    variables.extend_from_slice(&moving);
     variables.extend_from_slice(scan.constants);
 
     let condition = format!("{}_condition", scan.name);
@@ -128,7 +152,7 @@ pub(crate) fn scan<'b>(scan: &Scan<'_, 'b>, step: impl for<'s> FnOnce(Step<'s>) 
     });
     let carried = scan.carry.len();
     let lists = scan.collected.len();
-    let moving = scan.over_time.len();
+    let moving = moving.len();
     b.function(&body, &variables, |s, variables| {
         let (head, rest) = variables.split_at(3);
         let (carry, rest) = rest.split_at(carried);
@@ -142,13 +166,15 @@ pub(crate) fn scan<'b>(scan: &Scan<'_, 'b>, step: impl for<'s> FnOnce(Step<'s>) 
             Order::Backward => (index - s.int(1), edge - s.ints(&[1])),
         };
         let (begin, end) = if order == Order::Forward { (edge, next_edge) } else { (next_edge, edge) };
-        let now = over_time.iter().map(|value| value.element_first(begin, end)).collect();
-        let stepped = step(Step { now, carry: carry.to_vec(), constants: constants.to_vec() });
+        let mut apart = over_time.iter();
+        let now = replaced.iter().filter_map(|list| match list {
+            Some(list) => Some(lists[*list].list_item(index, s.ints(&[-1, scan.collected[*list].columns]))),
+            None => apart.next().map(|value| value.element_first(begin, end)),
+        });
+        let stepped = step(Step { now: now.collect(), carry: carry.to_vec(), constants: constants.to_vec() });
         let mut results = vec![next_index, next_edge, head[2]];
         results.extend(stepped.carry);
-        for (&list, item) in lists.iter().zip(stepped.collected) {
-            results.push(s.op("TensorListSetItem").input(list).input(index).input(item).value());
-        }
+        results.extend(lists.iter().zip(stepped.collected).map(|(list, item)| list.with_item(index, item)));
         results.extend_from_slice(over_time);
         results.extend_from_slice(constants);
         results
@@ -167,15 +193,7 @@ pub(crate) fn scan<'b>(scan: &Scan<'_, 'b>, step: impl for<'s> FnOnce(Step<'s>) 
             .collected
             .iter()
             .zip(&results[3 + carried..])
-            .map(|(&columns, &list)| stack(b, list, extent.rows_of(columns)))
+            .map(|(collected, &list)| list.stack_list(extent.rows_of(collected.columns)))
             .collect(),
     }
-}
-
-fn stack<'b>(b: &'b Builder, list: Value<'b>, element_shape: Value<'b>) -> Value<'b> {
-    b.op("TensorListStack")
-        .input(list)
-        .input(element_shape)
-        .attribute("element_dtype", Attribute::Type(b.element()))
-        .value()
 }
