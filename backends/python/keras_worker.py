@@ -10,6 +10,7 @@ import hashlib  # noqa: E402
 import multiprocessing  # noqa: E402
 import os  # noqa: E402
 import platform  # noqa: E402
+import sys  # noqa: E402
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -19,7 +20,11 @@ import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 import checks  # noqa: E402
+import keras_exact_adam  # noqa: E402
 import keras_defaults  # noqa: E402
+
+# Whether this process is `keras-exact`: the same but for the precision of Adam's bias corrections.
+EXACT = "--exact-bias-correction" in sys.argv[1:]
 
 LAYERS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
@@ -62,7 +67,7 @@ class Keras:
         # Every `build` collects the garbage of the model before; what the libraries made when they were imported stays anyway.
         gc.freeze()
         self.info = {
-            "name": "keras",
+            "name": "keras-exact" if EXACT else "keras",
             "libraries": [{"name": name, "version": version} for name, version in libraries.items()],
             "capabilities": CAPABILITIES,
             "native_defaults": defaults,
@@ -103,7 +108,8 @@ class Model:
         self.network = Network(spec)
         self.variables = self.network.variables()
         adam = spec["adam"]
-        self.optimizer = keras.optimizers.Adam(
+        adam_of = keras_exact_adam.ExactAdam if EXACT else keras.optimizers.Adam
+        self.optimizer = adam_of(
             learning_rate=1.0,
             beta_1=adam["beta1"],
             beta_2=adam["beta2"],
