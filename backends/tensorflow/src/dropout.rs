@@ -66,7 +66,7 @@ fn mask(words: Value<'_>, columns: usize, rate: f64) -> Value<'_> {
     let half = int32(columns.div_ceil(2));
     let halves = words.reshape_to(&[-1, 1, half]).shifted_right(b.tensor(&[1, 2, 1], &[0, 16])).and(b.int(0xFFFF));
     let both = halves.reshape_to(&[-1, 2 * half]);
-    let drawn = if columns % 2 == 0 { both } else { both.split_at([int32(columns), 1], 1)[0] };
+    let drawn = if columns.is_multiple_of(2) { both } else { both.split_at([int32(columns), 1], 1)[0] };
     #[expect(clippy::cast_possible_truncation, reason = "a rate is below 1")]
     let dropped = (rate * VALUES).round() as i32;
     drawn.greater_equal(b.int(dropped)).cast() * (1.0 / (1.0 - rate))
