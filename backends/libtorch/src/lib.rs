@@ -14,7 +14,6 @@ mod network;
 mod parameters;
 mod share;
 mod stock;
-mod subnormal;
 #[cfg(test)]
 mod tests;
 

@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use crate::subnormal::SubnormalsAsZero;
+use harness_contract::subnormal::SubnormalsAsZero;
 
 /// How many of `rows` rows each of at most `threads` threads gets: multiples of `unit` but for the last.
 pub(crate) fn rows_each(rows: usize, threads: usize, unit: usize) -> Vec<usize> {

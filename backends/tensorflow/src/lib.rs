@@ -14,7 +14,6 @@ mod model;
 mod network;
 mod programs;
 mod session;
-mod subnormal;
 
 use harness_contract::{
     Backend, BackendError, BackendInfo, BiasVectors, Capabilities, CellKind, Device, EpsilonPlacement, GruForm, Kernel,

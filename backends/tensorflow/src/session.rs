@@ -3,9 +3,8 @@
 use std::sync::Once;
 
 use harness_contract::BackendError;
+use harness_contract::subnormal::SubnormalsAsZero;
 use tensorflow::{Graph, Output, SessionOptions, SessionRunArgs, Tensor, TensorType};
-
-use crate::subnormal::SubnormalsAsZero;
 
 /// A graph that runs, and the variables it has.
 pub(crate) struct Session {

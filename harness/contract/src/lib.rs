@@ -18,6 +18,7 @@ pub mod initializer;
 pub mod parameters;
 pub mod serve;
 pub mod spec;
+pub mod subnormal;
 pub mod weights;
 pub mod wire;
 

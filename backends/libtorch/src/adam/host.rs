@@ -5,12 +5,12 @@
 
 use std::thread;
 
+use harness_contract::subnormal::SubnormalsAsZero;
 use tch::{TchError, Tensor};
 
 use super::{Block, Update};
 use crate::embedding::EmbeddingGradient;
 use crate::host::{elements, elements_mut};
-use crate::subnormal::SubnormalsAsZero;
 
 /// The numbers of an update in the precision it is computed in.
 #[derive(Clone, Copy)]

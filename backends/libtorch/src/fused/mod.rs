@@ -8,7 +8,7 @@
 //!
 //! On the way back, steps that no gradient reaches are left out: what they would add is zero. Where the answer is read
 //! at the last step, gradients shrink with every step away from it, and a SimpleRNN's are often below the smallest normal
-//! number, which is zero here (see [`crate::subnormal`]), long before the first step.
+//! number, which is zero here (see [`harness_contract::subnormal`]), long before the first step.
 
 mod activation;
 mod cell;
@@ -22,6 +22,7 @@ mod weight_gradients;
 mod words;
 
 use harness_contract::ModelSpec;
+use harness_contract::subnormal::SubnormalsAsZero;
 use tch::{Kind, Reduction, TchError, Tensor};
 
 use self::activation::Real;
@@ -35,7 +36,6 @@ use crate::input::Input;
 use crate::network::Gradient;
 use crate::parameters::{CoreViews, Layout, Parameters, length};
 use crate::share;
-use crate::subnormal::SubnormalsAsZero;
 
 /// What a model keeps between batches, for either kind of element.
 #[derive(Default)]

@@ -1,12 +1,13 @@
-//! Treats subnormal numbers (below 1.2e-38) as zero while our own loops compute.
+//! Treats subnormal numbers (below 1.2e-38) as zero while a backend's own loops compute.
 //!
 //! Processors take many times longer over such numbers, and they come up by themselves: where padding stands at the end,
 //! gradients shrink on their way back through it, and the first moment of a word that has not occurred for 800 steps has
-//! decayed that far. They are far below the rounding of any weight. The stock kernel's layers are left as PyTorch is by
-//! default, where `torch.set_flush_denormal(True)` would do the same.
+//! decayed that far. They are far below the rounding of any weight. TensorFlow's own threads treat them so by default, PyTorch's after
+//! `torch.set_flush_denormal(True)`.
 
 /// While this lives, the thread that made it reads and writes subnormal numbers as zero, where the processor is an x86-64.
-pub(crate) struct SubnormalsAsZero {
+#[derive(Debug)]
+pub struct SubnormalsAsZero {
     #[cfg(target_arch = "x86_64")]
     before: u32,
 }
@@ -36,7 +37,9 @@ mod control {
 
 impl SubnormalsAsZero {
     /// From now on.
-    pub(crate) fn new() -> Self {
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "a default that changes how the thread computes would surprise")]
+    pub fn new() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
             let before = control::read();
