@@ -10,7 +10,7 @@ use super::layout::{Grid, figure_width};
 use super::legend::{self, Entry, Key};
 use super::save::Figure;
 use super::simplify::simplified;
-use super::theme::{CURVE, INK, MUTED, RULE, backend_style};
+use super::theme::{CURVE, INK, MUTED, RULE, backend_style, setting_stroke};
 use crate::lockstep::{Comparison, LockstepRecord, Reading, Subject, THRESHOLDS};
 use crate::report::lockstep::{cells, name_of, of_cell, strongest};
 
@@ -75,7 +75,7 @@ fn stroke(subject: &Subject, place: usize) -> Stroke {
         Subject::Threads { side, .. } => backend_style(1 + side).stroke(),
         Subject::Rounding { side: 0 } => thin(None),
         Subject::Rounding { .. } => thin(Some((3.0, 2.0))),
-        Subject::Switched { .. } => backend_style(1 + place).stroke(),
+        Subject::Switched { .. } => setting_stroke(place),
     }
 }
 

@@ -70,3 +70,29 @@ pub(super) const fn backend_style(place: usize) -> BackendStyle {
         _ => BackendStyle { color: RGBColor(204, 121, 167), dash: Some((9.0, 3.0)), marker: Marker::Diamond },
     }
 }
+
+/// The line of the setting at a place among those shown. None is solid, as a backend's may be; strokes repeat after fifteen.
+pub(super) const fn setting_stroke(place: usize) -> Stroke {
+    const COLORS: [RGBColor; 5] = [
+        RGBColor(213, 94, 0),
+        RGBColor(0, 158, 115),
+        RGBColor(204, 121, 167),
+        RGBColor(86, 180, 233),
+        RGBColor(230, 159, 0),
+    ];
+    const DASHES: [(f64, f64); 3] = [(5.0, 2.5), (1.5, 2.0), (9.0, 3.0)];
+    Stroke { color: COLORS[place % COLORS.len()], width: CURVE, dash: Some(DASHES[place % DASHES.len()]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fifteen_settings_have_fifteen_strokes_none_of_them_solid() {
+        let looks: Vec<_> = (0..15).map(setting_stroke).map(|stroke| (stroke.color, stroke.dash)).collect();
+        for (place, look) in looks.iter().enumerate() {
+            assert!(look.1.is_some() && !looks[..place].contains(look), "{place}");
+        }
+    }
+}
