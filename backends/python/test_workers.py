@@ -345,6 +345,30 @@ class TestKeras(OfOneWorker, unittest.TestCase):
         self.refused("unsupported", "threads = 2", *self.request(threads=2))
         self.build(self.plain())
 
+    def test_its_first_step_is_as_short_as_float32_makes_it_and_that_of_keras_exact_is_not(self):
+        adam = {**self.adam, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-7}
+        spec = spec_of("rnn", "one", adam)
+        weights = {name: [0.0] * math.prod(shape) for name, shape in shapes_of(spec)}
+        # A logit of 0 and a label of 1: the head's bias has gradient -1/2 and moves up from 0.
+        first, second = 0.1 * 0.5, 0.001 * 0.25
+        exact = 0.1 * math.sqrt(0.001) / 0.1 * first / (math.sqrt(second) + 1e-7)
+
+        def shortfall(worker):
+            self.assertEqual(worker.ask(*build_request(spec, weights))[0], {"kind": "done"})
+            worker.ask(*batch([[1]], labels=[1]))
+            _, payload = worker.ask({"request": "weights"})
+            names = [name for name, shape in shapes_of(spec) for _ in range(math.prod(shape))]
+            return 1 - dict(zip(names, from_floats(payload)))["head.bias"] / exact
+
+        other = Worker(HERE / "study-backend-keras-exact")
+        try:
+            self.assertEqual(other.hello()["name"], "keras-exact")
+            self.assertLess(abs(shortfall(other)), 5e-7)
+        finally:
+            other.end()
+        # sqrt(1 - 0.999) with 0.999 as the nearest float32.
+        self.assertAlmostEqual(shortfall(self.worker), 6.4e-6, delta=5e-7)
+
 
 @unittest.skipIf(NO_ENVIRONMENT, NO_ENVIRONMENT)
 class TestPyTorch(OfOneWorker, unittest.TestCase):
