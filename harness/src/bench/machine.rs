@@ -61,33 +61,7 @@ pub fn copy_bandwidth(threads: usize) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
-
-    fn answer_of(script: &str) -> Result<Vec<f64>, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("peak");
-        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let place = program.display().to_string();
-        matmul_peak(&program, 3).map_err(|error| error.to_string().replace(&place, "PROGRAM"))
-    }
-
-    #[test]
-    fn a_peak_is_what_the_program_prints_for_the_threads() {
-        assert_eq!(answer_of("echo ${1}0.5; echo 31"), Ok(vec![30.5, 31.0]));
-    }
-
-    #[test]
-    fn a_program_that_fails_or_prints_something_else_is_told() {
-        assert_eq!(answer_of("echo no library >&2; exit 4"), Err("PROGRAM: exit status: 4: no library".into()));
-        let wrong = "PROGRAM: it should print a positive number a line, and printed";
-        assert_eq!(answer_of("echo fast"), Err(format!("{wrong} \"fast\"")));
-        assert_eq!(answer_of("true"), Err(format!("{wrong} \"\"")));
-        assert_eq!(answer_of("echo -1"), Err(format!("{wrong} \"-1\"")));
-    }
 
     #[test]
     fn memory_is_copied_at_a_speed_that_a_machine_can_have() {

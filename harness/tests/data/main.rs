@@ -6,4 +6,6 @@ mod copies;
 mod damage;
 mod download;
 mod encoding;
+#[path = "../support/executable.rs"]
+mod executable;
 mod storing;

@@ -1,11 +1,11 @@
 //! `study bench` through real workers, and what `study bench-peers` says where the real frameworks are missing.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
-use harness::bench::{BenchRecord, Factor, Measured};
+use harness::bench::{BenchRecord, Factor, Measured, matmul_peak};
 use harness::record::read_json;
 
+use crate::executable::write_executable;
 use crate::support::{Bench, small_study};
 
 /// A study of the reference, which has no defaults of its own, with everything given and everything small.
@@ -66,9 +66,7 @@ min_learning_rate = 0.0
 "#;
 
 fn peak(bench: &Bench) {
-    let program = bench.path("peak");
-    fs::write(&program, "#!/bin/sh\necho 40\necho 50\n").unwrap();
-    fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
+    write_executable(&bench.path("peak"), "#!/bin/sh\necho 40\necho 50\n");
 }
 
 #[test]
@@ -167,8 +165,7 @@ done
 fn backends_and_peers_take_turns_and_a_peer_that_dies_is_a_row_with_its_last_words() {
     let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
     let python = bench.path("python");
-    fs::write(&python, PEER).unwrap();
-    fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
+    write_executable(&python, PEER);
     fs::create_dir(bench.path("scripts")).unwrap();
     let fake = bench.path("study-backend-fake");
     // The fake worker stands for both backends.
@@ -203,4 +200,27 @@ fn backends_and_peers_take_turns_and_a_peer_that_dies_is_a_row_with_its_last_wor
     // Half a second for three steps, a quarter for five reviews.
     assert!(csv.contains("rnn,1,pytorch,pytorch,plain,166.6"), "{csv}");
     assert!(csv.contains(",50,50,50,"), "{csv}");
+}
+
+/// What comes of a script in place of the program that measures the peak.
+fn peak_of(script: &str) -> Result<Vec<f64>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("peak");
+    write_executable(&program, &format!("#!/bin/sh\n{script}\n"));
+    let place = program.display().to_string();
+    matmul_peak(&program, 3).map_err(|error| error.to_string().replace(&place, "PROGRAM"))
+}
+
+#[test]
+fn a_peak_is_what_the_program_prints_for_the_threads() {
+    assert_eq!(peak_of("echo ${1}0.5; echo 31"), Ok(vec![30.5, 31.0]));
+}
+
+#[test]
+fn a_program_that_fails_or_prints_something_else_is_told() {
+    assert_eq!(peak_of("echo no library >&2; exit 4"), Err("PROGRAM: exit status: 4: no library".into()));
+    let wrong = "PROGRAM: it should print a positive number a line, and printed";
+    assert_eq!(peak_of("echo fast"), Err(format!("{wrong} \"fast\"")));
+    assert_eq!(peak_of("true"), Err(format!("{wrong} \"\"")));
+    assert_eq!(peak_of("echo -1"), Err(format!("{wrong} \"-1\"")));
 }

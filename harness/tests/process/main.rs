@@ -3,6 +3,8 @@
 
 mod bench;
 mod cli;
+#[path = "../support/executable.rs"]
+mod executable;
 mod grid;
 mod lockstep;
 mod plan;
