@@ -1,7 +1,8 @@
 //! Dropout masks that depend on the seed, the step and the place alone, so that a run can be repeated.
 //!
 //! Drawing them is a tenth of a SimpleRNN's training step, so one random word of 32 bits serves two elements: each is dropped if its
-//! 16 bits are less than the rate times 2^16. Rates are therefore met to one part in 131072.
+//! 16 bits are less than the rate times 2^16. Rates are therefore met to one part in 131072. The two are neighbours in one column:
+//! were they in one row, XLA would not vectorise what it does with the mask.
 
 use harness_contract::{DropoutSpec, ModelSpec};
 use tensorflow::DataType;
@@ -16,7 +17,7 @@ const PLACES_A_STEP: u64 = 1 << 16;
 
 /// The random words of one step's masks and the counters that have to be fed for them, one for each mask.
 pub(crate) struct Dropout<'b> {
-    /// Words, int32, in place of each mask: half as many columns.
+    /// Words, int32, in place of each mask: half as many rows.
     pub(crate) words: Masks<'b>,
     /// Placeholders of counters, `uint64 [2]`, in the order of their places.
     pub(crate) counters: Vec<Value<'b>>,
@@ -27,10 +28,11 @@ pub(crate) fn dropout<'b>(b: &'b Builder, spec: &ModelSpec, extent: Extent<'b>) 
     let rates = &spec.dropout;
     let mut counters = Vec::new();
     let mut draw = |rows: Value<'b>, columns: usize| {
+        let words = (rows + b.int(1)).floor_divided_by(b.int(2));
         let counter = b.placeholder(DataType::UInt64);
         counters.push(counter);
         b.op("StatelessRandomUniformFullIntV2")
-            .input(b.pack(&[rows, b.int(int32(columns.div_ceil(2)))]))
+            .input(b.pack(&[words, b.int(int32(columns))]))
             .input(b.tensor(&[1], &[rates.seed]))
             .input(counter)
             .input(b.int(PHILOX))
@@ -46,27 +48,29 @@ pub(crate) fn dropout<'b>(b: &'b Builder, spec: &ModelSpec, extent: Extent<'b>) 
 }
 
 /// The masks that were drawn as `words`.
-pub(crate) fn masks<'b>(words: &Masks<'b>, spec: &ModelSpec) -> Masks<'b> {
+pub(crate) fn masks<'b>(words: &Masks<'b>, spec: &ModelSpec, extent: Extent<'b>) -> Masks<'b> {
     let rates: &DropoutSpec = &spec.dropout;
+    let steps = extent.time * extent.batch;
     Masks {
-        after_embedding: words.after_embedding.map(|words| mask(words, spec.embedding_size, rates.after_embedding)),
+        after_embedding: words
+            .after_embedding
+            .map(|words| mask(words, steps, spec.embedding_size, rates.after_embedding)),
         between_layers: words
             .between_layers
             .iter()
-            .map(|&words| mask(words, spec.hidden_size, rates.between_layers))
+            .map(|&words| mask(words, steps, spec.hidden_size, rates.between_layers))
             .collect(),
-        after_last: words.after_last.map(|words| mask(words, spec.hidden_size, rates.after_last)),
+        after_last: words.after_last.map(|words| mask(words, extent.batch, spec.hidden_size, rates.after_last)),
     }
 }
 
-/// 0 or `1 / (1 - rate)` for each element, `[rows, columns]`: the lower halves of the words stand left of the upper ones.
-fn mask(words: Value<'_>, columns: usize, rate: f64) -> Value<'_> {
+/// 0 or `1 / (1 - rate)` for each element, `[rows, columns]`: the lower halves of the words stand above the upper ones.
+fn mask<'b>(words: Value<'b>, rows: Value<'b>, columns: usize, rate: f64) -> Value<'b> {
     const VALUES: f64 = 65536.0;
     let b = words.builder();
-    let half = int32(columns.div_ceil(2));
-    let halves = words.reshape_to(&[-1, 1, half]).shifted_right(b.tensor(&[1, 2, 1], &[0, 16])).and(b.int(0xFFFF));
-    let both = halves.reshape_to(&[-1, 2 * half]);
-    let drawn = if columns.is_multiple_of(2) { both } else { both.split_at([int32(columns), 1], 1)[0] };
+    let columns = int32(columns);
+    let halves = words.reshape_to(&[-1, 1, columns]).shifted_right(b.tensor(&[1, 2, 1], &[0, 16])).and(b.int(0xFFFF));
+    let drawn = halves.reshape_to(&[-1, columns]).slice_first(b.ints(&[0]), rows.reshape_to(&[1]));
     #[expect(clippy::cast_possible_truncation, reason = "a rate is below 1")]
     let dropped = (rate * VALUES).round() as i32;
     drawn.greater_equal(b.int(dropped)).cast() * (1.0 / (1.0 - rate))

@@ -1,15 +1,15 @@
-//! The loss and its gradients as one function that XLA compiles, for batches of a fixed shape.
+//! The loss and its gradients, and the logits, as functions that XLA compiles, for batches of a fixed shape.
 //!
-//! It is the network of the other kernel, inside a function that is marked for compilation. XLA compiles once for each
+//! They are the network of the other kernel, inside a function that is marked for compilation. XLA compiles once for each
 //! shape of the inputs, which takes a second or two, so batches are padded to few shapes, and how many steps are computed is
 //! an input that bounds the loops over time. Steps beyond are zeros throughout: the embedded tokens are made zeros there, so their
 //! products are, which loops over time leave in place, and so nothing that is summed over time afterwards sees them.
 
-use harness_contract::ModelSpec;
+use harness_contract::{BackendError, ModelSpec};
 
 use crate::dropout;
 use crate::graph::scan::{Extent, Loop};
-use crate::graph::{Attribute, Builder, Value};
+use crate::graph::{Builder, Value};
 use crate::network::{Answers, LossGradients, Masks, Network};
 
 /// What the loss is taken of.
@@ -33,43 +33,83 @@ pub(crate) fn loss_gradients<'b>(
     b: &'b Builder,
     spec: &ModelSpec,
     inputs: &Inputs<'_, 'b>,
-) -> (LossGradients<'b>, Value<'b>) {
+) -> Result<(LossGradients<Value<'b>>, Value<'b>), BackendError> {
     const NAME: &str = "fused_loss_gradients";
     let mut arguments = vec![inputs.embedded, inputs.steps, inputs.labels];
-    if let Answers::At(steps) = inputs.answers {
-        arguments.push(steps);
-    }
+    arguments.extend(inputs.answers.step());
     arguments.extend(inputs.words.all());
     arguments.extend_from_slice(inputs.weights);
-    b.function(NAME, &arguments, |f, arguments| {
+    // Where each value that the gradients are made of stands among the results. Several are made of the same; XLA would
+    // copy a value that it had to give twice.
+    let mut places = None;
+    let results = b.compiled(NAME, &arguments, |f, arguments| {
         let mut rest = arguments.iter().copied().skip(3);
-        let answers = match inputs.answers {
-            Answers::Last => Answers::Last,
-            Answers::At(_) => rest.next().map_or(Answers::Last, Answers::At),
-        };
-        let masks = dropout::masks(&inputs.words.replaced(&mut rest), spec);
+        let answers = inputs.answers.replaced(&mut rest);
+        let words = inputs.words.replaced(&mut rest);
         let weights: Vec<_> = rest.collect();
         let batch = f.int(i32::try_from(spec.max_batch).unwrap_or(i32::MAX));
         // XLA knows the shapes of the arguments, so this is a constant when it compiles.
         let rows = arguments[0].first_axis();
         let extent = Extent { time: rows.floor_divided_by(batch), steps: arguments[1], batch };
+        let masks = dropout::masks(&words, spec, extent);
         let network = Network::new(NAME, spec, Loop::Compiled, extent, &weights);
         let computed = f.range(rows).less(arguments[1] * batch).reshape_to(&[-1, 1]);
         let embedded = computed.choose(arguments[0], f.scalar(0.0));
         let gradients = network.loss_gradients(embedded, answers, arguments[2], &masks);
-        let mut results = vec![gradients.loss, gradients.embedded, gradients.embedded.square()];
-        results.extend(gradients.weights);
+        let mut results = vec![gradients.embedded.square()];
+        places = Some(gradients.map(&mut |value| {
+            results.iter().position(|&result| result == value).unwrap_or_else(|| {
+                results.push(value);
+                results.len() - 1
+            })
+        }));
         results
     });
-    let count = 3 + inputs.weights.len();
-    let results = b
-        .op("StatefulPartitionedCall")
-        .list(&arguments)
-        .attribute("f", Attribute::Function(NAME.into()))
-        .attribute("Tout", Attribute::Types(vec![b.element(); count]))
-        .attribute("_XlaMustCompile", Attribute::Bool(true))
-        .values(count);
-    (LossGradients { loss: results[0], embedded: results[1], weights: results[3..].to_vec() }, results[2])
+    // Both are missing where the graph has failed.
+    match (places, results.first()) {
+        (Some(places), Some(&squares)) => Ok((places.map(&mut |place| results[place]), squares)),
+        _ => Err(b.failed()),
+    }
+}
+
+/// What predictions are computed from.
+pub(crate) struct Questions<'a, 'b> {
+    /// Tokens, `[time * batch]`.
+    pub(crate) tokens: Value<'b>,
+    /// Rows, a scalar.
+    pub(crate) rows: i32,
+    /// Steps to compute, a scalar.
+    pub(crate) steps: Value<'b>,
+    /// Which step of each row answers.
+    pub(crate) answers: Answers<'b>,
+    /// [`Network::word_products`].
+    pub(crate) word_products: Value<'b>,
+    /// All weights but the embedding, in canonical order.
+    pub(crate) weights: &'a [Value<'b>],
+}
+
+/// The logits of a batch, `[batch]`.
+pub(crate) fn logits<'b>(
+    b: &'b Builder,
+    spec: &ModelSpec,
+    questions: &Questions<'_, 'b>,
+) -> Result<Value<'b>, BackendError> {
+    const NAME: &str = "fused_logits";
+    let mut arguments = vec![questions.tokens, questions.steps, questions.word_products];
+    arguments.extend(questions.answers.step());
+    arguments.extend_from_slice(questions.weights);
+    let results = b.compiled(NAME, &arguments, |f, arguments| {
+        let mut rest = arguments.iter().copied().skip(3);
+        let answers = questions.answers.replaced(&mut rest);
+        let weights: Vec<_> = rest.collect();
+        let batch = f.int(questions.rows);
+        let time = arguments[0].first_axis().floor_divided_by(batch);
+        let extent = Extent { time, steps: arguments[1], batch };
+        let network = Network::new(NAME, spec, Loop::Compiled, extent, &weights);
+        let tokens = arguments[0].reshape(f.pack(&[time, batch]));
+        vec![network.logits_of_words(arguments[2], tokens, answers)]
+    });
+    results.first().copied().ok_or_else(|| b.failed())
 }
 
 /// The number of steps that a batch of `time` steps is padded to: a quarter, a half, three quarters or all of the most steps

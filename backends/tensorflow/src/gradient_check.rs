@@ -61,7 +61,7 @@ fn check(spec: &ModelSpec, last: bool, masked: bool, run: Loop) {
     let inputs: Vec<Output> = std::iter::once(embedded).chain(weights).map(|value| value.output().unwrap()).collect();
     let loss = gradients.loss.output().unwrap();
     let outputs: Vec<Output> = std::iter::once(gradients.embedded)
-        .chain(gradients.of_weights(spec))
+        .chain(gradients.of_weights(spec.cell, extent.batch))
         .map(|value| value.output().unwrap())
         .collect();
     let graph = builder.finish().unwrap();

@@ -11,12 +11,8 @@ use crate::dropout;
 use crate::embedding::Words;
 use crate::fused::{padded_time, padded_words};
 use crate::graph::scan::Loop;
-use crate::programs::{self, BatchFeeds, Programs};
+use crate::programs::{self, BatchFeeds, FusedPredict, Programs, ROWS_AT_ONCE};
 use crate::session::{Execution, Executor, Feed, Session};
-
-/// Rows that are predicted at once. Twice as many take a few per cent less time, but memory for all steps of all rows: then predictions
-/// needed 170 MB more than training; so they need hardly any.
-const ROWS_AT_ONCE: usize = 128;
 
 /// A model in a session of its own.
 pub(crate) struct TensorFlowModel {
@@ -25,6 +21,8 @@ pub(crate) struct TensorFlowModel {
     programs: Programs,
     session: Session,
     steps: u64,
+    /// Whether the products that compiled predictions look up are those of these weights.
+    word_products_renewed: bool,
 }
 
 impl TensorFlowModel {
@@ -43,8 +41,49 @@ impl TensorFlowModel {
         }
         let targets = programs.initialise.assigned.iter().collect();
         session.run::<f32>("assign weights", &Execution { feeds, fetches: vec![], targets })?;
-        Ok(Self { averages: Averages::new(&spec.adam), spec: spec.clone(), programs, session, steps: 0 })
+        Ok(Self {
+            averages: Averages::new(&spec.adam),
+            spec: spec.clone(),
+            programs,
+            session,
+            steps: 0,
+            word_products_renewed: false,
+        })
     }
+}
+
+impl TensorFlowModel {
+    /// The logits of rows, by the graph that takes any number of them.
+    fn predict_chunk(&self, aligned: &Aligned<'_>) -> Result<Vec<f32>, BackendError> {
+        let predict = &self.programs.predict;
+        let tokens = time_major(aligned, aligned.time);
+        let feeds = feed_batch(&predict.batch, aligned, &tokens, aligned.time)?;
+        let execution = Execution { feeds, fetches: vec![&predict.logits], targets: vec![] };
+        let fetched = self.session.run::<f32>("predict a batch", &execution)?;
+        Ok(fetched.iter().flat_map(|tensor| tensor.iter().copied()).collect())
+    }
+
+    /// The logits of rows, by the compiled function, which is given as many as it is compiled for.
+    fn predict_compiled(&self, fused: &FusedPredict, mut aligned: Aligned<'_>) -> Result<Vec<f32>, BackendError> {
+        let predict = &fused.predict;
+        let rows = aligned.answers.len();
+        aligned.tokens.to_mut().resize(ROWS_AT_ONCE * aligned.time, 0);
+        aligned.answers.resize(ROWS_AT_ONCE, 0);
+        let time = self.spec.max_time;
+        let tokens = time_major(&aligned, time);
+        let feeds = feed_batch(&predict.batch, &aligned, &tokens, time)?;
+        let execution = Execution { feeds, fetches: vec![&predict.logits], targets: vec![] };
+        let fetched = self.session.run::<f32>("predict a batch", &execution)?;
+        Ok(fetched.iter().flat_map(|tensor| tensor.iter().copied()).take(rows).collect())
+    }
+}
+
+/// Whether rows are predicted faster by the compiled function: few would be padded with many, and the products of all words with the
+/// first kernel are worth computing for as many tokens.
+fn compiled_pays(spec: &ModelSpec, aligned: &Aligned<'_>) -> bool {
+    aligned.answers.len() > ROWS_AT_ONCE / 2
+        && aligned.time <= spec.max_time
+        && spec.vocabulary_size <= ROWS_AT_ONCE * spec.max_time
 }
 
 /// The fastest arrangement for so many threads.
@@ -88,6 +127,7 @@ impl Model for TensorFlowModel {
         let targets = train.updates.iter().collect();
         let reports = self.session.run::<f32>("take a training step", &Execution { feeds, fetches, targets })?;
         self.steps = step;
+        self.word_products_renewed = false;
         let report = |at: usize| reports.get(at).and_then(|tensor| tensor.first()).map(|&value| f64::from(value));
         Ok(StepReport {
             loss: report(0).unwrap_or(f64::NAN),
@@ -97,18 +137,22 @@ impl Model for TensorFlowModel {
     }
 
     fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
-        let predict = &self.programs.predict;
         let mut logits = Vec::with_capacity(tokens.rows());
         let time = tokens.time();
         for (ids, lengths) in tokens.tokens().chunks(ROWS_AT_ONCE * time).zip(tokens.lengths().chunks(ROWS_AT_ONCE)) {
             let chunk = TokenBatch::new(ids, lengths, time, tokens.padding())?;
             let aligned = align(chunk, &self.spec);
-            let tokens = time_major(&aligned, aligned.time);
-            let feeds = feed_batch(&predict.batch, &aligned, &tokens, aligned.time)?;
-            let execution = Execution { feeds, fetches: vec![&predict.logits], targets: vec![] };
-            for tensor in self.session.run::<f32>("predict a batch", &execution)? {
-                logits.extend_from_slice(&tensor);
-            }
+            logits.extend(match &self.programs.fused_predict {
+                Some(fused) if compiled_pays(&self.spec, &aligned) => {
+                    if !self.word_products_renewed {
+                        let targets = vec![&fused.renewed];
+                        self.session.run::<f32>("look ahead", &Execution { targets, ..Execution::default() })?;
+                        self.word_products_renewed = true;
+                    }
+                    self.predict_compiled(fused, aligned)?
+                }
+                _ => self.predict_chunk(&aligned)?,
+            });
         }
         Ok(logits)
     }

@@ -1,8 +1,8 @@
 //! The network as a graph: logits, the loss, and the gradient of the loss with respect to every weight and every embedded token.
 
-use harness_contract::{BiasVectors, ModelSpec};
+use harness_contract::{BiasVectors, CellKind, ModelSpec};
 
-use crate::cells::{self, Layer, LayerWeights, Outputs, Upstream};
+use crate::cells::{self, Layer, LayerWeights, Outputs, Upstream, WeightGradients};
 use crate::graph::Value;
 use crate::graph::scan::{Extent, Loop};
 
@@ -38,14 +38,31 @@ pub(crate) struct Masks<'b> {
     pub(crate) after_last: Option<Value<'b>>,
 }
 
-/// The mean loss of a batch and its gradients.
-pub(crate) struct LossGradients<'b> {
+/// The mean loss of a batch and its gradients, made of values `V`.
+pub(crate) struct LossGradients<V> {
     /// The mean loss.
-    pub(crate) loss: Value<'b>,
+    pub(crate) loss: V,
     /// Of the embedded tokens, each occurrence its own, `[time * batch, embedding]`.
-    pub(crate) embedded: Value<'b>,
-    /// Of all weights but the embedding, in canonical order, those of the recurrent layers' kernels transposed.
-    pub(crate) weights: Vec<Value<'b>>,
+    pub(crate) embedded: V,
+    /// Of the weights of each layer, from the one that reads the embedded tokens up.
+    pub(crate) layers: Vec<WeightGradients<V>>,
+    /// Of the head's kernel, `[1, hidden]`, and bias, `[1]`.
+    pub(crate) head: [V; 2],
+}
+
+impl<'b> Answers<'b> {
+    /// The tensor of steps, if there is one.
+    pub(crate) fn step(self) -> Option<Value<'b>> {
+        match self {
+            Answers::Last => None,
+            Answers::At(steps) => Some(steps),
+        }
+    }
+
+    /// The same with the next of these in place of its tensor.
+    pub(crate) fn replaced<'s>(self, by: &mut impl Iterator<Item = Value<'s>>) -> Answers<'s> {
+        self.step().and_then(|_| by.next()).map_or(Answers::Last, Answers::At)
+    }
 }
 
 impl<'b> Masks<'b> {
@@ -64,13 +81,22 @@ impl<'b> Masks<'b> {
     }
 }
 
-impl<'b> LossGradients<'b> {
-    /// The gradients of all weights but the embedding, each in its weight's shape.
-    pub(crate) fn of_weights(&self, spec: &ModelSpec) -> Vec<Value<'b>> {
-        let per_layer = weights_per_layer(spec);
-        let is_kernel = |at: usize| at < per_layer * spec.layers && at % per_layer < 2;
-        let upright = |(at, value): (usize, &Value<'b>)| if is_kernel(at) { value.transpose() } else { *value };
-        self.weights.iter().enumerate().map(upright).collect()
+impl<V: Copy> LossGradients<V> {
+    /// The same gradients of other values.
+    pub(crate) fn map<W>(&self, to: &mut impl FnMut(V) -> W) -> LossGradients<W> {
+        LossGradients {
+            loss: to(self.loss),
+            embedded: to(self.embedded),
+            layers: self.layers.iter().map(|layer| layer.map(to)).collect(),
+            head: self.head.map(to),
+        }
+    }
+}
+
+impl<'b> LossGradients<Value<'b>> {
+    /// The gradients of all weights but the embedding in canonical order, each in its weight's shape; `batch` is the number of rows, a scalar.
+    pub(crate) fn of_weights(&self, cell: CellKind, batch: Value<'b>) -> Vec<Value<'b>> {
+        self.layers.iter().flat_map(|layer| layer.in_canonical_order(cell, batch)).chain(self.head).collect()
     }
 }
 
@@ -107,12 +133,36 @@ impl<'b> Network<'b> {
 
     /// The logits of a batch, `[batch]`, without dropout; `embedded` is `[time * batch, embedding]`.
     pub(crate) fn logits(&self, embedded: Value<'b>, answers: Answers<'b>) -> Value<'b> {
-        let inputs = self.below.iter().fold(embedded, |inputs, layer| flat(layer, cells::outputs(layer, inputs).all));
+        let inputs = self.below.iter().fold(embedded, |inputs, layer| cells::outputs(layer, inputs).all);
         let pooled = match answers {
             Answers::Last => cells::last_output(&self.top, inputs),
-            Answers::At(_) => pool(cells::outputs(&self.top, inputs), answers),
+            Answers::At(_) => self.pool(cells::outputs(&self.top, inputs), answers),
         };
         self.head(pooled)
+    }
+
+    /// What [`Network::logits_of_words`] looks up: the first layer's products with all words, `[words, gates * hidden]`.
+    pub(crate) fn word_products(&self, embedding: Value<'b>) -> Value<'b> {
+        cells::word_products(self.layers()[0], embedding)
+    }
+
+    /// The logits of a batch, `[batch]`, without dropout, all layers in one loop; `tokens` are `[time, batch]`.
+    pub(crate) fn logits_of_words(
+        &self,
+        word_products: Value<'b>,
+        tokens: Value<'b>,
+        answers: Answers<'b>,
+    ) -> Value<'b> {
+        let layers = self.layers();
+        self.head(match answers {
+            Answers::Last => cells::stacked_last_output(&layers, word_products, tokens),
+            Answers::At(steps) => self.at(cells::stacked_outputs(&layers, word_products, tokens), steps),
+        })
+    }
+
+    /// The layers from the one that reads the embedded tokens up.
+    fn layers(&self) -> Vec<&Layer<'b>> {
+        self.below.iter().chain([&self.top]).collect()
     }
 
     /// The mean cross-entropy of a batch and its gradients; `labels` is `[batch]`.
@@ -122,16 +172,16 @@ impl<'b> Network<'b> {
         answers: Answers<'b>,
         labels: Value<'b>,
         masks: &Masks<'b>,
-    ) -> LossGradients<'b> {
+    ) -> LossGradients<Value<'b>> {
         let mut inputs = masked(embedded, masks.after_embedding);
         let mut recorded = Vec::new();
         for (number, layer) in self.below.iter().enumerate() {
             let (outputs, tape) = cells::record(layer, inputs);
             recorded.push((layer, inputs, tape));
-            inputs = masked(flat(layer, outputs.all), masks.between_layers.get(number).copied());
+            inputs = masked(outputs.all, masks.between_layers.get(number).copied());
         }
         let (outputs, tape) = cells::record(&self.top, inputs);
-        let pooled = masked(pool(outputs, answers), masks.after_last);
+        let pooled = masked(self.pool(outputs, answers), masks.after_last);
         let logits = self.head(pooled);
         let rows = self.top.extent.batch.cast();
         let loss = logits.cross_entropy(labels).sum(&[0]).divided_by(rows);
@@ -152,30 +202,30 @@ impl<'b> Network<'b> {
             gradients = cells::backward(layer, *inputs, tape, upstream);
             layers.push(gradients.weights);
         }
-        let mut weights: Vec<_> = layers.iter().rev().flat_map(LayerWeights::in_canonical_order).collect();
-        weights.extend([of_logits.transposed_matmul(pooled), of_logits.sum(&[0])]);
-        LossGradients { loss, embedded: masked(gradients.inputs, masks.after_embedding), weights }
+        layers.reverse();
+        let head = [of_logits.transposed_matmul(pooled), of_logits.sum(&[0])];
+        LossGradients { loss, embedded: masked(gradients.inputs, masks.after_embedding), layers, head }
     }
 
     /// The logits, `[batch]`, of pooled outputs, `[batch, hidden]`.
     fn head(&self, pooled: Value<'b>) -> Value<'b> {
         pooled.matmul_transposed(self.head_kernel).plus_bias(self.head_bias).reshape_to(&[-1])
     }
-}
 
-/// The output of each row's answering step, `[batch, hidden]`.
-fn pool<'b>(outputs: Outputs<'b>, answers: Answers<'b>) -> Value<'b> {
-    match answers {
-        Answers::Last => outputs.last,
-        Answers::At(steps) => outputs.all.gather_nd(steps),
+    /// The output of each row's answering step, `[batch, hidden]`.
+    fn pool(&self, outputs: Outputs<'b>, answers: Answers<'b>) -> Value<'b> {
+        match answers {
+            Answers::Last => outputs.last,
+            Answers::At(steps) => self.at(outputs.all, steps),
+        }
+    }
+
+    /// The outputs at these steps and rows, `[batch, 2]`.
+    fn at(&self, outputs: Value<'b>, steps: Value<'b>) -> Value<'b> {
+        outputs.reshape(self.top.extent.steps_of(self.top.hidden)).gather_nd(steps)
     }
 }
 
 fn masked<'b>(values: Value<'b>, mask: Option<Value<'b>>) -> Value<'b> {
     mask.map_or(values, |mask| values * mask)
-}
-
-/// Outputs over time as the rows of a matrix, `[time * batch, hidden]`.
-fn flat<'b>(layer: &Layer<'b>, outputs: Value<'b>) -> Value<'b> {
-    outputs.reshape_to(&[-1, layer.hidden])
 }

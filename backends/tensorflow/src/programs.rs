@@ -12,6 +12,10 @@ use crate::graph::scan::{Extent, Loop};
 use crate::graph::{Builder, Value};
 use crate::network::{Answers, Masks, Network};
 
+/// Rows that are predicted at once. Twice as many take a few per cent less time, but memory for all steps of all rows: then predictions
+/// needed 170 MB more than training; so they need hardly any.
+pub(crate) const ROWS_AT_ONCE: usize = 128;
+
 /// A model's graph and where to feed and fetch it.
 pub(crate) struct Programs {
     /// The graph.
@@ -24,6 +28,8 @@ pub(crate) struct Programs {
     pub(crate) fused: Option<Train>,
     /// Prediction.
     pub(crate) predict: Predict,
+    /// Prediction of [`ROWS_AT_ONCE`] rows, padded in time, if the spec asks for it.
+    pub(crate) fused_predict: Option<FusedPredict>,
     /// Gradient norms of the inputs.
     pub(crate) input_gradients: InputGradients,
     /// The weights, in canonical order.
@@ -78,6 +84,14 @@ pub(crate) struct Predict {
     pub(crate) logits: Output,
 }
 
+/// Prediction with the first layer's products looked up.
+pub(crate) struct FusedPredict {
+    /// Prediction.
+    pub(crate) predict: Predict,
+    /// What computes the products anew, which is due whenever the weights have changed.
+    pub(crate) renewed: Output,
+}
+
 /// Gradient norms of the inputs.
 pub(crate) struct InputGradients {
     /// The batch.
@@ -109,10 +123,14 @@ pub(crate) fn build(spec: &ModelSpec, run: Loop) -> Result<Programs, BackendErro
         Kernel::Fused => Some(self::train(b, spec, &variables, Differentiation::Fused)?),
     };
     let predict = predict(b, spec, run, &variables)?;
+    let fused_predict = match spec.kernel {
+        Kernel::Stock => None,
+        Kernel::Fused => Some(self::fused_predict(b, spec, &variables)?),
+    };
     let input_gradients = input_gradients(b, spec, run, &variables)?;
     let weights = variables.slots.iter().map(|slots| slots.weight.read().output()).collect::<Result<_, _>>()?;
     let graph = builder.finish()?;
-    Ok(Programs { graph, initialise, train, fused, predict, input_gradients, weights })
+    Ok(Programs { graph, initialise, train, fused, predict, fused_predict, input_gradients, weights })
 }
 
 /// The handles of a model's variables, in canonical order: the embedding first.
@@ -194,10 +212,7 @@ impl<'b> Batch<'b> {
     }
 
     fn feeds(&self) -> Result<BatchFeeds, BackendError> {
-        let answers = match self.answers {
-            Answers::Last => None,
-            Answers::At(steps) => Some(steps.output()?),
-        };
+        let answers = self.answers.step().map(|steps| steps.output()).transpose()?;
         Ok(BatchFeeds {
             tokens: self.tokens.output()?,
             time: self.extent.time.output()?,
@@ -236,7 +251,7 @@ fn train(
     let (gradients, squares) = match differentiation {
         Differentiation::Stock(run) => {
             let network = Network::new("train", spec, run, batch.extent, &weights);
-            let masks = dropout::masks(&dropout.words, spec);
+            let masks = dropout::masks(&dropout.words, spec, batch.extent);
             let gradients = network.loss_gradients(embedded, batch.answers, labels, &masks);
             let squares = gradients.embedded.square();
             (gradients, squares)
@@ -244,12 +259,12 @@ fn train(
         Differentiation::Fused => {
             let (steps, answers) = (batch.extent.steps, batch.answers);
             let inputs = fused::Inputs { embedded, steps, labels, answers, words: &dropout.words, weights: &weights };
-            fused::loss_gradients(b, spec, &inputs)
+            fused::loss_gradients(b, spec, &inputs)?
         }
     };
     let rows = RowGradients::new(words, gradients.embedded, squares);
 
-    let others = gradients.of_weights(spec);
+    let others = gradients.of_weights(spec.cell, batch.extent.batch);
     let squares: Vec<_> =
         others.iter().chain([&rows.sums]).map(|gradient| gradient.square().reshape_to(&[-1]).sum(&[0])).collect();
     let norm = Value::total(&squares).sqrt();
@@ -285,6 +300,25 @@ fn predict(b: &Builder, spec: &ModelSpec, run: Loop, variables: &Variables<'_>) 
     let embedded = variables.embedding().weight.gather_rows(batch.tokens);
     let logits = network.logits(embedded, batch.answers);
     Ok(Predict { batch: batch.feeds()?, logits: logits.output()? })
+}
+
+fn fused_predict(b: &Builder, spec: &ModelSpec, variables: &Variables<'_>) -> Result<FusedPredict, BackendError> {
+    let batch = Batch::padded(b, spec);
+    let weights = variables.read();
+    let network = Network::new("words", spec, Loop::Compiled, batch.extent, &weights);
+    let word_products = b.variable("word_products", &[spec.vocabulary_size, spec.cell.gates() * spec.hidden_size]);
+    let renewed = word_products.assign(network.word_products(variables.embedding().weight.read()), &[]);
+    let questions = fused::Questions {
+        tokens: batch.tokens,
+        rows: i32::try_from(ROWS_AT_ONCE).unwrap_or(i32::MAX),
+        steps: batch.extent.steps,
+        answers: batch.answers,
+        word_products: word_products.read(),
+        weights: &weights,
+    };
+    let logits = fused::logits(b, spec, &questions)?;
+    let predict = Predict { batch: batch.feeds()?, logits: logits.output()? };
+    Ok(FusedPredict { predict, renewed: renewed.output()? })
 }
 
 fn input_gradients(

@@ -35,6 +35,36 @@ fn the_compiled_kernel_agrees_with_the_stock_kernel() {
     }
 }
 
+/// Rows in the two numbers that decide how they are predicted: one chunk, and one that is padded or predicted by the other graph.
+const ROWS: [usize; 3] = [250, 128 + 40, 90];
+
+#[test]
+fn compiled_predictions_agree_with_the_stock_kernel_before_and_after_a_step() {
+    for cell in CellKind::ALL {
+        for spec in [small(cell), masked(cell)] {
+            let mut models = [Kernel::Stock, Kernel::Fused].map(|kernel| {
+                let spec = ModelSpec { kernel, ..spec.clone() };
+                build_checked(&mut backend_tensorflow::new().unwrap(), &spec, &weights(&spec)).unwrap()
+            });
+            let step = batch(&spec, 4, 12, 1);
+            for rows in ROWS {
+                for time in [spec.max_time, 7] {
+                    let questions = batch(&spec, rows, time, rows as u64);
+                    let [stock, fused] =
+                        models.each_mut().map(|model| model.predict_batch(questions.tokens()).unwrap());
+                    assert_eq!(fused.len(), rows);
+                    for (row, (stock, fused)) in stock.iter().zip(&fused).enumerate() {
+                        assert!((stock - fused).abs() < 3e-6, "{cell}: row {row} of {rows} is {fused}, stock {stock}");
+                    }
+                }
+                for model in &mut models {
+                    model.train_batch(step.labelled(), 0.01).unwrap();
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn training_on_two_threads_repeats_byte_for_byte() {
     for cell in CellKind::ALL {
@@ -65,20 +95,41 @@ fn train(spec: &ModelSpec, batches: &[(usize, usize)]) -> Trained {
     let mut model = build_checked(&mut backend, spec, &weights(spec)).unwrap();
     let mut reports = Vec::new();
     for (step, &(rows, time)) in batches.iter().enumerate() {
-        let mut draw = numbers(100 + step as u64);
-        let lengths: Vec<_> = (0..rows).map(|row| (time - if spec.masking { row } else { 0 }) as i32).collect();
-        let mut tokens = vec![0; rows * time];
-        for (row, &length) in lengths.iter().enumerate() {
-            for token in &mut tokens[row * time..row * time + length as usize] {
-                // Squared, so that words repeat.
-                *token = (draw().powi(2) * spec.vocabulary_size as f32) as i32;
-            }
-        }
-        let labels: Vec<_> = (0..rows).map(|_| u8::from(draw() < 0.5)).collect();
-        let batch = TokenBatch::new(&tokens, &lengths, time, Side::End).unwrap();
-        reports.push(model.train_batch(LabelledBatch::new(batch, &labels).unwrap(), 0.01).unwrap());
+        reports.push(model.train_batch(batch(spec, rows, time, 100 + step as u64).labelled(), 0.01).unwrap());
     }
     Trained { reports, weights: model.weights().unwrap() }
+}
+
+/// Reviews, padded to `time` steps at the end; of different lengths where the spec has masks.
+struct Reviews {
+    tokens: Vec<i32>,
+    lengths: Vec<i32>,
+    labels: Vec<u8>,
+    time: usize,
+}
+
+fn batch(spec: &ModelSpec, rows: usize, time: usize, seed: u64) -> Reviews {
+    let mut draw = numbers(seed);
+    let lengths: Vec<_> = (0..rows).map(|row| (time - if spec.masking { row % time } else { 0 }) as i32).collect();
+    let mut tokens = vec![0; rows * time];
+    for (row, &length) in lengths.iter().enumerate() {
+        for token in &mut tokens[row * time..row * time + length as usize] {
+            // Squared, so that words repeat.
+            *token = (draw().powi(2) * spec.vocabulary_size as f32) as i32;
+        }
+    }
+    let labels = (0..rows).map(|_| u8::from(draw() < 0.5)).collect();
+    Reviews { tokens, lengths, labels, time }
+}
+
+impl Reviews {
+    fn tokens(&self) -> TokenBatch<'_> {
+        TokenBatch::new(&self.tokens, &self.lengths, self.time, Side::End).unwrap()
+    }
+
+    fn labelled(&self) -> LabelledBatch<'_> {
+        LabelledBatch::new(self.tokens(), &self.labels).unwrap()
+    }
 }
 
 fn weights(spec: &ModelSpec) -> WeightMap {

@@ -4,49 +4,45 @@
 //! Weights hold the gates in the order i, f, g, o. Inside the graph they stand as i, f, o, g, so that one sigmoid
 //! serves three neighbours; the blocks of the kernels are moved once a step, which are small.
 
-use super::{Gradients, Keep, Layer, LayerWeights, Tape, Upstream, plus};
+use super::{Gradients, KernelGradient, Layer, Prepared, Tape, Upstream, WeightGradients, plus};
 use crate::graph::Value;
 use crate::graph::scan::{Collected, Loop, Order, Scan, Stepped, scan};
 
 /// What a step leaves behind beside `h`, in multiples of `hidden` columns: `i, f, o`, `g` and `c`.
-const SAVED: [i32; 3] = [3, 1, 1];
+pub(super) const SAVED: [i32; 3] = [3, 1, 1];
 
 /// The [`factors`] in multiples of `hidden` columns.
-const FACTORS: [i32; 3] = [4, 1, 1];
+pub(super) const FACTORS: [i32; 3] = [4, 1, 1];
 
-pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, keep: Keep) -> Stepped<'b> {
-    let hidden = layer.hidden;
+pub(super) fn prepare<'b>(layer: &Layer<'b>) -> Prepared<'b> {
     let weights = layer.weights;
-    let kernel = exchange_last_gates(weights.input_kernel, 0);
-    let bias = exchange_last_gates(layer.summed_bias(), 0);
-    let compiled = layer.run == Loop::Compiled;
-    let products = layer.input_products(inputs, kernel, bias, 4 * hidden);
-    let mut constants = vec![exchange_last_gates(weights.recurrent_kernel, 0).transpose()];
-    constants.extend(products.bias);
-    scan(
-        &Scan {
-            name: format!("{}_forward", layer.name),
-            run: layer.run,
-            order: Order::Forward,
-            extent: layer.extent,
-            over_time: &[products.over_time],
-            carry: &[layer.zero_state(), layer.zero_state()],
-            constants: &constants,
-            collected: &layer.collected(keep, &SAVED, &FACTORS),
-        },
-        |step| {
-            let sums = plus(step.now[0] + step.carry[0].matmul(step.constants[0]), step.constants.get(1));
-            let [sigmoids, candidate] = sums.split_at([3 * hidden, hidden], 1);
-            let sigmoids = sigmoids.sigmoid();
-            let candidate = candidate.tanh();
-            let [i, f, o] = sigmoids.split(1);
-            let cell = f * step.carry[1] + i * candidate;
-            let state = o * cell.tanh();
-            let left =
-                if compiled { factors(sigmoids, candidate, cell, step.carry[1]) } else { [sigmoids, candidate, cell] };
-            Stepped { carry: vec![state, cell], collected: [[state].as_slice(), &left].concat() }
-        },
-    )
+    Prepared {
+        input_kernel: exchange_last_gates(weights.input_kernel, 0),
+        bias: exchange_last_gates(layer.summed_bias(), 0),
+        constants: vec![exchange_last_gates(weights.recurrent_kernel, 0).transpose()],
+        carried: 2,
+    }
+}
+
+pub(super) fn step<'s>(
+    hidden: i32,
+    run: Loop,
+    products: Value<'s>,
+    constants: &[Value<'s>],
+    carry: &[Value<'s>],
+) -> Stepped<'s> {
+    let sums = products + carry[0].matmul(constants[0]);
+    let [sigmoids, candidate] = sums.split_at([3 * hidden, hidden], 1);
+    let sigmoids = sigmoids.sigmoid();
+    let candidate = candidate.tanh();
+    let [i, f, o] = sigmoids.split(1);
+    let cell = f * carry[1] + i * candidate;
+    let state = o * cell.tanh();
+    let left = match run {
+        Loop::Compiled => factors(sigmoids, candidate, cell, carry[1]),
+        Loop::Functional | Loop::Lowered => [sigmoids, candidate, cell],
+    };
+    Stepped { carry: vec![state, cell], collected: [[state].as_slice(), &left].concat() }
 }
 
 /// With `d` the gradient of `h` and `e` that of `c` (to which `d o (1 - tanh(c)^2)` is added), the gradients of the sums
@@ -89,9 +85,9 @@ pub(super) fn backward<'b>(
     let flat = sums.reshape_to(&[-1, 4 * hidden]);
     let bias = exchange_last_gates(flat.sum(&[0]), 0);
     Gradients {
-        weights: LayerWeights {
-            input_kernel: exchange_last_gates(inputs.transposed_matmul(flat), 1),
-            recurrent_kernel: exchange_last_gates(layer.recurrent_kernel_gradient(tape.states, sums, 4 * hidden), 1),
+        weights: WeightGradients {
+            input_kernel: KernelGradient::Product { left: inputs, right: flat },
+            recurrent_kernel: KernelGradient::Recurrent { states: tape.states, products: flat, candidate: None },
             input_bias: bias,
             recurrent_bias: weights.recurrent_bias.map(|_| bias),
         },
@@ -112,6 +108,11 @@ pub(super) fn factors<'b>(
     let of_sums =
         [g * i * i.one_minus(), cells_before * f * f.one_minus(), tanh * o * o.one_minus(), i * g.square().one_minus()];
     [cells.builder().concat(&of_sums, -1), o * tanh.square().one_minus(), f]
+}
+
+/// The gradient of a kernel, transposed, in the order of the weights, of that in the order of the graph.
+pub(super) fn in_order_of_weights(gradient: Value<'_>) -> Value<'_> {
+    exchange_last_gates(gradient, 1)
 }
 
 /// Exchanges the third and fourth block of an axis; it undoes itself.

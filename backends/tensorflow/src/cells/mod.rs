@@ -15,11 +15,14 @@
 mod gru;
 mod lstm;
 mod rnn;
+mod stack;
 
 use harness_contract::CellKind;
 
 use crate::graph::Value;
-use crate::graph::scan::{Collected, Extent, Loop, Stepped};
+use crate::graph::scan::{Collected, Extent, Loop, Order, Scan, Stepped, scan};
+
+pub(crate) use stack::{stacked_last_output, stacked_outputs, word_products};
 
 /// What a layer needs beside its input.
 #[derive(Clone)]
@@ -38,7 +41,7 @@ pub(crate) struct Layer<'b> {
     pub(crate) weights: LayerWeights<'b>,
 }
 
-/// The weights of a layer, or their gradients.
+/// The weights of a layer.
 #[derive(Clone, Copy)]
 pub(crate) struct LayerWeights<'b> {
     /// `[gates * hidden, input]`.
@@ -56,15 +59,15 @@ pub(crate) struct LayerWeights<'b> {
 pub(crate) struct Outputs<'b> {
     /// The output of the last step computed, `[batch, hidden]`.
     pub(crate) last: Value<'b>,
-    /// The outputs of all steps, `[time, batch, hidden]`.
+    /// The outputs of all steps, `[time * batch, hidden]`.
     pub(crate) all: Value<'b>,
 }
 
-/// What a layer's forward pass leaves for its backward pass, `[time, batch, ..]`.
+/// What a layer's forward pass leaves for its backward pass.
 pub(crate) struct Tape<'b> {
-    /// `h` after each step.
+    /// `h` after each step, `[time * batch, hidden]`.
     states: Value<'b>,
-    /// What the backward pass multiplies by; each cell has its own.
+    /// What the backward pass multiplies by, `[time, batch, ..]`; each cell has its own.
     factors: Vec<Value<'b>>,
 }
 
@@ -90,11 +93,59 @@ pub(crate) enum Upstream<'b> {
 
 /// What a backward pass gives.
 pub(crate) struct Gradients<'b> {
-    /// Of the weights, those of the kernels transposed: `[input, gates * hidden]` and `[hidden, gates * hidden]`. XLA takes half
-    /// the time for the product that gives them so, and within its functions a transpose of the result is taken back into the product.
-    pub(crate) weights: LayerWeights<'b>,
+    /// Of the weights.
+    pub(crate) weights: WeightGradients<Value<'b>>,
     /// Of the inputs, `[time * batch, input]`.
     pub(crate) inputs: Value<'b>,
+}
+
+/// The gradients of a layer's weights, made of values `V`.
+#[derive(Clone, Copy)]
+pub(crate) struct WeightGradients<V> {
+    /// Of the input kernel.
+    pub(crate) input_kernel: KernelGradient<V>,
+    /// Of the recurrent kernel.
+    pub(crate) recurrent_kernel: KernelGradient<V>,
+    /// `[gates * hidden]`.
+    pub(crate) input_bias: V,
+    /// `[gates * hidden]`, if the layer has it.
+    pub(crate) recurrent_bias: Option<V>,
+}
+
+/// The gradient of a kernel, in the order of gates that the graph computes in.
+///
+/// It is computed transposed: XLA takes half the time for the product that gives it so. Where it can be, that product is left to the
+/// graph around XLA's function, whose oneDNN takes a quarter less.
+#[derive(Clone, Copy)]
+pub(crate) enum KernelGradient<V> {
+    /// Transposed it is `left' right`.
+    Product {
+        /// What the kernel was multiplied with, `[rows, input]`.
+        left: V,
+        /// The gradients of its products, `[rows, gates * hidden]`.
+        right: V,
+    },
+    /// Transposed it is `states' products`, each state with the products of the step after it.
+    Recurrent {
+        /// What each step left, `[time * batch, hidden]`.
+        states: V,
+        /// The gradients of the products with the state before, `[time * batch, gates * hidden]`.
+        products: V,
+        /// Of a GRU, what stands in place of the last `hidden` columns of `products`, `[time * batch, hidden]`.
+        candidate: Option<V>,
+    },
+}
+
+/// What the steps of a layer compute with, made of its weights before the loop.
+struct Prepared<'b> {
+    /// The input kernel in the order of gates that the graph computes in, `[gates * hidden, input]`.
+    input_kernel: Value<'b>,
+    /// What is added to its products, `[gates * hidden]`.
+    bias: Value<'b>,
+    /// What a step is given beside products and state: the recurrent kernel, transposed, first.
+    constants: Vec<Value<'b>>,
+    /// Tensors that go from step to step, `[batch, hidden]` each: the output first.
+    carried: usize,
 }
 
 /// The output of a layer's last step, `[batch, hidden]`; `inputs` is `[time * batch, input]`.
@@ -105,7 +156,7 @@ pub(crate) fn last_output<'b>(layer: &Layer<'b>, inputs: Value<'b>) -> Value<'b>
 /// The outputs of a layer; `inputs` is `[time * batch, input]`.
 pub(crate) fn outputs<'b>(layer: &Layer<'b>, inputs: Value<'b>) -> Outputs<'b> {
     let run = run(layer, inputs, Keep::Outputs);
-    Outputs { last: run.carry[0], all: run.collected[0] }
+    Outputs { last: run.carry[0], all: run.collected[0].reshape_to(&[-1, layer.hidden]) }
 }
 
 /// The outputs of a layer and what its backward pass needs; `inputs` is `[time * batch, input]`.
@@ -119,6 +170,7 @@ pub(crate) fn record<'b>(layer: &Layer<'b>, inputs: Value<'b>) -> (Outputs<'b>, 
         (_, CellKind::Lstm) => lstm::factors(left[0], left[1], left[2], layer.states_before(left[2])).to_vec(),
         (_, CellKind::Gru) => gru::factors(left[0], left[1], left[2], layer.states_before(states)).to_vec(),
     };
+    let states = states.reshape_to(&[-1, layer.hidden]);
     (Outputs { last: run.carry[0], all: states }, Tape { states, factors })
 }
 
@@ -138,17 +190,113 @@ pub(crate) fn backward<'b>(
 
 /// Runs a layer from a state of zeros.
 fn run<'b>(layer: &Layer<'b>, inputs: Value<'b>, keep: Keep) -> Stepped<'b> {
+    let prepared = prepare(layer);
+    let products = layer.input_products(inputs, &prepared);
+    let bias_in_step = products.bias.is_some();
+    let mut constants = prepared.constants;
+    constants.extend(products.bias);
+    let (cell, hidden, run) = (layer.cell, layer.hidden, layer.run);
+    scan(
+        &Scan {
+            name: format!("{}_forward", layer.name),
+            run,
+            order: Order::Forward,
+            extent: layer.extent,
+            over_time: &[products.over_time],
+            carry: &vec![layer.zero_state(); prepared.carried],
+            constants: &constants,
+            collected: &layer.collected(keep),
+        },
+        |step| {
+            let (bias, constants) = match step.constants.split_last() {
+                Some((bias, rest)) if bias_in_step => (Some(bias), rest),
+                _ => (None, step.constants.as_slice()),
+            };
+            advance(cell, hidden, run, plus(step.now[0], bias), constants, &step.carry)
+        },
+    )
+}
+
+/// What the steps of a layer compute with.
+fn prepare<'b>(layer: &Layer<'b>) -> Prepared<'b> {
     match layer.cell {
-        CellKind::Rnn => rnn::forward(layer, inputs, keep),
-        CellKind::Lstm => lstm::forward(layer, inputs, keep),
-        CellKind::Gru => gru::forward(layer, inputs, keep),
+        CellKind::Rnn => rnn::prepare(layer),
+        CellKind::Lstm => lstm::prepare(layer),
+        CellKind::Gru => gru::prepare(layer),
     }
 }
 
-impl<'b> LayerWeights<'b> {
-    /// The tensors in canonical order.
-    pub(crate) fn in_canonical_order(&self) -> impl Iterator<Item = Value<'b>> {
-        [self.input_kernel, self.recurrent_kernel, self.input_bias].into_iter().chain(self.recurrent_bias)
+/// One step: `products` are those of the inputs with their bias added, `[batch, gates * hidden]`. It gives the next step's carry, and
+/// leaves the output and what the backward pass needs.
+fn advance<'s>(
+    cell: CellKind,
+    hidden: i32,
+    run: Loop,
+    products: Value<'s>,
+    constants: &[Value<'s>],
+    carry: &[Value<'s>],
+) -> Stepped<'s> {
+    match cell {
+        CellKind::Rnn => rnn::step(products, constants, carry),
+        CellKind::Lstm => lstm::step(hidden, run, products, constants, carry),
+        CellKind::Gru => gru::step(hidden, run, products, constants, carry),
+    }
+}
+
+impl<V: Copy> WeightGradients<V> {
+    /// The same gradients of other values.
+    pub(crate) fn map<W>(&self, to: &mut impl FnMut(V) -> W) -> WeightGradients<W> {
+        WeightGradients {
+            input_kernel: self.input_kernel.map(to),
+            recurrent_kernel: self.recurrent_kernel.map(to),
+            input_bias: to(self.input_bias),
+            recurrent_bias: self.recurrent_bias.map(to),
+        }
+    }
+}
+
+impl<'b> WeightGradients<Value<'b>> {
+    /// The gradients of the weights of a layer of these cells in canonical order, each in its weight's shape; `batch` is a scalar.
+    pub(crate) fn in_canonical_order(&self, cell: CellKind, batch: Value<'b>) -> impl Iterator<Item = Value<'b>> {
+        let kernels = [self.input_kernel, self.recurrent_kernel].map(|kernel| kernel.of_kernel(cell, batch));
+        kernels.into_iter().chain([self.input_bias]).chain(self.recurrent_bias)
+    }
+}
+
+impl<V: Copy> KernelGradient<V> {
+    /// The same gradient of other values.
+    fn map<W>(&self, to: &mut impl FnMut(V) -> W) -> KernelGradient<W> {
+        match *self {
+            Self::Product { left, right } => KernelGradient::Product { left: to(left), right: to(right) },
+            Self::Recurrent { states, products, candidate } => {
+                KernelGradient::Recurrent { states: to(states), products: to(products), candidate: candidate.map(to) }
+            }
+        }
+    }
+}
+
+impl<'b> KernelGradient<Value<'b>> {
+    /// The gradient of a kernel of this cell in the kernel's shape and order, `[gates * hidden, input]`; `batch` is a scalar.
+    fn of_kernel(&self, cell: CellKind, batch: Value<'b>) -> Value<'b> {
+        let transposed = match *self {
+            Self::Product { left, right } => left.transposed_matmul(right),
+            Self::Recurrent { states, products, candidate } => {
+                // The first step began with zeros and adds nothing. Leaving it out takes no copy here, but would in XLA.
+                let b = states.builder();
+                let before = states.slice_first(b.ints(&[0]), b.pack(&[-batch]));
+                let later = |all: Value<'b>| {
+                    b.op("Slice").input(all).input(b.pack(&[batch, b.int(0)])).input(b.ints(&[-1, -1])).value()
+                };
+                let of_products = before.transposed_matmul(later(products));
+                candidate.map_or(of_products, |candidate| {
+                    gru::with_candidate(of_products, before.transposed_matmul(later(candidate)))
+                })
+            }
+        };
+        match cell {
+            CellKind::Lstm => lstm::in_order_of_weights(transposed).transpose(),
+            CellKind::Rnn | CellKind::Gru => transposed.transpose(),
+        }
     }
 }
 
@@ -160,7 +308,12 @@ impl<'b> Layer<'b> {
 
     /// What a run collects: the outputs, and what the steps leave for the backward pass, in multiples of `hidden` columns. XLA is
     /// given the factors, of which the first replaces the input products.
-    fn collected(&self, keep: Keep, saved: &[i32], factors: &[i32]) -> Vec<Collected> {
+    fn collected(&self, keep: Keep) -> Vec<Collected> {
+        let (saved, factors): (&[i32], &[i32]) = match self.cell {
+            CellKind::Rnn => (&[], &rnn::FACTORS),
+            CellKind::Lstm => (&lstm::SAVED, &lstm::FACTORS),
+            CellKind::Gru => (&gru::SAVED, &gru::FACTORS),
+        };
         let mut collected = Vec::new();
         if keep != Keep::Nothing {
             collected.push(Collected::apart(self.hidden));
@@ -197,30 +350,17 @@ impl<'b> Layer<'b> {
         b.concat(&[first, all_but_last], 0)
     }
 
-    /// The products of all inputs with a kernel, `[time, batch, columns]`, and what is added to them. The sum is taken for all
-    /// steps at once, unless the loop is compiled: then each step gets the bias to add.
-    fn input_products(&self, inputs: Value<'b>, kernel: Value<'b>, bias: Value<'b>, columns: i32) -> Products<'b> {
-        let products = inputs.matmul_transposed(kernel);
+    /// The products of all inputs with the input kernel, and what is added to them. The sum is taken for all steps at once, unless the loop
+    /// is compiled: then each step gets the bias to add.
+    fn input_products(&self, inputs: Value<'b>, prepared: &Prepared<'b>) -> Products<'b> {
+        let columns = i32::try_from(self.cell.gates()).unwrap_or(i32::MAX) * self.hidden;
+        let products = inputs.matmul_transposed(prepared.input_kernel);
         match self.run {
-            Loop::Compiled => Products { over_time: self.over_time(products, columns), bias: Some(bias) },
+            Loop::Compiled => Products { over_time: self.over_time(products, columns), bias: Some(prepared.bias) },
             Loop::Functional | Loop::Lowered => {
-                Products { over_time: self.over_time(products.plus_bias(bias), columns), bias: None }
+                Products { over_time: self.over_time(products.plus_bias(prepared.bias), columns), bias: None }
             }
         }
-    }
-
-    /// The gradient of the recurrent kernel, transposed, `[hidden, columns]`, where `products` are the gradients of the products
-    /// with it, `[time, batch, columns]`, and `states` those each step left.
-    fn recurrent_kernel_gradient(&self, states: Value<'b>, products: Value<'b>, columns: i32) -> Value<'b> {
-        let b = states.builder();
-        let (products, before) = if self.run == Loop::Compiled {
-            (products, self.states_before(states))
-        } else {
-            // The first step began with zeros and adds nothing. Leaving it out takes no copy here, but would in XLA.
-            let later = b.op("Slice").input(products).input(b.ints(&[1, 0, 0])).input(b.ints(&[-1, -1, -1])).value();
-            (later, states.slice_first(b.ints(&[0]), b.ints(&[-1])))
-        };
-        before.reshape_to(&[-1, self.hidden]).transposed_matmul(products.reshape_to(&[-1, columns]))
     }
 }
 

@@ -1,35 +1,25 @@
 //! Elman's network: `h = tanh(W x + b + U h')`, `h'` being the state before.
 
-use super::{Gradients, Keep, Layer, LayerWeights, Tape, Upstream, plus};
+use super::{Gradients, KernelGradient, Layer, Prepared, Tape, Upstream, WeightGradients, plus};
 use crate::graph::Value;
 use crate::graph::scan::{Collected, Order, Scan, Stepped, scan};
 
 /// The only factor of the backward pass, the [`slope`], in multiples of `hidden` columns. It follows from the outputs.
-const FACTORS: [i32; 1] = [1];
+pub(super) const FACTORS: [i32; 1] = [1];
 
-pub(super) fn forward<'b>(layer: &Layer<'b>, inputs: Value<'b>, keep: Keep) -> Stepped<'b> {
-    let hidden = layer.hidden;
+pub(super) fn prepare<'b>(layer: &Layer<'b>) -> Prepared<'b> {
     let weights = layer.weights;
-    let products = layer.input_products(inputs, weights.input_kernel, layer.summed_bias(), hidden);
-    let mut constants = vec![weights.recurrent_kernel.transpose()];
-    constants.extend(products.bias);
-    scan(
-        &Scan {
-            name: format!("{}_forward", layer.name),
-            run: layer.run,
-            order: Order::Forward,
-            extent: layer.extent,
-            over_time: &[products.over_time],
-            carry: &[layer.zero_state()],
-            constants: &constants,
-            collected: &layer.collected(keep, &[], &FACTORS),
-        },
-        |step| {
-            let sum = step.now[0] + step.carry[0].matmul(step.constants[0]);
-            let state = plus(sum, step.constants.get(1)).tanh();
-            Stepped { carry: vec![state], collected: vec![state, slope(state)] }
-        },
-    )
+    Prepared {
+        input_kernel: weights.input_kernel,
+        bias: layer.summed_bias(),
+        constants: vec![weights.recurrent_kernel.transpose()],
+        carried: 1,
+    }
+}
+
+pub(super) fn step<'s>(products: Value<'s>, constants: &[Value<'s>], carry: &[Value<'s>]) -> Stepped<'s> {
+    let state = (products + carry[0].matmul(constants[0])).tanh();
+    Stepped { carry: vec![state], collected: vec![state, slope(state)] }
 }
 
 /// With `d` the gradient of `h`: that of the sum within the tanh is `d (1 - h^2)`, and that of `h'` is its product with `U`.
@@ -65,9 +55,9 @@ pub(super) fn backward<'b>(
     let flat = sums.reshape_to(&[-1, hidden]);
     let bias = flat.sum(&[0]);
     Gradients {
-        weights: LayerWeights {
-            input_kernel: inputs.transposed_matmul(flat),
-            recurrent_kernel: layer.recurrent_kernel_gradient(tape.states, sums, hidden),
+        weights: WeightGradients {
+            input_kernel: KernelGradient::Product { left: inputs, right: flat },
+            recurrent_kernel: KernelGradient::Recurrent { states: tape.states, products: flat, candidate: None },
             input_bias: bias,
             recurrent_bias: weights.recurrent_bias.map(|_| bias),
         },

@@ -1,9 +1,9 @@
 //! Functions: graphs of their own that operations of another graph call by name.
 
 use harness_contract::BackendError;
-use tensorflow::FunctionOptions;
+use tensorflow::{DataType, FunctionOptions};
 
-use super::{Builder, Value};
+use super::{Attribute, Builder, Value};
 
 impl Builder {
     /// Makes a function out of a graph that `write` fills, and adds it to this graph.
@@ -16,11 +16,44 @@ impl Builder {
         like: &[Value<'_>],
         write: impl for<'s> FnOnce(&'s Self, &[Value<'s>]) -> Vec<Value<'s>>,
     ) {
-        if self.failure.borrow().is_none()
-            && let Err(error) = self.try_function(name, like, write)
-        {
-            self.failure.borrow_mut().get_or_insert(error);
+        self.typed_function(name, like, write);
+    }
+
+    /// Makes a function in the same way, which XLA compiles at the first call for each shape of the arguments, and calls it. Gives its
+    /// results, or none if the graph has failed.
+    pub(crate) fn compiled<'b>(
+        &'b self,
+        name: &str,
+        arguments: &[Value<'b>],
+        write: impl for<'s> FnOnce(&'s Self, &[Value<'s>]) -> Vec<Value<'s>>,
+    ) -> Vec<Value<'b>> {
+        let types = self.typed_function(name, arguments, write);
+        let count = types.len();
+        if count == 0 {
+            return Vec::new();
         }
+        self.op("StatefulPartitionedCall")
+            .list(arguments)
+            .attribute("f", Attribute::Function(name.into()))
+            .attribute("Tout", Attribute::Types(types))
+            .attribute("_XlaMustCompile", Attribute::Bool(true))
+            .values(count)
+    }
+
+    /// Makes a function and gives the types of its outputs, none if the graph has failed.
+    fn typed_function(
+        &self,
+        name: &str,
+        like: &[Value<'_>],
+        write: impl for<'s> FnOnce(&'s Self, &[Value<'s>]) -> Vec<Value<'s>>,
+    ) -> Vec<DataType> {
+        if self.failure.borrow().is_some() {
+            return Vec::new();
+        }
+        self.try_function(name, like, write).unwrap_or_else(|error| {
+            self.failure.borrow_mut().get_or_insert(error);
+            Vec::new()
+        })
     }
 
     fn try_function(
@@ -28,11 +61,12 @@ impl Builder {
         name: &str,
         like: &[Value<'_>],
         write: impl for<'s> FnOnce(&'s Self, &[Value<'s>]) -> Vec<Value<'s>>,
-    ) -> Result<(), BackendError> {
+    ) -> Result<Vec<DataType>, BackendError> {
         let inner = Self::new(self.element);
         let arguments: Vec<_> = like.iter().map(|value| inner.placeholder(value.data_type())).collect();
         let results = write(&inner, &arguments);
         let inputs = arguments.iter().map(|value| value.output()).collect::<Result<Vec<_>, _>>()?;
+        let types = results.iter().map(|value| value.data_type()).collect();
         let outputs = results.iter().map(|value| value.output()).collect::<Result<Vec<_>, _>>()?;
         let body = inner.finish()?;
         let doing = || format!("make the function {name}");
@@ -43,6 +77,7 @@ impl Builder {
         for nested in body.get_functions().map_err(|status| BackendError::framework(&doing(), status))? {
             graph.copy_function(&nested, None).map_err(|status| BackendError::framework(&doing(), status))?;
         }
-        graph.copy_function(&function, None).map_err(|status| BackendError::framework(&doing(), status))
+        graph.copy_function(&function, None).map_err(|status| BackendError::framework(&doing(), status))?;
+        Ok(types)
     }
 }

@@ -130,6 +130,12 @@ impl Builder {
         }
     }
 
+    /// The first operation that TensorFlow refused, as the reason why a value is void.
+    pub(crate) fn failed(&self) -> BackendError {
+        let failure = self.failure.borrow().clone();
+        failure.unwrap_or_else(|| BackendError::framework("build the graph", "a tensor of it is void"))
+    }
+
     fn output(&self, index: usize) -> Option<Output> {
         self.outputs.borrow().get(index).cloned()
     }
@@ -170,19 +176,19 @@ impl<'b> Value<'b> {
     /// # Errors
     /// What made the graph fail, if it did before this tensor was added.
     pub(crate) fn output(self) -> Result<Output, BackendError> {
-        self.builder.output(self.index).ok_or_else(|| {
-            self.builder
-                .failure
-                .borrow()
-                .clone()
-                .unwrap_or_else(|| BackendError::framework("build the graph", "a tensor of it is void"))
-        })
+        self.builder.output(self.index).ok_or_else(|| self.builder.failed())
     }
 
     fn data_type(self) -> DataType {
         self.builder.output(self.index).map_or(DataType::Float, |output| {
             output.operation.output_type(usize::try_from(output.index).unwrap_or_default())
         })
+    }
+}
+
+impl PartialEq for Value<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.builder, other.builder) && self.index == other.index
     }
 }
 
