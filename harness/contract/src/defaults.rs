@@ -181,6 +181,11 @@ impl NativeDefaults {
             &plateau.source,
         );
         row("plateau fires".into(), word(&plateau.value.patience_rule), &plateau.source);
+        row(
+            "plateau cooldown, least learning rate".into(),
+            format!("{}, {}", plateau.value.cooldown, plateau.value.min_learning_rate),
+            &plateau.source,
+        );
         rows
     }
 }

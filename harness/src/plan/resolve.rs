@@ -207,7 +207,7 @@ impl At<'_> {
 }
 
 /// Keys that no default of this program gives; the rest of a protocol can't be missing.
-const REQUIRED: [&str; 27] = [
+const REQUIRED: [&str; 29] = [
     "padding",
     "truncation",
     "batching",
@@ -235,6 +235,8 @@ const REQUIRED: [&str; 27] = [
     "scheduler.threshold",
     "scheduler.threshold_mode",
     "scheduler.patience_rule",
+    "scheduler.cooldown",
+    "scheduler.min_learning_rate",
 ];
 
 /// Refuses values that make no sense, naming where they came from.
