@@ -1,5 +1,7 @@
 //! A model and its optimiser: variables of a session, and batches in the form in which the graph takes them.
 
+use std::thread;
+
 use harness_contract::align::{Aligned, align};
 use harness_contract::{
     BackendError, GradientNorms, LabelledBatch, Model, ModelSpec, StepReport, TokenBatch, WeightDecayForm, WeightMap,
@@ -53,8 +55,35 @@ impl TensorFlowModel {
 }
 
 impl TensorFlowModel {
+    /// Chunks that are predicted at the same time: XLA shares out one among threads badly, for each of its operations is small. The other
+    /// graph does better, and would need memory for all steps of each chunk.
+    fn chunks_at_once(&self) -> usize {
+        if self.programs.fused_predict.is_some() { self.spec.threads } else { 1 }
+    }
+
+    /// The logits of chunks, each on a thread of its own.
+    fn predict_together(&self, chunks: &[TokenBatch<'_>]) -> Vec<Result<Vec<f32>, BackendError>> {
+        let [first, others @ ..] = chunks else { return Vec::new() };
+        thread::scope(|scope| {
+            let others: Vec<_> = others.iter().map(|&chunk| scope.spawn(move || self.predict_chunk(chunk))).collect();
+            let panicked = |_| Err(BackendError::framework("predict a batch", "a thread of it panicked"));
+            let first = self.predict_chunk(*first);
+            let others = others.into_iter().map(|other| other.join().unwrap_or_else(panicked));
+            std::iter::once(first).chain(others).collect()
+        })
+    }
+
+    /// The logits of at most [`ROWS_AT_ONCE`] rows.
+    fn predict_chunk(&self, chunk: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
+        let aligned = align(chunk, &self.spec);
+        match &self.programs.fused_predict {
+            Some(fused) if compiled_pays(&self.spec, chunk) => self.predict_compiled(fused, aligned),
+            _ => self.predict_stock(&aligned),
+        }
+    }
+
     /// The logits of rows, by the graph that takes any number of them.
-    fn predict_chunk(&self, aligned: &Aligned<'_>) -> Result<Vec<f32>, BackendError> {
+    fn predict_stock(&self, aligned: &Aligned<'_>) -> Result<Vec<f32>, BackendError> {
         let predict = &self.programs.predict;
         let tokens = time_major(aligned, aligned.time);
         let feeds = feed_batch(&predict.batch, aligned, &tokens, aligned.time)?;
@@ -80,9 +109,9 @@ impl TensorFlowModel {
 
 /// Whether rows are predicted faster by the compiled function: few would be padded with many, and the products of all words with the
 /// first kernel are worth computing for as many tokens.
-fn compiled_pays(spec: &ModelSpec, aligned: &Aligned<'_>) -> bool {
-    aligned.answers.len() > ROWS_AT_ONCE / 2
-        && aligned.time <= spec.max_time
+fn compiled_pays(spec: &ModelSpec, chunk: TokenBatch<'_>) -> bool {
+    chunk.rows() > ROWS_AT_ONCE / 2
+        && chunk.time() <= spec.max_time
         && spec.vocabulary_size <= ROWS_AT_ONCE * spec.max_time
 }
 
@@ -137,22 +166,23 @@ impl Model for TensorFlowModel {
     }
 
     fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
-        let mut logits = Vec::with_capacity(tokens.rows());
         let time = tokens.time();
-        for (ids, lengths) in tokens.tokens().chunks(ROWS_AT_ONCE * time).zip(tokens.lengths().chunks(ROWS_AT_ONCE)) {
-            let chunk = TokenBatch::new(ids, lengths, time, tokens.padding())?;
-            let aligned = align(chunk, &self.spec);
-            logits.extend(match &self.programs.fused_predict {
-                Some(fused) if compiled_pays(&self.spec, &aligned) => {
-                    if !self.word_products_renewed {
-                        let targets = vec![&fused.renewed];
-                        self.session.run::<f32>("look ahead", &Execution { targets, ..Execution::default() })?;
-                        self.word_products_renewed = true;
-                    }
-                    self.predict_compiled(fused, aligned)?
-                }
-                _ => self.predict_chunk(&aligned)?,
-            });
+        let chunks = tokens.tokens().chunks(ROWS_AT_ONCE * time).zip(tokens.lengths().chunks(ROWS_AT_ONCE));
+        let chunks = chunks.map(|(ids, lengths)| TokenBatch::new(ids, lengths, time, tokens.padding()));
+        let chunks = chunks.collect::<Result<Vec<_>, _>>()?;
+        if let Some(fused) = &self.programs.fused_predict
+            && !self.word_products_renewed
+            && chunks.iter().any(|chunk| compiled_pays(&self.spec, *chunk))
+        {
+            let targets = vec![&fused.renewed];
+            self.session.run::<f32>("project the words", &Execution { targets, ..Execution::default() })?;
+            self.word_products_renewed = true;
+        }
+        let mut logits = Vec::with_capacity(tokens.rows());
+        for together in chunks.chunks(self.chunks_at_once()) {
+            for predicted in self.predict_together(together) {
+                logits.extend(predicted?);
+            }
         }
         Ok(logits)
     }

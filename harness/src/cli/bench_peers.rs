@@ -13,7 +13,7 @@ use super::data::encoded_data;
 use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, say};
 use crate::bench::peers::{
     Comparing, EncodingRecord, EncodingTask, Framework, GridShape, PeerEvent, PeerMeasured, PeersRecord, Scripts,
-    compare, compare_encoding, export, grid_record,
+    UNCOUNTED_STEPS, compare, compare_encoding, export, grid_record,
 };
 use crate::bench::{BENCH_VERSION, base_study};
 use crate::data::{EncodedData, Source, tokenizer_path};
@@ -124,6 +124,7 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
         time: base.max_length,
         evaluation_rows: base.evaluation_batch_size,
         steps_per_turn: steps,
+        uncounted_steps: UNCOUNTED_STEPS,
         shape: GridShape {
             epochs: base.epochs,
             steps: data.train.len().div_ceil(base.batch_size),

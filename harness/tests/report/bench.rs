@@ -172,6 +172,7 @@ pub(crate) fn compared() -> PeersRecord {
         time: 400,
         evaluation_rows: 250,
         steps_per_turn: 8,
+        uncounted_steps: 1,
         shape: GridShape { epochs: 10, steps: 625, validation: 5_000, test: 25_000 },
         comparisons,
         encoding: Some(EncodingRecord {

@@ -18,6 +18,9 @@ use crate::worker::{Worker, WorkerOptions, WorkerProgram};
 /// Steps after the first that count for nothing.
 const WARM_UP: usize = 3;
 
+/// Steps at the beginning of a turn that count for nothing, because the caches hold what the one before used.
+pub const UNCOUNTED_STEPS: usize = 1;
+
 /// The peers of each framework: name, flags beside the common ones, role.
 const KERAS: [(&str, &[&str], Role); 2] =
     [("keras", &[], Role::Plain), ("keras, jit_compile", &["--jit"], Role::Tuned)];
@@ -127,7 +130,7 @@ impl Comparing<'_> {
     /// How many training reviews of `rows` a batch are used.
     #[must_use]
     pub const fn training_reviews(&self, rows: usize) -> usize {
-        (1 + WARM_UP + self.rounds * self.steps) * rows
+        (1 + WARM_UP + self.rounds * (UNCOUNTED_STEPS + self.steps)) * rows
     }
 
     /// How many validation reviews are used.
@@ -163,8 +166,12 @@ impl Subject {
     #[expect(clippy::cast_precision_loss, reason = "counts of a turn")]
     fn turn(&mut self, comparing: &Comparing<'_>) -> Result<(), String> {
         let (train, predict) = match self {
-            Self::Ours(ours) => (ours.train(comparing, comparing.steps)?, ours.predict(comparing)?),
+            Self::Ours(ours) => {
+                ours.train(comparing, UNCOUNTED_STEPS)?;
+                (ours.train(comparing, comparing.steps)?, ours.predict(comparing)?)
+            }
             Self::Theirs(theirs) => {
+                theirs.process.chunk("train", UNCOUNTED_STEPS)?;
                 (theirs.process.chunk("train", comparing.steps)?, theirs.process.chunk("predict", comparing.reviews)?)
             }
         };

@@ -11,7 +11,7 @@ mod process;
 mod record;
 
 pub use arrays::export;
-pub use compare::{Comparing, PeerEvent, compare};
+pub use compare::{Comparing, PeerEvent, UNCOUNTED_STEPS, compare};
 pub use encoding::{EncodingTask, compare_encoding};
 pub use grid::grid_record;
 pub use process::Scripts;

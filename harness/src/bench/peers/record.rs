@@ -31,6 +31,8 @@ pub struct PeersRecord {
     pub evaluation_rows: usize,
     /// Training steps of a turn.
     pub steps_per_turn: usize,
+    /// Training steps before those that are not counted.
+    pub uncounted_steps: usize,
     /// What the whole grid consists of.
     pub shape: GridShape,
     /// One for each number of threads and cell.

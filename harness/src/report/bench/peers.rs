@@ -17,10 +17,10 @@ pub(super) fn document(record: &PeersRecord) -> String {
     }
     text.push_str(&format!(
         "The backends, the plain scripts of `harness/benches/peers/` and those scripts with what their framework offers for speed, on the same \
-         reviews, {} rows of {} steps a batch, {} rows in prediction. All of a cell live at the same time and take turns of {} steps, one computing at a \
-         time; {:.0} s in all. A ratio is ours over theirs in the same round; medians stand before the least and the greatest. Our times include \
+         reviews, {} rows of {} steps a batch, {} rows in prediction. All of a cell live at the same time and take turns of {} steps after {} not counted, one \
+         computing at a time; {:.0} s in all. A ratio is ours over theirs in the same round; medians stand before the least and the greatest. Our times include \
          assembling batches and the pipe, theirs leave out what `fit` and `predict` do before the first batch and after the last.\n",
-        record.rows, record.time, record.evaluation_rows, record.steps_per_turn, record.seconds
+        record.rows, record.time, record.evaluation_rows, record.steps_per_turn, record.uncounted_steps, record.seconds
     ));
     section(&mut text, "Against the goals", &goals::goals(record));
     section(&mut text, "Training steps", &times(record, "step, ms", |timing| &timing.step_seconds, 1e3));
