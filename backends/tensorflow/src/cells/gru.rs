@@ -23,7 +23,7 @@ pub(super) fn prepare<'b>(layer: &Layer<'b>) -> Prepared<'b> {
         bias = bias + elsewhere;
         constants.push(of_candidate);
     }
-    Prepared { input_kernel: weights.input_kernel, bias, constants, carried: 1 }
+    Prepared { input_kernel: weights.input_kernel, bias, constants }
 }
 
 pub(super) fn step<'s>(

@@ -20,7 +20,6 @@ pub(super) fn prepare<'b>(layer: &Layer<'b>) -> Prepared<'b> {
         input_kernel: exchange_last_gates(weights.input_kernel, 0),
         bias: exchange_last_gates(layer.summed_bias(), 0),
         constants: vec![exchange_last_gates(weights.recurrent_kernel, 0).transpose()],
-        carried: 2,
     }
 }
 

@@ -109,8 +109,6 @@ struct Prepared<'b> {
     bias: Value<'b>,
     /// What a step is given beside products and state: the recurrent kernel, transposed, first.
     constants: Vec<Value<'b>>,
-    /// Tensors that go from step to step, `[batch, hidden]` each: the output first.
-    carried: usize,
 }
 
 /// The output of a layer's last step, `[batch, hidden]`; `inputs` is `[time * batch, input]`.
@@ -168,7 +166,7 @@ fn run<'b>(layer: &Layer<'b>, inputs: Value<'b>, keep: Keep) -> Stepped<'b> {
             order: Order::Forward,
             extent: layer.extent,
             over_time: &[products.over_time],
-            carry: &vec![layer.zero_state(); prepared.carried],
+            carry: &vec![layer.zero_state(); carried(cell)],
             constants: &constants,
             collected: &layer.collected(keep),
         },
@@ -180,6 +178,14 @@ fn run<'b>(layer: &Layer<'b>, inputs: Value<'b>, keep: Keep) -> Stepped<'b> {
             advance(cell, hidden, run, plus(step.now[0], bias), constants, &step.carry)
         },
     )
+}
+
+/// Tensors that go from step to step of a layer, `[batch, hidden]` each: the output first.
+const fn carried(cell: CellKind) -> usize {
+    match cell {
+        CellKind::Rnn | CellKind::Gru => 1,
+        CellKind::Lstm => 2,
+    }
 }
 
 /// What the steps of a layer compute with.

@@ -13,7 +13,6 @@ pub(super) fn prepare<'b>(layer: &Layer<'b>) -> Prepared<'b> {
         input_kernel: weights.input_kernel,
         bias: layer.summed_bias(),
         constants: vec![weights.recurrent_kernel.transpose()],
-        carried: 1,
     }
 }
 

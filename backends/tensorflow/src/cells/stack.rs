@@ -4,7 +4,7 @@
 //! the input kernel are taken out of a table that holds those of every word, for they don't depend on anything else: an LSTM saves two
 //! fifths of its arithmetic by that.
 
-use super::{Layer, Prepared, advance, plus, prepare};
+use super::{Layer, Prepared, advance, carried, plus, prepare};
 use crate::graph::Value;
 use crate::graph::scan::{Collected, Order, Scan, Stepped, scan};
 
@@ -17,8 +17,9 @@ pub(crate) fn word_products<'b>(layer: &Layer<'b>, embedding: Value<'b>) -> Valu
 /// The output of the last step computed of the last of these layers, `[batch, hidden]`. `products` are the [`word_products`] of the first
 /// layer, `tokens` are `[time, batch]`.
 pub(crate) fn stacked_last_output<'b>(layers: &[&Layer<'b>], products: Value<'b>, tokens: Value<'b>) -> Value<'b> {
-    let carried: usize = layers.iter().rev().skip(1).map(|layer| prepare(layer).carried).sum();
-    run(layers, products, tokens, &[]).carry[1 + carried]
+    // The last layer's carry stands last.
+    let carry = run(layers, products, tokens, &[]).carry;
+    carry[carry.len() - carried(layers[0].cell)]
 }
 
 /// The outputs of all steps of the last of these layers, `[time * batch, hidden]`.
@@ -40,14 +41,14 @@ fn run<'b>(layers: &[&Layer<'b>], products: Value<'b>, tokens: Value<'b>, collec
         0,
     );
     let mut constants = vec![products];
-    // How many constants and carried tensors each layer has.
+    // How many constants each layer has.
     let mut counts = Vec::new();
     for layer in layers {
         let prepared = prepare(layer);
-        counts.push((prepared.constants.len(), prepared.carried));
+        counts.push(prepared.constants.len());
         constants.extend([prepared.input_kernel.transpose(), prepared.bias]);
         constants.extend(prepared.constants);
-        carry.extend(vec![layer.zero_state(); prepared.carried]);
+        carry.extend(vec![layer.zero_state(); carried(cell)]);
     }
     scan(
         &Scan {
@@ -63,21 +64,21 @@ fn run<'b>(layers: &[&Layer<'b>], products: Value<'b>, tokens: Value<'b>, collec
         |step| {
             let (mut constants, mut carry) = (&step.constants[1..], &step.carry[1..]);
             let mut products = step.carry[0];
-            let mut carried = vec![step.constants[0].take(step.now[0])];
+            let mut next = vec![step.constants[0].take(step.now[0])];
             let mut output = None;
-            for (of_constants, of_carry) in counts {
+            for count in counts {
                 let (input, rest) = constants.split_at(2);
-                let (mine, rest) = rest.split_at(of_constants);
-                let (state, later) = carry.split_at(of_carry);
+                let (mine, rest) = rest.split_at(count);
+                let (state, later) = carry.split_at(carried(cell));
                 if let Some(below) = output {
                     products = plus(Value::matmul(below, input[0]), Some(&input[1]));
                 }
                 let stepped = advance(cell, hidden, run, products, mine, state);
                 output = Some(stepped.carry[0]);
-                carried.extend(stepped.carry);
+                next.extend(stepped.carry);
                 (constants, carry) = (rest, later);
             }
-            Stepped { carry: carried, collected: output.into_iter().collect() }
+            Stepped { carry: next, collected: output.into_iter().collect() }
         },
     )
 }
