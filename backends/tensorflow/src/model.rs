@@ -154,9 +154,10 @@ impl Model for TensorFlowModel {
         }
         let fetches = train.reports.iter().collect();
         let targets = train.updates.iter().collect();
+        // Also if the step fails: it may have updated some of the weights.
+        self.word_products_renewed = false;
         let reports = self.session.run::<f32>("take a training step", &Execution { feeds, fetches, targets })?;
         self.steps = step;
-        self.word_products_renewed = false;
         let report = |at: usize| reports.get(at).and_then(|tensor| tensor.first()).map(|&value| f64::from(value));
         Ok(StepReport {
             loss: report(0).unwrap_or(f64::NAN),
