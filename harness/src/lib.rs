@@ -6,13 +6,13 @@
 //! format of [`harness_contract`].
 
 pub use harness_contract as contract;
+pub use harness_statistics as statistics;
 
 pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod grid;
 pub mod lockstep;
-pub mod metrics;
 pub mod plan;
 pub mod record;
 pub mod report;

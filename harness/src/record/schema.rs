@@ -7,8 +7,8 @@ use harness_contract::{CellKind, LibraryVersion, ModelSpec, NativeDefaults};
 use serde::{Deserialize, Serialize};
 
 use crate::data::DataSummary;
-use crate::metrics::Metrics;
 use crate::plan::Protocol;
+use harness_statistics::metrics::Metrics;
 
 /// The version of every record this build writes.
 pub const RECORD_VERSION: u32 = 1;

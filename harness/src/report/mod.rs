@@ -27,8 +27,8 @@ pub use published::{
     PublishedProtocol, PublishedResult, published,
 };
 
-use crate::metrics::MetricsError;
 use crate::record::{RecordError, StudyResults};
+use harness_statistics::metrics::MetricsError;
 use overview::Overview;
 
 /// A report that can't be written.

@@ -10,8 +10,8 @@ use polars::prelude::{
 use super::ReportError;
 use super::overview::{Overview, mean_over_epochs, mean_over_steps, reason, standing};
 use super::published::Published;
-use crate::metrics::Metrics;
 use crate::record::{EpochRecord, RunRecord, RunResult};
+use harness_statistics::metrics::Metrics;
 
 /// The table of every run of the plan, in its order. What a run does not have is null.
 ///

@@ -1,7 +1,7 @@
 //! The test scores of finished runs, read once for all figures and held against their records.
 
-use crate::metrics::{Confusion, auc};
 use crate::record::{Outcome, PredictionSplit, RunResult, read_predictions};
+use harness_statistics::metrics::{Confusion, auc};
 
 use super::ReportError;
 

@@ -9,9 +9,9 @@ use super::clock::ComputeClock;
 use super::epoch::train_epoch;
 use super::plateau::Plateau;
 use crate::data::{EncodedData, EncodedSplit};
-use crate::metrics::{Metrics, MetricsError, evaluate};
 use crate::plan::{Checkpoint, Protocol};
 use crate::record::{EpochRecord, Prediction, PredictionSplit, Timing};
+use harness_statistics::metrics::{Metrics, MetricsError, evaluate};
 
 /// What a run is to do, beside the model it is to do it with.
 #[derive(Debug, Clone, Copy)]

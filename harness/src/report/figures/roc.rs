@@ -11,10 +11,10 @@ use super::legend::{self, Entry, Key};
 use super::save::Figure;
 use super::simplify::simplified;
 use super::theme::{BackendStyle, MUTED, RULE, backend_style};
-use crate::metrics::{MetricsError, RocPoint, roc_curve};
 use crate::report::numbers;
 use crate::report::overview::{Group, Overview, standing};
 use crate::report::scores::Scores;
+use harness_statistics::metrics::{MetricsError, RocPoint, roc_curve};
 
 /// How far a drawn curve may lie from the exact one, as a rate: a fifth of a point on paper, a seventh of its width.
 const TOLERANCE: f64 = 1e-3;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::metrics::Metrics;
 use crate::record::RunRecord;
 use crate::report::numbers::{self, NONE};
 use crate::report::overview::{Group, Overview, mean_over_epochs};
 use crate::report::published::{Published, PublishedResult};
 use crate::report::table::{Align, Table};
+use harness_statistics::metrics::Metrics;
 
 /// The variant that carries the study's own configuration.
 const BASE: &str = "base";

@@ -101,8 +101,9 @@ pub(in crate::report) fn over_seeds(overview: &Overview<'_>) -> Option<String> {
                 format!("{} ± {} (n = {})", write(mean), write(deviation), values.len())
             }
         };
-        let of =
-            |metric: fn(&crate::metrics::Metrics) -> f64| spread(tests.iter().map(metric).collect(), numbers::metric);
+        let of = |metric: fn(&harness_statistics::metrics::Metrics) -> f64| {
+            spread(tests.iter().map(metric).collect(), numbers::metric)
+        };
         let completed = records.iter().filter(|record| record.test.is_some());
         let times = completed.filter_map(|record| mean_over_epochs(record, |epoch| epoch.timing.train_seconds));
         let mut row = vec![group.backend.to_owned(), group.cell.title().to_owned()];
