@@ -2,11 +2,12 @@
 
 use polars::prelude::DataFrame;
 
-use super::figures::{Drawing, Subject};
+use super::figures::Subject;
 use super::overview::Overview;
 use super::published::Published;
 use super::sections::{comparison, defaults, environment, protocol, results, training};
 use crate::data::summary_table;
+use harness_drawing::Drawing;
 
 /// What runs the full study.
 const FULL_STUDY: &str = "just study";
@@ -16,7 +17,7 @@ pub(super) fn document(
     overview: &Overview<'_>,
     published: Option<&Published>,
     frame: &DataFrame,
-    drawings: &[Drawing],
+    drawings: &[(Subject, Drawing)],
 ) -> String {
     let study = &overview.results.study;
     let mut text = format!("# {}\n\n", study.title);
@@ -107,14 +108,14 @@ fn section(text: &mut String, title: &str, body: &str) {
     }
 }
 
-fn figures(drawings: &[Drawing], subject: Subject) -> String {
-    let own = drawings.iter().filter(|drawing| drawing.subject == subject);
+fn figures(drawings: &[(Subject, Drawing)], subject: Subject) -> String {
+    let own = drawings.iter().filter(|(own, _)| *own == subject).map(|(_, drawing)| drawing);
     own.map(|Drawing { caption, name, .. }| format!("![{caption}]({name}.png)\n\n*{caption}*\n\n")).collect()
 }
 
 /// Narrow figures in a table of one row, up to three to a table.
-fn side_by_side(drawings: &[Drawing], subject: Subject) -> String {
-    let own: Vec<_> = drawings.iter().filter(|drawing| drawing.subject == subject).collect();
+fn side_by_side(drawings: &[(Subject, Drawing)], subject: Subject) -> String {
+    let own: Vec<_> = drawings.iter().filter(|(own, _)| *own == subject).map(|(_, drawing)| drawing).collect();
     let mut text = String::new();
     for row in own.chunks(3) {
         let images: Vec<_> =

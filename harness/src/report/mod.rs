@@ -18,6 +18,7 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
+use harness_drawing::DrawingError;
 use polars::prelude::PolarsError;
 
 pub use bench::{write_bench, write_peers};
@@ -89,14 +90,9 @@ pub enum ReportError {
         /// Why.
         reason: String,
     },
-    /// A figure can't be drawn.
-    #[error("figure {name}: {reason}")]
-    Figure {
-        /// The figure.
-        name: String,
-        /// Why.
-        reason: String,
-    },
+    /// A figure can't be drawn or written.
+    #[error(transparent)]
+    Drawing(#[from] DrawingError),
     /// The published figures that this build carries are broken.
     #[error("published.toml: {reason}")]
     Published {
@@ -130,7 +126,7 @@ pub fn write(
     write_text(tex, &latex::results(&overview, &frame))?;
     results::write_parquet(&frame, parquet)?;
     write_text(report, &document::document(&overview, published, &frame, &drawings))?;
-    Ok(files.into_iter().chain(drawings.into_iter().flat_map(|drawing| drawing.paths)).collect())
+    Ok(files.into_iter().chain(drawings.into_iter().flat_map(|(_, drawing)| drawing.paths)).collect())
 }
 
 fn write_text(path: &Path, text: &str) -> Result<(), ReportError> {

@@ -5,9 +5,9 @@ use harness_contract::CellKind;
 use super::growth::series;
 use super::words::{QUICK, environment, memory, spread};
 use crate::bench::{BenchRecord, Factor, Measured, Measurement, Sample, Spread, Timing, prediction, training_step};
-use crate::report::figures::Drawing;
 use crate::report::numbers::{self, NONE, percent, significant};
 use crate::report::table::{Align, Table};
+use harness_drawing::Drawing;
 
 /// The whole document.
 pub(super) fn document(record: &BenchRecord, drawings: &[Drawing]) -> String {

@@ -1,15 +1,10 @@
 //! Quantities over the epochs: learning curves and gradient norms, a column of panels per cell.
 
 use harness_contract::CellKind;
-use plotters::prelude::DrawingBackend;
+use harness_drawing::legend::{Entry, Key};
+use harness_drawing::theme::{INK, MUTED, RULE, SeriesStyle, series_style};
+use harness_drawing::{Axis, Line, LinePanels, PanelRow, Stroke};
 
-use super::axis::Axis;
-use super::canvas::{Canvas, Drawn, Point, Stroke};
-use super::frame::{Frame, Labels};
-use super::layout::{Grid, figure_width};
-use super::legend::{self, Entry, Key};
-use super::save::Figure;
-use super::theme::{BackendStyle, INK, MUTED, RULE, TEXT, backend_style};
 use crate::record::{EpochRecord, Outcome, RunRecord};
 use crate::report::overview::Overview;
 
@@ -35,31 +30,8 @@ struct Row {
     levels: Vec<(f64, Stroke)>,
 }
 
-/// A line of one run.
-#[derive(Debug, Clone)]
-struct Line {
-    values: Vec<Point>,
-    style: BackendStyle,
-    second: bool,
-    /// The run did not complete; its line ends with a cross.
-    stopped: bool,
-}
-
-/// A figure over the epochs.
-#[derive(Debug)]
-pub(super) struct OverEpochs {
-    name: String,
-    caption: String,
-    cells: Vec<CellKind>,
-    epochs: Axis,
-    rows: Vec<Row>,
-    /// Lines by row, then cell.
-    lines: Vec<Vec<Vec<Line>>>,
-    legend: Vec<Entry>,
-}
-
 /// Loss and validation accuracy, a figure for each variant that has a finished epoch.
-pub(super) fn learning_curves(overview: &Overview<'_>) -> Vec<OverEpochs> {
+pub(super) fn learning_curves(overview: &Overview<'_>) -> Vec<LinePanels> {
     let train = Quantity { of: |epoch| epoch.train_loss, name: "training", second: true };
     let validation = Quantity { of: |epoch| epoch.validation.log_loss, name: "validation", second: false };
     let accuracy = Quantity { of: |epoch| epoch.validation.accuracy, name: "validation", second: false };
@@ -87,13 +59,13 @@ pub(super) fn learning_curves(overview: &Overview<'_>) -> Vec<OverEpochs> {
         legend.extend(stopped_entry(&records));
         let caption = "Training and validation loss and validation accuracy after each epoch; an arrow at the upper edge \
                        is a value beyond the axis.";
-        Some(OverEpochs::new(overview, variant, "learning-curves", caption, rows, legend))
+        Some(over_epochs(overview, variant, "learning-curves", caption, rows, legend))
     };
     overview.variants.iter().filter_map(figure).collect()
 }
 
 /// Gradient norms, a figure for each variant that has a finished epoch.
-pub(super) fn gradient_norms(overview: &Overview<'_>) -> Vec<OverEpochs> {
+pub(super) fn gradient_norms(overview: &Overview<'_>) -> Vec<LinePanels> {
     let mean = Quantity { of: |epoch| epoch.gradient_norm_mean, name: "mean", second: false };
     let largest = Quantity { of: |epoch| epoch.gradient_norm_max, name: "maximum", second: true };
     let figure = |variant: &&str| {
@@ -122,7 +94,7 @@ pub(super) fn gradient_norms(overview: &Overview<'_>) -> Vec<OverEpochs> {
             levels,
         };
         let caption = "Norm of the gradient before clipping, mean and maximum over the steps of each epoch.";
-        Some(OverEpochs::new(overview, variant, "gradient-norms", caption, vec![row], legend))
+        Some(over_epochs(overview, variant, "gradient-norms", caption, vec![row], legend))
     };
     overview.variants.iter().filter_map(figure).collect()
 }
@@ -154,7 +126,7 @@ fn quantity_entries(overview: &Overview<'_>, records: &[(usize, &RunRecord)], qu
             continue;
         }
         for quantity in quantities {
-            let style = backend_style(place);
+            let style = series_style(place);
             let key = Key::Line(stroke(style, quantity.second), Some((style.marker, quantity.second)));
             entries.push(Entry { key, text: format!("{backend}, {}", quantity.name) });
         }
@@ -169,7 +141,7 @@ fn stopped_entry(records: &[(usize, &RunRecord)]) -> Option<Entry> {
 }
 
 /// Second quantities are thin and dashed, first ones solid; backends differ by colour and marker here.
-const fn stroke(style: BackendStyle, second: bool) -> Stroke {
+const fn stroke(style: SeriesStyle, second: bool) -> Stroke {
     if second {
         Stroke { color: style.color, width: 0.9, dash: Some((3.0, 2.0)) }
     } else {
@@ -177,113 +149,51 @@ const fn stroke(style: BackendStyle, second: bool) -> Stroke {
     }
 }
 
-impl OverEpochs {
-    fn new(
-        overview: &Overview<'_>,
-        variant: &str,
-        name: &str,
-        caption: &str,
-        rows: Vec<Row>,
-        legend: Vec<Entry>,
-    ) -> Self {
-        let records = records_of(overview, variant);
-        let line = |place: usize, record: &RunRecord, quantity: &Quantity| Line {
+fn over_epochs(
+    overview: &Overview<'_>,
+    variant: &str,
+    name: &str,
+    caption: &str,
+    rows: Vec<Row>,
+    legend: Vec<Entry>,
+) -> LinePanels {
+    let records = records_of(overview, variant);
+    let line = |place: usize, record: &RunRecord, quantity: &Quantity| {
+        let style = series_style(place);
+        Line {
             values: record.epochs.iter().map(|epoch| (f64::from(epoch.epoch), (quantity.of)(epoch))).collect(),
-            style: backend_style(place),
-            second: quantity.second,
+            stroke: stroke(style, quantity.second),
+            marker: Some((style.marker, quantity.second)),
             stopped: record.outcome != Outcome::Completed,
-        };
-        let lines_of = |row: &Row, cell: CellKind| {
-            let own = records.iter().filter(|(_, record)| record.key.cell == cell && !record.epochs.is_empty());
-            own.flat_map(|(place, record)| row.quantities.iter().map(|quantity| line(*place, record, quantity)))
-                .collect()
-        };
-        let lines = rows.iter().map(|row| overview.cells.iter().map(|cell| lines_of(row, *cell)).collect()).collect();
-        let last = records.iter().flat_map(|(_, record)| &record.epochs).map(|epoch| epoch.epoch).max();
-        let several = overview.has_variants();
-        Self {
-            name: if several { format!("{name}-{}", file_name(variant)) } else { name.to_owned() },
-            caption: if several { format!("Variant {variant}. {caption}") } else { caption.to_owned() },
-            cells: overview.cells.clone(),
-            epochs: Axis::epochs(last.unwrap_or(1)),
-            rows,
-            lines,
-            legend,
         }
-    }
-
-    fn grid(&self) -> Grid {
-        let width = figure_width(self.cells.len());
-        let legend = legend::rows(&self.legend, width).len() as f64 * legend::ROW;
-        Grid {
-            width,
-            left: 48.0,
-            right: 6.0,
-            top: legend + 20.0,
-            bottom: 32.0,
-            gap_x: 14.0,
-            gap_y: 16.0,
-            columns: self.cells.len(),
-            rows: self.rows.len(),
-            panel_height: Some(118.0),
-        }
-    }
-
-    fn draw_lines<DB: DrawingBackend>(frame: &Frame<'_, DB>, lines: &[Line]) -> Drawn<DB> {
-        // First quantities lie above second ones, so those are drawn before.
-        for second in [true, false] {
-            for line in lines.iter().filter(|line| line.second == second) {
-                let stroke = stroke(line.style, line.second);
-                frame.line(&line.values, stroke)?;
-                frame.markers(&line.values, line.style.marker, stroke, line.second)?;
-                if let Some(last) = line.values.last().filter(|_| line.stopped) {
-                    frame.canvas.cross(frame.point(*last), INK)?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Figure for OverEpochs {
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
-    fn caption(&self) -> String {
-        self.caption.clone()
-    }
-
-    fn size(&self) -> (f64, f64) {
-        (self.grid().width, self.grid().height())
-    }
-
-    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Drawn<DB> {
-        let grid = self.grid();
-        legend::strip(canvas, (0.0, 2.0), grid.width, &legend::rows(&self.legend, grid.width))?;
-        for (place, row) in self.rows.iter().enumerate() {
-            for (column, cell) in self.cells.iter().enumerate() {
-                let rect = grid.panel(place, column);
-                let frame = Frame { canvas, rect, x: self.epochs.clone(), y: row.axis.clone() };
-                let lowest = place + 1 == self.rows.len();
-                frame.draw(
-                    if lowest { Labels::Titled("epoch") } else { Labels::Ticks },
-                    if column == 0 { Labels::Titled(row.title) } else { Labels::Ticks },
-                )?;
-                if place == 0 {
-                    frame.title(cell.title())?;
-                }
-                for (value, stroke) in row.levels.iter().filter(|(value, _)| row.axis.holds(*value)) {
-                    let (y, right) = (frame.point((1.0, *value)).1, rect.left + rect.width);
-                    canvas.path(&[(rect.left, y), (right, y)], *stroke)?;
-                }
-                match self.lines.get(place).and_then(|row| row.get(column)) {
-                    Some(lines) if !lines.is_empty() => Self::draw_lines(&frame, lines)?,
-                    _ => frame.note("no finished epoch")?,
-                }
-            }
-        }
-        Ok(())
+    };
+    // First quantities lie above second ones, so those are drawn before.
+    let panel = |quantities: &[Quantity], cell: CellKind| {
+        let own = || records.iter().filter(|(_, record)| record.key.cell == cell && !record.epochs.is_empty());
+        let of = |second: bool| quantities.iter().filter(move |quantity| quantity.second == second);
+        let lines = [true, false].into_iter().flat_map(|second| {
+            own().flat_map(move |(place, record)| of(second).map(move |quantity| (*place, *record, quantity)))
+        });
+        lines.map(|(place, record, quantity)| line(place, record, quantity)).collect()
+    };
+    let row = |Row { title, axis, quantities, levels }: Row| PanelRow {
+        title: title.into(),
+        axis,
+        levels,
+        panels: overview.cells.iter().map(|cell| panel(&quantities, *cell)).collect(),
+    };
+    let last = records.iter().flat_map(|(_, record)| &record.epochs).map(|epoch| epoch.epoch).max();
+    let several = overview.has_variants();
+    LinePanels {
+        name: if several { format!("{name}-{}", file_name(variant)) } else { name.to_owned() },
+        caption: if several { format!("Variant {variant}. {caption}") } else { caption.to_owned() },
+        columns: overview.cells.iter().map(|cell| cell.title().into()).collect(),
+        axis: Axis::counting(last.unwrap_or(1)),
+        axis_title: "epoch",
+        rows: rows.into_iter().map(row).collect(),
+        empty: "no finished epoch",
+        left: 48.0,
+        legend,
     }
 }
 
@@ -292,6 +202,3 @@ fn file_name(variant: &str) -> String {
     let kept = |character: char| if character.is_ascii_alphanumeric() { character.to_ascii_lowercase() } else { '-' };
     variant.chars().map(kept).collect()
 }
-
-// A legend row has to hold a line of text.
-const _: () = assert!(legend::ROW > TEXT);

@@ -1,15 +1,10 @@
 //! How a training step's cost grows: a column of panels for each factor, a row for each cell.
 
 use harness_contract::CellKind;
-use plotters::prelude::DrawingBackend;
+use harness_drawing::legend::{self, Entry, Key};
+use harness_drawing::theme::{TWO_COLUMNS, series_style};
+use harness_drawing::{Axis, Canvas, Figure, Frame, Grid, Labels, Point, Stroke};
 
-use super::axis::Axis;
-use super::canvas::{Canvas, Drawn, Point, Stroke};
-use super::frame::{Frame, Labels};
-use super::layout::Grid;
-use super::legend::{self, Entry, Key};
-use super::save::Figure;
-use super::theme::{TWO_COLUMNS, backend_style};
 use crate::bench::{BenchRecord, Factor};
 use crate::report::bench::{Series, series};
 
@@ -38,14 +33,14 @@ pub(super) fn growth(record: &BenchRecord) -> Option<Growth> {
 impl Growth {
     fn legend(&self) -> Vec<Entry> {
         let entry = |(place, backend): (usize, &String)| {
-            let style = backend_style(place);
+            let style = series_style(place);
             Entry { key: Key::Line(style.stroke(), Some((style.marker, false))), text: backend.clone() }
         };
         self.backends.iter().enumerate().map(entry).collect()
     }
 
     fn grid(&self) -> Grid {
-        let legend = legend::rows(&self.legend(), TWO_COLUMNS).len() as f64 * legend::ROW;
+        let legend = legend::height(&self.legend(), TWO_COLUMNS);
         Grid {
             width: TWO_COLUMNS,
             left: 46.0,
@@ -92,10 +87,10 @@ impl Figure for Growth {
         (self.grid().width, self.grid().height())
     }
 
-    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Drawn<DB> {
+    fn draw(&self, canvas: &Canvas) {
         let grid = self.grid();
         let entries = self.legend();
-        legend::strip(canvas, (0.0, 2.0), grid.width, &legend::rows(&entries, grid.width))?;
+        legend::above(canvas, 2.0, grid.width, &entries);
         for (column, (factor, all)) in self.columns.iter().enumerate() {
             let unit = unit(*factor);
             let furthest =
@@ -112,24 +107,23 @@ impl Figure for Growth {
                 frame.draw(
                     if lowest { Labels::Titled(title(*factor)) } else { Labels::Ticks },
                     if column == 0 { Labels::Titled(&left) } else { Labels::Values },
-                )?;
+                );
                 if own.is_empty() {
-                    frame.note("not measured")?;
+                    frame.note("not measured");
                 }
                 for series in own {
                     let place = self.backends.iter().position(|name| *name == series.backend).unwrap_or(0);
-                    let style = backend_style(place);
+                    let style = series_style(place);
                     let medians: Vec<Point> =
                         series.points.iter().map(|(value, cost)| (value / unit, cost.median)).collect();
-                    frame.line(&medians, style.stroke())?;
+                    frame.line(&medians, style.stroke());
                     for (value, cost) in &series.points {
                         let range = [(value / unit, cost.min), (value / unit, cost.max)];
-                        frame.line(&range, Stroke { color: style.color, width: 0.9, dash: None })?;
+                        frame.line(&range, Stroke { color: style.color, width: 0.9, dash: None });
                     }
-                    frame.markers(&medians, style.marker, style.stroke(), false)?;
+                    frame.markers(&medians, style.marker, style.stroke(), false);
                 }
             }
         }
-        Ok(())
     }
 }

@@ -1,16 +1,16 @@
 //! Histograms of predicted probabilities by true class, a panel for each run.
 
-use plotters::prelude::DrawingBackend;
+use harness_drawing::legend::{self, Entry, Key};
+use harness_drawing::theme::{INK, MUTED, RULE, SKY_BLUE, VERMILION};
+use harness_drawing::{
+    Axis, Canvas, Color, Figure, Frame, Grid, Labels, Point, Stroke, figure_width, part_name, text_width,
+};
 
-use super::axis::Axis;
-use super::canvas::{Canvas, Drawn, Point, Stroke, text_width};
-use super::frame::{Frame, Labels};
-use super::layout::{Grid, figure_width, part_name};
-use super::legend::{self, Entry, Key};
-use super::save::Figure;
-use super::theme::{INK, MUTED, NEGATIVE, POSITIVE, RULE};
 use crate::report::overview::{Overview, standing};
 use crate::report::scores::Scores;
+
+const NEGATIVE: Color = SKY_BLUE;
+const POSITIVE: Color = VERMILION;
 
 /// Bins from 0 to 1; even, so that the decision threshold is an edge.
 const BINS: usize = 40;
@@ -120,14 +120,14 @@ impl Figure for Histograms {
         (self.grid().width, self.grid().height())
     }
 
-    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Drawn<DB> {
+    fn draw(&self, canvas: &Canvas) {
         let grid = self.grid();
         let line = Stroke { color: POSITIVE, width: 1.2, dash: None };
         let entries = [
             Entry { key: Key::Box(NEGATIVE, 0.55, NEGATIVE), text: "negative reviews".into() },
             Entry { key: Key::Line(line, None), text: "positive reviews".into() },
         ];
-        legend::strip(canvas, (0.0, 2.0), grid.width, &legend::rows(&entries, grid.width))?;
+        legend::above(canvas, 2.0, grid.width, &entries);
         for (place, panel) in self.panels.iter().enumerate() {
             let (row, column) = (place / grid.columns, place % grid.columns);
             let highest = panel.histograms.iter().flatten().flatten().copied().fold(0.0, f64::max);
@@ -140,28 +140,27 @@ impl Figure for Histograms {
             frame.draw(
                 if lowest { Labels::Titled("predicted probability") } else { Labels::Values },
                 if column == 0 { Labels::Titled("share of class, %") } else { Labels::Values },
-            )?;
-            frame.title(&panel.title)?;
+            );
+            frame.title(&panel.title);
             let [negative, positive] = match &panel.histograms {
                 Ok(histograms) => histograms,
                 Err(standing) => {
-                    frame.note(standing)?;
+                    frame.note(standing);
                     continue;
                 }
             };
             for (bin, share) in negative.iter().enumerate().filter(|(_, share)| **share > 0.0) {
                 let edge = |bin: usize| bin as f64 / BINS as f64;
                 let corners = (frame.point((edge(bin), 0.0)), frame.point((edge(bin + 1), *share)));
-                canvas.rectangle(corners.0, corners.1, NEGATIVE, 0.55)?;
+                canvas.rectangle(corners.0, corners.1, NEGATIVE, 0.55);
             }
-            frame.line(&outline(negative), Stroke { color: NEGATIVE, width: 0.8, dash: None })?;
-            frame.line(&outline(positive), line)?;
+            frame.line(&outline(negative), Stroke { color: NEGATIVE, width: 0.8, dash: None });
+            frame.line(&outline(positive), line);
             let threshold = Stroke { color: MUTED, width: RULE, dash: Some((2.0, 2.0)) };
-            frame.line(&[(0.5, 0.0), (0.5, frame.y.high())], threshold)?;
+            frame.line(&[(0.5, 0.0), (0.5, frame.y.high())], threshold);
             // The data may have covered the lower edge of the frame.
-            frame.line(&[(0.0, 0.0), (1.0, 0.0)], Stroke { color: INK, width: RULE, dash: None })?;
+            frame.line(&[(0.0, 0.0), (1.0, 0.0)], Stroke { color: INK, width: RULE, dash: None });
         }
-        Ok(())
     }
 }
 

@@ -1,23 +1,15 @@
 //! How far two models that walk in lockstep lie apart, against the step: losses above, weights below, a column of panels a cell.
 
 use harness_contract::CellKind;
-use plotters::prelude::DrawingBackend;
+use harness_drawing::legend::{Entry, Key};
+use harness_drawing::theme::{CURVE, INK, MUTED, RULE, dashed_stroke, series_style};
+use harness_drawing::{Axis, Line, LinePanels, PanelRow, Point, Stroke};
 
-use super::axis::Axis;
-use super::canvas::{Canvas, Drawn, Point, Stroke};
-use super::frame::{Frame, Labels};
-use super::layout::{Grid, figure_width};
-use super::legend::{self, Entry, Key};
-use super::save::Figure;
-use super::simplify::simplified;
-use super::theme::{CURVE, INK, MUTED, RULE, backend_style, setting_stroke};
 use crate::lockstep::{Comparison, LockstepRecord, Reading, Subject, THRESHOLDS};
 use crate::report::lockstep::{cells, name_of, of_cell, strongest};
 
 /// The least difference that is drawn.
 const LOWEST: f64 = 1e-10;
-/// How far a drawn curve may lie from the exact one, as a share of a panel.
-const TOLERANCE: f64 = 1e-3;
 /// Switched settings in one figure.
 const SWITCHES: usize = 3;
 const ROWS: [&str; 2] = ["loss, largest so far", "tensor farthest apart"];
@@ -29,21 +21,8 @@ struct Curve {
     rows: [Vec<Point>; 2],
 }
 
-/// Relative differences over the steps.
-#[derive(Debug)]
-pub(super) struct OverLockstep {
-    name: String,
-    caption: String,
-    cells: Vec<CellKind>,
-    steps: Axis,
-    rows: [Axis; 2],
-    /// By cell.
-    curves: Vec<Vec<Curve>>,
-    legend: Vec<Entry>,
-}
-
 /// The sides and their floors; and, in the native division, the sides and the settings with the strongest effect.
-pub(super) fn lockstep(record: &LockstepRecord) -> Vec<OverLockstep> {
+pub(super) fn lockstep(record: &LockstepRecord) -> Vec<LinePanels> {
     let floors = |own: &Comparison| !matches!(own.subject, Subject::Switched { .. });
     let all = |cell| of_cell(record, cell).filter(|own| floors(own)).collect();
     let caption = format!(
@@ -51,7 +30,7 @@ pub(super) fn lockstep(record: &LockstepRecord) -> Vec<OverLockstep> {
          and 1e-2. Two that never differ have no line.",
         record.steps
     );
-    let mut figures = vec![OverLockstep::new(record, "lockstep", caption, &all)];
+    let mut figures = vec![over_steps(record, "lockstep", caption, &all)];
     if record.comparisons.iter().any(|own| matches!(own.subject, Subject::Switched { .. })) {
         let switched = |cell| {
             let others = of_cell(record, cell).filter(|own| matches!(own.subject, Subject::Pair | Subject::Equal));
@@ -60,9 +39,9 @@ pub(super) fn lockstep(record: &LockstepRecord) -> Vec<OverLockstep> {
         let caption = format!(
             "As above, with one setting switched at a time: the {SWITCHES} with the strongest effect on the logits of each cell."
         );
-        figures.push(OverLockstep::new(record, "lockstep-settings", caption, &switched));
+        figures.push(over_steps(record, "lockstep-settings", caption, &switched));
     }
-    figures.retain(|figure| !figure.cells.is_empty());
+    figures.retain(|figure| !figure.columns.is_empty());
     figures
 }
 
@@ -70,77 +49,76 @@ pub(super) fn lockstep(record: &LockstepRecord) -> Vec<OverLockstep> {
 fn stroke(subject: &Subject, place: usize) -> Stroke {
     let thin = |dash| Stroke { color: MUTED, width: 0.9, dash };
     match subject {
-        Subject::Pair => backend_style(0).stroke(),
+        Subject::Pair => series_style(0).stroke(),
         Subject::Equal => Stroke { color: INK, width: CURVE, dash: Some((1.0, 1.6)) },
-        Subject::Threads { side, .. } => backend_style(1 + side).stroke(),
+        Subject::Threads { side, .. } => series_style(1 + side).stroke(),
         Subject::Rounding { side: 0 } => thin(None),
         Subject::Rounding { .. } => thin(Some((3.0, 2.0))),
-        Subject::Switched { .. } => setting_stroke(place),
+        Subject::Switched { .. } => dashed_stroke(place),
     }
 }
 
-impl OverLockstep {
-    fn new<'r>(
-        record: &'r LockstepRecord,
-        name: &str,
-        caption: String,
-        chosen: &dyn Fn(CellKind) -> Vec<&'r Comparison>,
-    ) -> Self {
-        let cells = cells(record);
-        // A setting keeps its stroke in every panel.
-        let mut switches: Vec<&Subject> = Vec::new();
-        let mut legend: Vec<(&Subject, Stroke)> = Vec::new();
-        let mut curves = Vec::new();
-        for &cell in &cells {
-            let mut own = Vec::new();
-            for comparison in chosen(cell) {
-                let subject = &comparison.subject;
-                let same = |other: &&Subject| name_of(record, other) == name_of(record, subject);
-                let place = match (subject, switches.iter().position(same)) {
-                    (Subject::Switched { .. }, None) => {
-                        switches.push(subject);
-                        switches.len() - 1
-                    }
-                    (_, place) => place.unwrap_or(0),
-                };
-                let stroke = stroke(subject, place);
-                if !legend.iter().any(|(known, _)| same(known)) {
-                    legend.push((subject, stroke));
+fn over_steps<'r>(
+    record: &'r LockstepRecord,
+    name: &str,
+    caption: String,
+    chosen: &dyn Fn(CellKind) -> Vec<&'r Comparison>,
+) -> LinePanels {
+    let cells = cells(record);
+    // A setting keeps its stroke in every panel.
+    let mut switches: Vec<&Subject> = Vec::new();
+    let mut legend: Vec<(&Subject, Stroke)> = Vec::new();
+    let mut curves = Vec::new();
+    for &cell in &cells {
+        let mut own = Vec::new();
+        for comparison in chosen(cell) {
+            let subject = &comparison.subject;
+            let same = |other: &&Subject| name_of(record, other) == name_of(record, subject);
+            let place = match (subject, switches.iter().position(same)) {
+                (Subject::Switched { .. }, None) => {
+                    switches.push(subject);
+                    switches.len() - 1
                 }
-                own.push(Curve { stroke, rows: [losses(comparison), weights(comparison)] });
+                (_, place) => place.unwrap_or(0),
+            };
+            let stroke = stroke(subject, place);
+            if !legend.iter().any(|(known, _)| same(known)) {
+                legend.push((subject, stroke));
             }
-            curves.push(own);
+            own.push(Curve { stroke, rows: [losses(comparison), weights(comparison)] });
         }
-        let entry = |(subject, stroke): (&Subject, Stroke)| Entry {
-            key: Key::Line(stroke, None),
-            text: name_of(record, subject),
-        };
-        Self {
-            name: name.into(),
-            caption,
-            cells,
-            steps: Axis::epochs(u32::try_from(record.steps).unwrap_or(u32::MAX)),
-            rows: [0, 1].map(|row| axis(&curves, row)),
-            curves,
-            legend: legend.into_iter().map(entry).collect(),
-        }
+        curves.push(own);
     }
-
-    fn grid(&self) -> Grid {
-        let width = figure_width(self.cells.len());
-        let legend = legend::rows(&self.legend, width).len() as f64 * legend::ROW;
-        Grid {
-            width,
-            left: 44.0,
-            right: 6.0,
-            top: legend + 20.0,
-            bottom: 32.0,
-            gap_x: 14.0,
-            gap_y: 16.0,
-            columns: self.cells.len(),
-            rows: ROWS.len(),
-            panel_height: Some(118.0),
-        }
+    let entry =
+        |(subject, stroke): (&Subject, Stroke)| Entry { key: Key::Line(stroke, None), text: name_of(record, subject) };
+    let level = Stroke { color: MUTED, width: RULE, dash: Some((2.0, 2.0)) };
+    // The first curve is what the figure is about and lies above the others.
+    let panel = |row: usize, own: &Vec<Curve>| {
+        let seen = own.iter().rev().filter(|curve| !curve.rows[row].is_empty());
+        let line = |curve: &Curve| Line {
+            values: curve.rows[row].clone(),
+            stroke: curve.stroke,
+            marker: None,
+            stopped: false,
+        };
+        seen.map(line).collect()
+    };
+    let rows = ROWS.iter().enumerate().map(|(row, title)| PanelRow {
+        title: (*title).into(),
+        axis: axis(&curves, row),
+        levels: THRESHOLDS.map(|threshold| (threshold, level)).into(),
+        panels: curves.iter().map(|own| panel(row, own)).collect(),
+    });
+    LinePanels {
+        name: name.into(),
+        caption,
+        columns: cells.iter().map(|cell| cell.title().into()).collect(),
+        axis: Axis::counting(u32::try_from(record.steps).unwrap_or(u32::MAX)),
+        axis_title: "step",
+        rows: rows.collect(),
+        empty: "no difference",
+        left: 44.0,
+        legend: legend.into_iter().map(entry).collect(),
     }
 }
 
@@ -165,51 +143,4 @@ fn axis(curves: &[Vec<Curve>], row: usize) -> Axis {
     // From an even power, so that ticks, two decades apart, stand where the thresholds are.
     let low = 100_f64.powf((low.log10() / 2.0 + 1e-9).floor());
     Axis::decades(low, high)
-}
-
-impl Figure for OverLockstep {
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
-    fn caption(&self) -> String {
-        self.caption.clone()
-    }
-
-    fn size(&self) -> (f64, f64) {
-        (self.grid().width, self.grid().height())
-    }
-
-    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Drawn<DB> {
-        let grid = self.grid();
-        legend::strip(canvas, (0.0, 2.0), grid.width, &legend::rows(&self.legend, grid.width))?;
-        for (row, title) in ROWS.iter().enumerate() {
-            for (column, cell) in self.cells.iter().enumerate() {
-                let rect = grid.panel(row, column);
-                let frame = Frame { canvas, rect, x: self.steps.clone(), y: self.rows[row].clone() };
-                frame.draw(
-                    if row + 1 == ROWS.len() { Labels::Titled("step") } else { Labels::Ticks },
-                    if column == 0 { Labels::Titled(title) } else { Labels::Ticks },
-                )?;
-                if row == 0 {
-                    frame.title(cell.title())?;
-                }
-                let level = Stroke { color: MUTED, width: RULE, dash: Some((2.0, 2.0)) };
-                for threshold in THRESHOLDS.into_iter().filter(|threshold| frame.y.holds(*threshold)) {
-                    let (y, right) = (frame.point((1.0, threshold)).1, rect.left + rect.width);
-                    canvas.path(&[(rect.left, y), (right, y)], level)?;
-                }
-                let curves = self.curves.get(column).map_or(&[][..], Vec::as_slice);
-                // The first curve is what the figure is about and lies above the others.
-                for curve in curves.iter().rev().filter(|curve| !curve.rows[row].is_empty()) {
-                    let points: Vec<_> = curve.rows[row].iter().map(|point| frame.point(*point)).collect();
-                    canvas.path(&simplified(&points, TOLERANCE * rect.width), curve.stroke)?;
-                }
-                if curves.iter().all(|curve| curve.rows[row].is_empty()) {
-                    frame.note("no difference")?;
-                }
-            }
-        }
-        Ok(())
-    }
 }

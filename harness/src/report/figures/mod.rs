@@ -1,24 +1,16 @@
 //! The figures of a report, each a function of records that draws the same on SVG and PNG.
 
-mod axis;
-mod canvas;
 mod epochs;
-mod frame;
 mod growth;
 mod histograms;
-mod layout;
-mod legend;
 mod lockstep;
 mod roc;
 mod roofline;
-mod save;
 mod seconds;
-mod simplify;
-mod theme;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use save::{Figure, save};
+use harness_drawing::{Drawing, DrawingError, Figure, save};
 
 use super::ReportError;
 use super::overview::Overview;
@@ -45,23 +37,6 @@ pub(super) enum Subject {
     Scores,
     /// Seconds an epoch.
     Seconds,
-    /// The speed of backends, alone.
-    Bench,
-    /// Differences of two models in lockstep.
-    Lockstep,
-}
-
-/// A figure that has been written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Drawing {
-    /// What it is about.
-    pub(super) subject: Subject,
-    /// The name of its files, without extension.
-    pub(super) name: String,
-    /// What it shows.
-    pub(super) caption: String,
-    /// Its files.
-    pub(super) paths: [PathBuf; 2],
 }
 
 /// Draws every figure into a directory. `scores` has an entry for each run of the study.
@@ -72,8 +47,7 @@ pub(super) fn draw_all(
     overview: &Overview<'_>,
     scores: &[Option<Scores>],
     directory: &Path,
-) -> Result<Vec<Drawing>, ReportError> {
-    canvas::register_fonts()?;
+) -> Result<Vec<(Subject, Drawing)>, ReportError> {
     let mut drawings =
         Drawings { note: overview.results.study.demonstration.then_some(DEMONSTRATION), directory, all: Vec::new() };
     if overview.results.runs.is_empty() {
@@ -98,37 +72,32 @@ pub(super) fn draw_all(
 ///
 /// # Errors
 /// If a figure can't be drawn or written.
-pub(super) fn draw_bench(record: &BenchRecord, directory: &Path) -> Result<Vec<Drawing>, ReportError> {
-    canvas::register_fonts()?;
-    let mut drawings = Drawings { note: record.quick.then_some(SHORT), directory, all: Vec::new() };
-    drawings.add(Subject::Bench, roofline::roofline(record).as_slice())?;
-    drawings.add(Subject::Bench, growth::growth(record).as_slice())?;
-    Ok(drawings.all)
+pub(super) fn draw_bench(record: &BenchRecord, directory: &Path) -> Result<Vec<Drawing>, DrawingError> {
+    let note = record.quick.then_some(SHORT);
+    let roofline = roofline::roofline(record).map(|figure| save(&figure, note, directory));
+    let growth = growth::growth(record).map(|figure| save(&figure, note, directory));
+    roofline.into_iter().chain(growth).collect()
 }
 
 /// Draws the figures of a lockstep into a directory.
 ///
 /// # Errors
 /// If a figure can't be drawn or written.
-pub(super) fn draw_lockstep(record: &LockstepRecord, directory: &Path) -> Result<Vec<Drawing>, ReportError> {
-    canvas::register_fonts()?;
-    let mut drawings = Drawings { note: None, directory, all: Vec::new() };
-    drawings.add(Subject::Lockstep, &lockstep::lockstep(record))?;
-    Ok(drawings.all)
+pub(super) fn draw_lockstep(record: &LockstepRecord, directory: &Path) -> Result<Vec<Drawing>, DrawingError> {
+    lockstep::lockstep(record).iter().map(|figure| save(figure, None, directory)).collect()
 }
 
 /// What has been drawn so far, and where to.
 struct Drawings<'d> {
     note: Option<&'static str>,
     directory: &'d Path,
-    all: Vec<Drawing>,
+    all: Vec<(Subject, Drawing)>,
 }
 
 impl Drawings<'_> {
-    fn add(&mut self, subject: Subject, figures: &[impl Figure]) -> Result<(), ReportError> {
+    fn add(&mut self, subject: Subject, figures: &[impl Figure]) -> Result<(), DrawingError> {
         for figure in figures {
-            let paths = save(figure, self.note, self.directory)?;
-            self.all.push(Drawing { subject, name: figure.name(), caption: figure.caption(), paths });
+            self.all.push((subject, save(figure, self.note, self.directory)?));
         }
         Ok(())
     }

@@ -1,16 +1,12 @@
 //! ROC curves: a panel for each backend and cell, and one plot per cell with every backend.
 
 use harness_contract::CellKind;
-use plotters::prelude::DrawingBackend;
+use harness_drawing::legend::{self, Entry, Key};
+use harness_drawing::theme::{MUTED, RULE, SeriesStyle, series_style};
+use harness_drawing::{
+    Axis, Canvas, Figure, Frame, Grid, Labels, Point, Stroke, figure_width, fitted, part_name, simplified,
+};
 
-use super::axis::Axis;
-use super::canvas::{Canvas, Drawn, Point, Stroke, fitted};
-use super::frame::{Frame, Labels};
-use super::layout::{Grid, figure_width, part_name};
-use super::legend::{self, Entry, Key};
-use super::save::Figure;
-use super::simplify::simplified;
-use super::theme::{BackendStyle, MUTED, RULE, backend_style};
 use crate::report::numbers;
 use crate::report::overview::{Group, Overview, standing};
 use crate::report::scores::Scores;
@@ -28,7 +24,7 @@ struct Curves {
     /// The variant's name where the study has several.
     variant: Option<String>,
     backend: String,
-    style: BackendStyle,
+    style: SeriesStyle,
     curves: Vec<Vec<Point>>,
     /// `AUC 0.942`, or how the runs stand that have no curve.
     label: String,
@@ -119,7 +115,7 @@ fn curves(
     };
     let title = format!("{} {}", group.backend, group.cell.title());
     let variant = overview.has_variants().then(|| group.variant.to_owned());
-    let style = backend_style(backend);
+    let style = series_style(backend);
     Ok(Some(Curves { title, variant, backend: group.backend.to_owned(), style, curves, label }))
 }
 
@@ -154,7 +150,7 @@ impl Figure for RocPanels {
         (self.grid().width, self.grid().height())
     }
 
-    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Drawn<DB> {
+    fn draw(&self, canvas: &Canvas) {
         let grid = self.grid();
         for (row, panels) in self.rows.iter().enumerate() {
             for (column, panel) in panels.iter().enumerate() {
@@ -163,25 +159,24 @@ impl Figure for RocPanels {
                 let lowest = row + 1 == self.rows.len();
                 let x = if lowest { Labels::Titled(X_TITLE) } else { Labels::Ticks };
                 let y = if column == 0 { Labels::Titled(Y_TITLE) } else { Labels::Ticks };
-                frame.draw(x, y)?;
-                frame.title(&panel.title)?;
-                diagonal(&frame)?;
+                frame.draw(x, y);
+                frame.title(&panel.title);
+                diagonal(&frame);
                 for curve in &panel.curves {
-                    frame.line(curve, panel.style.stroke())?;
+                    frame.line(curve, panel.style.stroke());
                 }
                 let mut facts: Vec<_> = panel.variant.iter().cloned().collect();
                 if panel.curves.is_empty() {
-                    frame.note(&panel.label)?;
+                    frame.note(&panel.label);
                 } else {
                     facts.push(panel.label.clone());
                 }
                 let entry =
                     |text: &String| Entry { key: Key::Blank, text: fitted(text, false, frame.rect.width * 0.8) };
                 let entries: Vec<_> = facts.iter().map(entry).collect();
-                legend::block(canvas, frame.point((0.97, 0.03)), &entries)?;
+                legend::block(canvas, frame.point((0.97, 0.03)), &entries);
             }
         }
-        Ok(())
     }
 }
 
@@ -216,7 +211,7 @@ impl Figure for RocOfCell {
         (self.grid().width, self.grid().height())
     }
 
-    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Drawn<DB> {
+    fn draw(&self, canvas: &Canvas) {
         let grid = self.grid();
         for (place, (variant, all)) in self.plots.iter().enumerate() {
             let (row, column) = (place / grid.columns, place % grid.columns);
@@ -225,13 +220,13 @@ impl Figure for RocOfCell {
             frame.draw(
                 if lowest { Labels::Titled(X_TITLE) } else { Labels::Ticks },
                 if column == 0 { Labels::Titled(Y_TITLE) } else { Labels::Ticks },
-            )?;
+            );
             let title = self.cell.title();
-            frame.title(&variant.as_ref().map_or_else(|| title.to_owned(), |variant| format!("{title}, {variant}")))?;
-            diagonal(&frame)?;
+            frame.title(&variant.as_ref().map_or_else(|| title.to_owned(), |variant| format!("{title}, {variant}")));
+            diagonal(&frame);
             for curves in all {
                 for curve in &curves.curves {
-                    frame.line(curve, curves.style.stroke())?;
+                    frame.line(curve, curves.style.stroke());
                 }
             }
             let entry = |curves: &Curves| match curves.curves.is_empty() {
@@ -242,12 +237,11 @@ impl Figure for RocOfCell {
                 },
             };
             let entries: Vec<_> = all.iter().map(entry).collect();
-            legend::block(canvas, frame.point((0.98, 0.02)), &entries)?;
+            legend::block(canvas, frame.point((0.98, 0.02)), &entries);
         }
-        Ok(())
     }
 }
 
-fn diagonal<DB: DrawingBackend>(frame: &Frame<'_, DB>) -> Drawn<DB> {
+fn diagonal(frame: &Frame<'_>) {
     frame.line(&[(0.0, 0.0), (1.0, 1.0)], Stroke { color: MUTED, width: RULE, dash: Some((2.0, 2.0)) })
 }

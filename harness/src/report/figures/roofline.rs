@@ -1,15 +1,10 @@
 //! The roofline of Williams, Waterman & Patterson (2009): what the backends reach beside what the machine allows.
 
 use harness_contract::CellKind;
-use plotters::prelude::DrawingBackend;
+use harness_drawing::legend::{self, Entry, Key};
+use harness_drawing::theme::{INK, MUTED, RULE, SeriesStyle, TEXT, TWO_COLUMNS, series_style};
+use harness_drawing::{Axis, Canvas, Figure, Frame, Grid, Labels, Lie, Point, Stroke, Writing};
 
-use super::axis::Axis;
-use super::canvas::{Canvas, Drawn, Lie, Point, Stroke, Writing};
-use super::frame::{Frame, Labels};
-use super::layout::Grid;
-use super::legend::{self, Entry, Key};
-use super::save::Figure;
-use super::theme::{BackendStyle, INK, MUTED, RULE, TEXT, TWO_COLUMNS, backend_style};
 use crate::bench::{BenchRecord, Factor, Spread, prediction, training_step};
 
 /// A panel for each kind of work, and whether it is prediction.
@@ -40,7 +35,7 @@ struct Reached {
     intensity: f64,
     /// 10^9 operations a second.
     speed: f64,
-    style: BackendStyle,
+    style: SeriesStyle,
     cell: CellKind,
     prediction: bool,
 }
@@ -85,7 +80,7 @@ pub(super) fn roofline(record: &BenchRecord) -> Option<Roofline> {
                 let seconds = samples.iter().map(|sample| sample.compute_seconds).collect::<Vec<_>>();
                 let Some(seconds) = median(&seconds) else { continue };
                 let (intensity, speed) = (work.intensity(), work.operations as f64 / seconds / 1e9);
-                reached.push(Reached { intensity, speed, style: backend_style(place), cell, prediction });
+                reached.push(Reached { intensity, speed, style: series_style(place), cell, prediction });
             }
             if !backends.contains(&backend.name) {
                 backends.push(backend.name.clone());
@@ -98,14 +93,14 @@ pub(super) fn roofline(record: &BenchRecord) -> Option<Roofline> {
 impl Roofline {
     fn legend(&self) -> Vec<Entry> {
         let entry = |(place, backend): (usize, &String)| {
-            let style = backend_style(place);
+            let style = series_style(place);
             Entry { key: Key::Mark(style.marker, style.color, false), text: backend.clone() }
         };
         self.backends.iter().enumerate().map(entry).collect()
     }
 
     fn grid(&self) -> Grid {
-        let legend = legend::rows(&self.legend(), TWO_COLUMNS).len() as f64 * legend::ROW;
+        let legend = legend::height(&self.legend(), TWO_COLUMNS);
         Grid {
             width: TWO_COLUMNS,
             left: 42.0,
@@ -130,7 +125,7 @@ impl Roofline {
         (Axis::decades(least / 1.5, most * 1.5), Axis::decades(slowest, fastest * 1.2))
     }
 
-    fn draw_roofs<DB: DrawingBackend>(&self, frame: &Frame<'_, DB>) -> Drawn<DB> {
+    fn draw_roofs(&self, frame: &Frame<'_>) {
         let ends = (frame.x.low(), frame.x.high());
         let mut names = Vec::new();
         for roof in &self.roofs {
@@ -141,7 +136,7 @@ impl Roofline {
             line.push((roof.product / roof.copy, roof.product));
             line.retain(|(_, speed)| frame.y.holds(*speed));
             line.sort_by(|one, other| one.0.total_cmp(&other.0));
-            frame.line(&line, stroke)?;
+            frame.line(&line, stroke);
             names.push((frame.point((ends.1, roof.product)), plural(roof.threads)));
         }
         // From the highest roof down: the name of one that lies close below another stands under its line.
@@ -149,14 +144,13 @@ impl Roofline {
         let mut above = f64::NEG_INFINITY;
         for ((right, height), name) in names {
             let baseline = if height - above < 2.0 * TEXT { height + TEXT + 2.0 } else { height - 4.0 };
-            frame.canvas.text((right - 4.0, baseline), &name, Writing::plain(Lie::End))?;
+            frame.canvas.text((right - 4.0, baseline), &name, Writing::plain(Lie::End));
             above = height;
         }
-        Ok(())
     }
 
     /// The points of a kind of work: a line through those of a cell, which share their intensity nearly, with its name below.
-    fn draw_points<DB: DrawingBackend>(&self, frame: &Frame<'_, DB>, prediction: bool) -> Drawn<DB> {
+    fn draw_points(&self, frame: &Frame<'_>, prediction: bool) {
         const ASIDE: f64 = 1.0;
         let thin = Stroke { color: MUTED, width: RULE, dash: None };
         for cell in CellKind::ALL {
@@ -165,7 +159,7 @@ impl Roofline {
             let mut places: Vec<Point> = own.iter().map(|point| frame.point((point.intensity, point.speed))).collect();
             places.sort_by(|one, other| one.1.total_cmp(&other.1));
             let (Some(highest), Some(lowest)) = (places.first(), places.last()) else { continue };
-            frame.canvas.path(&[*highest, *lowest], thin)?;
+            frame.canvas.path(&[*highest, *lowest], thin);
             // LSTM lies close right of GRU, so their names go apart.
             let (lie, across) = match cell {
                 CellKind::Rnn => (Lie::Middle, lowest.0),
@@ -173,13 +167,12 @@ impl Roofline {
                 CellKind::Lstm => (Lie::Start, lowest.0 - ASIDE),
             };
             let writing = Writing { lie, bold: false, color: MUTED };
-            frame.canvas.text((across, lowest.1 + 6.0 + 0.72 * TEXT), cell.title(), writing)?;
+            frame.canvas.text((across, lowest.1 + 6.0 + 0.72 * TEXT), cell.title(), writing);
             for point in own {
                 let value = (point.intensity, point.speed);
-                frame.markers(&[value], point.style.marker, point.style.stroke(), false)?;
+                frame.markers(&[value], point.style.marker, point.style.stroke(), false);
             }
         }
-        Ok(())
     }
 }
 
@@ -205,9 +198,9 @@ impl Figure for Roofline {
         (TWO_COLUMNS, self.grid().height())
     }
 
-    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Drawn<DB> {
+    fn draw(&self, canvas: &Canvas) {
         let entries = self.legend();
-        legend::strip(canvas, (0.0, 2.0), TWO_COLUMNS, &legend::rows(&entries, TWO_COLUMNS))?;
+        legend::above(canvas, 2.0, TWO_COLUMNS, &entries);
         let (x, y) = self.axes();
         for (column, (title, prediction)) in PANELS.into_iter().enumerate() {
             let frame = Frame { canvas, rect: self.grid().panel(0, column), x: x.clone(), y: y.clone() };
@@ -215,11 +208,10 @@ impl Figure for Roofline {
             frame.draw(
                 Labels::Titled("operations a byte"),
                 if column == 0 { Labels::Titled(speed) } else { Labels::Ticks },
-            )?;
-            frame.title(title)?;
-            self.draw_roofs(&frame)?;
-            self.draw_points(&frame, prediction)?;
+            );
+            frame.title(title);
+            self.draw_roofs(&frame);
+            self.draw_points(&frame, prediction);
         }
-        Ok(())
     }
 }

@@ -1,14 +1,9 @@
 //! Seconds of training an epoch, a bar for each backend, cell and variant.
 
-use plotters::prelude::DrawingBackend;
+use harness_drawing::legend::{self, Entry, Key};
+use harness_drawing::theme::{INK, MUTED, ONE_COLUMN, SeriesStyle, TEXT, TWO_COLUMNS, series_style};
+use harness_drawing::{Axis, Canvas, Figure, Frame, Labels, Lie, Rect, Stroke, Writing, part_name, text_room};
 
-use super::axis::Axis;
-use super::canvas::{Canvas, Drawn, Lie, Stroke, Writing, text_room};
-use super::frame::{Frame, Labels, Rect};
-use super::layout::part_name;
-use super::legend::{self, Entry, Key};
-use super::save::Figure;
-use super::theme::{BackendStyle, INK, MUTED, ONE_COLUMN, TEXT, TWO_COLUMNS, backend_style};
 use crate::report::numbers;
 use crate::report::overview::{Overview, standing};
 
@@ -26,7 +21,7 @@ const RIGHT: f64 = 12.0;
 #[derive(Debug, Clone)]
 struct Bar {
     label: String,
-    style: BackendStyle,
+    style: SeriesStyle,
     /// Whether a new cell begins.
     starts_cell: bool,
     /// Mean, mean of the compute part, least and most, in seconds; or how the run stands that has no epoch.
@@ -69,7 +64,7 @@ pub(super) fn seconds(overview: &Overview<'_>) -> Vec<Seconds> {
                     let (least, most) = (train().fold(f64::INFINITY, f64::min), train().fold(0.0, f64::max));
                     Ok([train().sum::<f64>() / number, compute / number, least, most])
                 };
-                bars.push(Bar { label, style: backend_style(place), starts_cell, times });
+                bars.push(Bar { label, style: series_style(place), starts_cell, times });
                 starts_cell = false;
             }
         }
@@ -115,21 +110,21 @@ impl Figure for Seconds {
         (plot.left + plot.width + RIGHT, plot.top + plot.height + 32.0)
     }
 
-    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<DB>) -> Drawn<DB> {
+    fn draw(&self, canvas: &Canvas) {
         let rect = self.plot();
         // Room for the numbers behind the bars.
         let number = text_room("0,000 s", false) + 8.0;
         let axis = Axis::covering(0.0, self.longest * rect.width / (rect.width - number).max(1.0), 4);
         let vertical = Axis::covering(0.0, 1.0, 1).without_ticks();
         let frame = Frame { canvas, rect, x: axis, y: vertical };
-        frame.draw(Labels::Titled("training an epoch, seconds"), Labels::Ticks)?;
+        frame.draw(Labels::Titled("training an epoch, seconds"), Labels::Ticks);
         let gray = (MUTED, INK);
         let entries = [
             Entry { key: Key::Box(gray.0, 1.0, gray.1), text: "compute".into() },
             Entry { key: Key::Box(gray.0, 0.25, gray.1), text: "overhead".into() },
             Entry { key: Key::Line(Stroke { color: INK, width: 1.0, dash: None }, None), text: "range".into() },
         ];
-        legend::strip(canvas, (0.0, 1.0), self.size().0, &[entries.iter().collect()])?;
+        legend::above(canvas, 1.0, self.size().0, &entries);
         let mut top = rect.top + 4.0;
         for (place, bar) in self.bars.iter().enumerate() {
             if bar.starts_cell && place > 0 {
@@ -137,34 +132,33 @@ impl Figure for Seconds {
             }
             let middle = top + BAR / 2.0;
             let baseline = middle + 0.36 * TEXT;
-            canvas.text((rect.left - 5.0, baseline), &bar.label, Writing::plain(Lie::End))?;
+            canvas.text((rect.left - 5.0, baseline), &bar.label, Writing::plain(Lie::End));
             match bar.times {
                 Err(standing) => {
                     let muted = Writing { lie: Lie::Start, bold: false, color: MUTED };
-                    canvas.text((rect.left + 4.0, baseline), standing, muted)?;
+                    canvas.text((rect.left + 4.0, baseline), standing, muted);
                 }
                 Ok([mean, compute, least, most]) => {
                     let x = |value: f64| frame.point((value, 0.0)).0;
                     let color = bar.style.color;
                     let bottom = top + BAR;
-                    canvas.rectangle((x(0.0), top), (x(mean), bottom), color, 0.25)?;
-                    canvas.rectangle((x(0.0), top), (x(compute.min(mean)), bottom), color, 1.0)?;
+                    canvas.rectangle((x(0.0), top), (x(mean), bottom), color, 0.25);
+                    canvas.rectangle((x(0.0), top), (x(compute.min(mean)), bottom), color, 1.0);
                     let outline = Stroke { color, width: 0.8, dash: None };
                     canvas.path(
                         &[(x(0.0), top), (x(mean), top), (x(mean), bottom), (x(0.0), bottom), (x(0.0), top)],
                         outline,
-                    )?;
+                    );
                     let ink = Stroke { color: INK, width: 0.9, dash: None };
-                    canvas.path(&[(x(least), middle), (x(most), middle)], ink)?;
+                    canvas.path(&[(x(least), middle), (x(most), middle)], ink);
                     for end in [least, most] {
-                        canvas.path(&[(x(end), middle - 2.5), (x(end), middle + 2.5)], ink)?;
+                        canvas.path(&[(x(end), middle - 2.5), (x(end), middle + 2.5)], ink);
                     }
                     let text = format!("{} s", numbers::seconds(mean));
-                    canvas.text((x(most) + 4.0, baseline), &text, Writing::plain(Lie::Start))?;
+                    canvas.text((x(most) + 4.0, baseline), &text, Writing::plain(Lie::Start));
                 }
             }
             top += PITCH;
         }
-        Ok(())
     }
 }

@@ -9,17 +9,18 @@ enum Scale {
 
 /// A range of values with its ticks.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Axis {
+pub struct Axis {
     low: f64,
     high: f64,
     scale: Scale,
     /// Values and what is written at them.
-    pub(super) ticks: Vec<(f64, String)>,
+    pub(crate) ticks: Vec<(f64, String)>,
 }
 
 impl Axis {
     /// From 0 to 1, with ticks at 0, 0.5 and 1 or, where there is room, at every fifth.
-    pub(super) fn unit(room: bool) -> Self {
+    #[must_use]
+    pub fn unit(room: bool) -> Self {
         let texts: &[(f64, &str)] = if room {
             &[(0.0, "0"), (0.2, "0.2"), (0.4, "0.4"), (0.6, "0.6"), (0.8, "0.8"), (1.0, "1")]
         } else {
@@ -29,20 +30,22 @@ impl Axis {
         Self { low: 0.0, high: 1.0, scale: Scale::Linear, ticks }
     }
 
-    /// Epochs 1 to `last`, with a little air at both ends.
-    pub(super) fn epochs(last: u32) -> Self {
+    /// Whole numbers from 1 to `last`, such as epochs and steps, with a little air at both ends.
+    #[must_use]
+    pub fn counting(last: u32) -> Self {
         let last = last.max(1);
         let step = [1, 2, 5, 10, 20, 50, 100].into_iter().find(|step| last / step <= 6).unwrap_or(last / 5);
-        // With steps of more than one, ticks stand at the multiples of the step and at the first epoch.
+        // With steps of more than one, ticks stand at the multiples of the step and at the first number.
         let multiples = (1..=last / step).map(|number| number * step);
         let first = (step > 1).then_some(1);
-        let ticks = first.into_iter().chain(multiples).map(|epoch| (f64::from(epoch), epoch.to_string())).collect();
+        let ticks = first.into_iter().chain(multiples).map(|number| (f64::from(number), number.to_string())).collect();
         let air = 0.04 * f64::from(last).max(2.0);
         Self { low: 1.0 - air, high: f64::from(last) + air, scale: Scale::Linear, ticks }
     }
 
     /// A linear axis that covers `low..=high`, both ends at ticks of round numbers, about `wanted` of them.
-    pub(super) fn covering(low: f64, high: f64, wanted: usize) -> Self {
+    #[must_use]
+    pub fn covering(low: f64, high: f64, wanted: usize) -> Self {
         let (low, high) = if low < high { (low, high) } else { (low - 0.5, low + 0.5) };
         let step = round_step((high - low) / wanted.max(1) as f64);
         let first = (low / step + 1e-9).floor();
@@ -59,7 +62,8 @@ impl Axis {
     }
 
     /// A logarithmic axis that covers `low..=high`, both above 0, in whole decades.
-    pub(super) fn decades(low: f64, high: f64) -> Self {
+    #[must_use]
+    pub fn decades(low: f64, high: f64) -> Self {
         let first = (low.log10() + 1e-9).floor() as i32;
         let last = ((high.log10() - 1e-9).ceil() as i32).max(first + 1);
         let step = (last - first) / 6 + 1;
@@ -69,23 +73,27 @@ impl Axis {
     }
 
     /// The same axis without ticks.
-    pub(super) fn without_ticks(mut self) -> Self {
+    #[must_use]
+    pub fn without_ticks(mut self) -> Self {
         self.ticks.clear();
         self
     }
 
     /// The lower end.
-    pub(super) fn low(&self) -> f64 {
+    #[must_use]
+    pub fn low(&self) -> f64 {
         self.low
     }
 
     /// The upper end.
-    pub(super) fn high(&self) -> f64 {
+    #[must_use]
+    pub fn high(&self) -> f64 {
         self.high
     }
 
     /// Where a value lies: 0 at the lower end, 1 at the upper.
-    pub(super) fn place(&self, value: f64) -> f64 {
+    #[must_use]
+    pub fn place(&self, value: f64) -> f64 {
         match self.scale {
             Scale::Linear => (value - self.low) / (self.high - self.low),
             Scale::Logarithmic => (value / self.low).ln() / (self.high / self.low).ln(),
@@ -93,7 +101,8 @@ impl Axis {
     }
 
     /// Whether a value lies on the axis.
-    pub(super) fn holds(&self, value: f64) -> bool {
+    #[must_use]
+    pub fn holds(&self, value: f64) -> bool {
         (-1e-9..=1.0 + 1e-9).contains(&self.place(value))
     }
 }
@@ -140,10 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn epochs_have_whole_numbers_only() {
-        assert_eq!(texts(&Axis::epochs(1)), ["1"]);
-        assert_eq!(texts(&Axis::epochs(3)), ["1", "2", "3"]);
-        assert_eq!(texts(&Axis::epochs(10)), ["1", "2", "4", "6", "8", "10"]);
+    fn counting_has_whole_numbers_only() {
+        assert_eq!(texts(&Axis::counting(1)), ["1"]);
+        assert_eq!(texts(&Axis::counting(3)), ["1", "2", "3"]);
+        assert_eq!(texts(&Axis::counting(10)), ["1", "2", "4", "6", "8", "10"]);
     }
 
     #[test]

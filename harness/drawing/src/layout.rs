@@ -1,49 +1,52 @@
 //! Where the panels of a figure lie, computed from how many there are.
 
-use super::frame::Rect;
-use super::theme::{ONE_COLUMN, TWO_COLUMNS};
+use crate::frame::Rect;
+use crate::theme::{ONE_COLUMN, TWO_COLUMNS};
 
 /// A grid of equal panels. Lengths in points.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Grid {
+pub struct Grid {
     /// Width of the figure.
-    pub(super) width: f64,
+    pub width: f64,
     /// Room left of the first column.
-    pub(super) left: f64,
+    pub left: f64,
     /// Room right of the last column.
-    pub(super) right: f64,
+    pub right: f64,
     /// Room above the first row.
-    pub(super) top: f64,
+    pub top: f64,
     /// Room below the last row.
-    pub(super) bottom: f64,
+    pub bottom: f64,
     /// Room between columns.
-    pub(super) gap_x: f64,
+    pub gap_x: f64,
     /// Room between rows.
-    pub(super) gap_y: f64,
+    pub gap_y: f64,
     /// Columns.
-    pub(super) columns: usize,
+    pub columns: usize,
     /// Rows.
-    pub(super) rows: usize,
+    pub rows: usize,
     /// Height of a panel; `None` makes panels square.
-    pub(super) panel_height: Option<f64>,
+    pub panel_height: Option<f64>,
 }
 
 impl Grid {
     /// Height of the figure.
-    pub(super) fn height(&self) -> f64 {
+    #[must_use]
+    pub fn height(&self) -> f64 {
         let rows = self.rows as f64;
         self.top + rows * self.panel_size().1 + (rows - 1.0) * self.gap_y + self.bottom
     }
 
     /// Width and height of a panel.
-    pub(super) fn panel_size(&self) -> (f64, f64) {
+    #[must_use]
+    pub fn panel_size(&self) -> (f64, f64) {
         let columns = self.columns as f64;
         let width = (self.width - self.left - self.right - (columns - 1.0) * self.gap_x) / columns;
         (width, self.panel_height.unwrap_or(width))
     }
 
     /// The panel at a row and a column, both counted from 0.
-    pub(super) fn panel(&self, row: usize, column: usize) -> Rect {
+    #[must_use]
+    pub fn panel(&self, row: usize, column: usize) -> Rect {
         let (width, height) = self.panel_size();
         let left = self.left + column as f64 * (width + self.gap_x);
         let top = self.top + row as f64 * (height + self.gap_y);
@@ -52,11 +55,13 @@ impl Grid {
 }
 
 /// Width of a figure with that many columns of panels.
-pub(super) const fn figure_width(columns: usize) -> f64 {
+#[must_use]
+pub const fn figure_width(columns: usize) -> f64 {
     if columns > 1 { TWO_COLUMNS } else { ONE_COLUMN }
 }
 
 /// The name of a part of a figure: its own name where there is but one part, else numbered from 1.
-pub(super) fn part_name(name: &str, part: usize, parts: usize) -> String {
+#[must_use]
+pub fn part_name(name: &str, part: usize, parts: usize) -> String {
     if parts == 1 { name.to_owned() } else { format!("{name}-{}", part + 1) }
 }

@@ -1,10 +1,11 @@
 //! Fewer points for the same curve.
 
-use super::canvas::Point;
+use crate::canvas::Point;
 
 /// The points of a curve without those that lie within `tolerance` of the straight line between points that stay
 /// (Ramer 1972; Douglas and Peucker 1973). Both ends stay.
-pub(super) fn simplified(points: &[Point], tolerance: f64) -> Vec<Point> {
+#[must_use]
+pub fn simplified(points: &[Point], tolerance: f64) -> Vec<Point> {
     let Some(last) = points.len().checked_sub(1) else { return Vec::new() };
     let mut kept = vec![false; points.len()];
     kept[0] = true;
