@@ -8,6 +8,31 @@ import numpy as np
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
+# The upper bound of every size, as harness/contract/src/bounds.rs has them; a test there holds the two together.
+BOUNDS = {
+    "layers": 64,
+    "hidden_size": 16384,
+    "embedding_size": 16384,
+    "vocabulary_size": 16777216,
+    "max_time": 65536,
+    "max_batch": 65536,
+    "tokens": 67108864,
+    "threads": 1024,
+    "parameters": 134217728,
+    "rows": 1048576,
+    "tensors": 1929,
+    "axes": 8,
+    "name": 256,
+    "steps": 2147483647,
+    "streams": 256,
+    "stream words": 4096,
+}
+
+# What a state holds for each weight, and how the names of its tensors begin.
+PARTS = ["weights", "adam.first_moment", "adam.second_moment"]
+
+ELEMENTS = {"float32": "<f4", "float64": "<f8"}
+
 
 class Refusal(Exception):
     """A request that is not carried out. Its text completes "failed to ...: "; the worker stays usable."""
@@ -36,8 +61,14 @@ def is_count(value):
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def is_word(value):
+    return is_count(value) and value < 1 << 64
+
+
 def is_number(value):
-    return isinstance(value, float) or isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 64
 
 
 def is_flag(value):
@@ -92,7 +123,20 @@ REQUESTS = {
     "predict-batch": {"batch": BATCH},
     "weights": {},
     "input-gradient-norms": {"batch": BATCH},
+    "state": {},
+    "resume": {
+        "spec": SPEC,
+        "state": {
+            "steps": is_count,
+            "streams": every({"name": lambda value: isinstance(value, str), "position": every(is_word)}),
+            "element": one_of(*ELEMENTS),
+            "tensors": TENSORS,
+        },
+    },
 }
+
+# Keys that may be absent, by request, with their forms.
+OPTIONAL = {"train-batch": {"update_norm": is_flag}}
 
 
 def request(header):
@@ -104,7 +148,8 @@ def request(header):
     if not isinstance(found, dict) or not one_of(*REQUESTS)(found.get("request")):
         not_understood(f"`request` is none of {', '.join(REQUESTS)}")
     name = found["request"]
-    if problem := misfit(found, {"request": one_of(name), **REQUESTS[name]}, name):
+    optional = {key: form for key, form in OPTIONAL.get(name, {}).items() if key in found}
+    if problem := misfit(found, {"request": one_of(name), **REQUESTS[name], **optional}, name):
         not_understood(problem)
     return found
 
@@ -137,10 +182,15 @@ def spec(spec):
         if not holds:
             raise Refusal("spec", f"{field}: {reason}")
 
-    for field in ["embedding_size", "hidden_size", "layers", "max_time", "max_batch", "threads"]:
-        refuse_unless(spec[field] >= 1, field, "must be at least 1")
-    refuse_unless(spec["vocabulary_size"] >= 2, "vocabulary_size", "must be at least 2")
-    refuse_unless(spec["vocabulary_size"] < 1 << 31, "vocabulary_size", "token ids must fit 32 bits")
+    def refuse_over(field, value):
+        refuse_unless(value <= BOUNDS[field], field, f"{value} is over the bound of {BOUNDS[field]}")
+
+    for field in ["embedding_size", "hidden_size", "layers", "max_time", "max_batch", "threads", "vocabulary_size"]:
+        least = 2 if field == "vocabulary_size" else 1
+        refuse_unless(spec[field] >= least, field, f"must be at least {least}")
+        refuse_over(field, spec[field])
+    refuse_over("tokens", spec["max_time"] * spec["max_batch"])
+    refuse_over("parameters", sum(math.prod(shape) for shape in parameters(spec).values()))
     refuse_unless(spec["dropout"]["seed"] < 1 << 64, "dropout.seed", "must fit 64 bits")
     rates = [("dropout", place) for place in ["after_embedding", "between_layers", "after_last"]]
     for part, field in rates + [("adam", "beta1"), ("adam", "beta2")]:
@@ -256,17 +306,99 @@ def weights(spec, weights):
 
 def read_weights(tensors, payload):
     """Weights by name from the tensors that a header announces and the payload that carries them."""
-    sizes = [math.prod(tensor["shape"]) for tensor in tensors]
-    check_payload(payload, 4 * sum(sizes))
+    return read_tensors(tensors, payload, "<f4", "weights")
+
+
+def read_tensors(tensors, payload, element, kind):
+    """Arrays by name; what is wrong with the list is refused with an error of this kind."""
+    sizes, width = [math.prod(tensor["shape"]) for tensor in tensors], np.dtype(element).itemsize
+    check_payload(payload, width * sum(sizes))
+
+    def refuse_over(bound, what, count):
+        if count > BOUNDS[bound]:
+            raise Refusal("weights", f"{what} {count}, over the bound of {BOUNDS[bound]}")
+
+    refuse_over("tensors", "a list of tensors has the length", len(tensors))
     found, start = {}, 0
     for tensor, size in zip(tensors, sizes):
-        if tensor["name"] in found:
-            raise Refusal("weights", f"weight `{tensor['name']}` is given twice")
-        values = np.frombuffer(payload, "<f4", size, start)
+        name, shape = tensor["name"], tensor["shape"]
+        refuse_over("name", "the name of a tensor has bytes:", len(name.encode(errors="replace")))
+        refuse_over("axes", f"the number of axes of `{name}` is", len(shape))
+        refuse_over("parameters", f"`{name}` has an axis of length", max(shape, default=0))
+        if name in found:
+            raise Refusal(kind, f"`{name}` is given twice")
+        values = np.frombuffer(payload, element, size, start)
         # No tensor of a model is empty, and NumPy has no array for every empty shape that can be announced.
-        found[tensor["name"]] = values.reshape(tensor["shape"]) if size else values
-        start += 4 * size
+        found[name] = values.reshape(shape) if size else values
+        start += width * size
     return found
+
+
+@dataclass
+class State:
+    """All that the rest of a training depends on: steps taken, positions of random streams by name (lists of words of 64 bits), and arrays by
+    the whole names that `PARTS` begin."""
+
+    steps: int
+    streams: dict
+    tensors: dict
+
+    def part(self, part):
+        """The arrays of one of `PARTS` by the weights' names."""
+        return {name.removeprefix(f"{part}/"): values for name, values in self.tensors.items() if name.startswith(f"{part}/")}
+
+
+def state_of(steps, streams, weights, first, second):
+    """A state of arrays by the weights' names."""
+    parts = zip(PARTS, [weights, first, second])
+    return State(steps, streams, {f"{part}/{name}": values for part, arrays in parts for name, values in arrays.items()})
+
+
+def state_header(state, element):
+    """What a header says of a state."""
+    streams = [{"name": name, "position": [int(word) for word in position]} for name, position in state.streams.items()]
+    tensors = [{"name": name, "shape": list(values.shape)} for name, values in state.tensors.items()]
+    return {"steps": int(state.steps), "streams": streams, "element": element, "tensors": tensors}
+
+
+def state_payload(state, element):
+    """The elements of a state's tensors, in the order of its header."""
+    return b"".join(values.astype(ELEMENTS[element], copy=False).tobytes() for values in state.tensors.values())
+
+
+def read_state(header, payload):
+    """The state that a header announces and a payload carries."""
+    tensors = read_tensors(header["tensors"], payload, ELEMENTS[header["element"]], "state")
+    streams = {}
+    for stream in header["streams"]:
+        if stream["name"] in streams:
+            raise Refusal("state", f"`{stream['name']}` is given twice")
+        streams[stream["name"]] = stream["position"]
+    return State(header["steps"], streams, tensors)
+
+
+def state(spec, state, element, own):
+    """Refuses a state that is not exactly what a model of this spec goes on from; `own` is what the backend's elements are."""
+
+    def refuse_unless(holds, message):
+        if not holds:
+            raise Refusal("state", message)
+
+    for field, bound, count in [
+        ("steps", "steps", state.steps),
+        ("streams", "streams", len(state.streams)),
+        ("streams", "stream words", sum(map(len, state.streams.values()))),
+        ("streams", "name", max((len(name.encode(errors="replace")) for name in state.streams), default=0)),
+    ]:
+        refuse_unless(count <= BOUNDS[bound], f"{field}: {count} is over the bound of {BOUNDS[bound]}")
+    shapes = {f"{part}/{name}": shape for part in PARTS for name, shape in parameters(spec).items()}
+    for name, shape in shapes.items():
+        refuse_unless(name in state.tensors, f"`{name}` is missing from the state")
+        found = state.tensors[name].shape
+        refuse_unless(found == shape, f"`{name}` has shape {list(found)}, the model's state needs {list(shape)}")
+    for name in state.tensors.keys() - shapes.keys():
+        refuse_unless(False, f"`{name}` is not part of this model's state")
+    refuse_unless(element == own, f"element: {element} is not what this backend's state has, {own}")
 
 
 def read_batch(header, payload, labelled):
@@ -296,6 +428,8 @@ def batch(batch, spec, training=False):
     rows, time = batch.tokens.shape
     if rows == 0 or time == 0:
         refuse(f"the batch is empty ({rows} rows of {time} steps)")
+    if rows > BOUNDS["rows"]:
+        refuse(f"the batch has {rows} rows, over the bound of {BOUNDS['rows']}")
     wrong = (batch.lengths < 1) | (batch.lengths > time)
     if wrong.any():
         row = int(wrong.argmax())

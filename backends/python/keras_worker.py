@@ -42,6 +42,8 @@ CAPABILITIES = {
     "masking": True,
     "dropout": True,
     "input_gradient_norms": True,
+    "update_norm": True,
+    "state": None,
     "devices": ["cpu"],
     "max_layers": None,
     "exclusions": [

@@ -22,6 +22,7 @@ class Worker:
         self.process = subprocess.Popen(
             [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
+        self.number = 0
 
     def send(self, data):
         self.process.stdin.write(data)
@@ -30,13 +31,15 @@ class Worker:
     def ask(self, header, payload=b""):
         """The reply's header and payload."""
         encoded = header if isinstance(header, bytes) else json.dumps(header).encode()
-        self.send(struct.pack("<IQ", len(encoded), len(payload)) + encoded + payload)
-        lengths = struct.unpack("<IQ", self.process.stdout.read(12))
+        self.send(struct.pack("<III", len(encoded), len(payload), self.number) + encoded + payload)
+        *lengths, number = struct.unpack("<III", self.process.stdout.read(12))
+        assert number == self.number, f"the reply is numbered {number}, the request {self.number}"
+        self.number += 1
         header, payload = (self.process.stdout.read(length) for length in lengths)
         return json.loads(header)["reply"], payload
 
     def hello(self):
-        return self.ask({"request": "hello", "protocol": 2})[0]["info"]
+        return self.ask({"request": "hello", "protocol": 3})[0]["info"]
 
     def end(self):
         """Closes the pipes and gives the exit code."""
@@ -290,9 +293,9 @@ class OfOneWorker:
 
     def test_frames_and_versions(self):
         for doing, data, code in [
-            ("a frame that is cut off", struct.pack("<IQ", 30, 0) + b"{", 1),
-            ("a header over the cap", struct.pack("<IQ", (1 << 20) + 1, 0), 1),
-            ("a payload over the cap", struct.pack("<IQ", 2, (1 << 30) + 1), 1),
+            ("a frame that is cut off", struct.pack("<III", 30, 0, 0) + b"{", 1),
+            ("a header over the cap", struct.pack("<III", (1 << 20) + 1, 0, 0), 1),
+            ("a payload over the cap", struct.pack("<III", 2, (3 << 30) + 1, 0), 1),
         ]:
             with self.subTest(doing=doing):
                 worker = Worker(HERE / f"study-backend-{self.name}")
@@ -300,7 +303,7 @@ class OfOneWorker:
                 self.assertEqual(worker.end(), code)
         worker = Worker(HERE / f"study-backend-{self.name}")
         self.assertEqual(worker.ask({"request": "weights"})[0]["error"], "request")
-        self.assertEqual(worker.ask({"request": "hello", "protocol": 1})[0], {"kind": "hello", "protocol": 2, "info": None})
+        self.assertEqual(worker.ask({"request": "hello", "protocol": 1})[0], {"kind": "hello", "protocol": 3, "info": None})
         self.assertEqual(worker.process.wait(timeout=60), 0)
         worker.end()
 

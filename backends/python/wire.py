@@ -5,22 +5,29 @@
 - `info`: what the backend says of itself, as the reply to `hello` carries it;
 - `build(spec, weights)`: a model from a checked spec and `{name: float32 array}`, where a model has
   `train(batch, learning_rate) -> (loss, gradient_norm, clipped)`, `predict(batch) -> float32 [rows]`, `weights() -> {name: array}` and
-  `input_gradient_norms(batch) -> float32 [rows, time]`.
+  `input_gradient_norms(batch) -> float32 [rows, time]`. Where it says that it can measure updates, `weights` is read before and after the step.
+  Where it says that it has a state, `state() -> checks.State`, and the backend has `resume(spec, state)`, which gives a model too.
 """
 
 import json
+import math
 import os
 import struct
 import sys
 import time
 
+import numpy as np
+
 import checks
 from checks import Refusal
 
-PROTOCOL_VERSION = 2
-PREFIX = struct.Struct("<IQ")
+PROTOCOL_VERSION = 3
+# Lengths of header and payload, and the number of the request.
+PREFIX = struct.Struct("<III")
 MAX_HEADER_BYTES = 1 << 20
-MAX_PAYLOAD_BYTES = 1 << 30
+MAX_PAYLOAD_BYTES = 3 * 8 * checks.BOUNDS["parameters"]
+READ_AT_ONCE = 1 << 26
+MAX_MESSAGE = 2000
 
 
 class FrameError(Exception):
@@ -41,25 +48,35 @@ def take_streams():
 
 
 def read_frame(stream):
-    """Header and payload of the next frame, or None where the stream ends before one."""
+    """Number, header and payload of the next frame, or None where the stream ends before one."""
     prefix = stream.read(PREFIX.size)
     if not prefix:
         return None
     if len(prefix) < PREFIX.size:
         raise FrameError("the stream ended inside a frame")
-    lengths = PREFIX.unpack(prefix)
+    *lengths, number = PREFIX.unpack(prefix)
     check_lengths(*lengths)
-    header, payload = (stream.read(length) for length in lengths)
-    if (len(header), len(payload)) != lengths:
-        raise FrameError("the stream ended inside a frame")
-    return header, payload
+    header, payload = (read_exactly(stream, length) for length in lengths)
+    return number, header, payload
 
 
-def write_frame(stream, header, payload=b""):
+def read_exactly(stream, length):
+    """So many bytes; memory grows with what arrives, not with what is announced."""
+    parts = []
+    while length > 0:
+        part = stream.read(min(length, READ_AT_ONCE))
+        if not part:
+            raise FrameError("the stream ended inside a frame")
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)
+
+
+def write_frame(stream, number, header, payload=b""):
     """Writes one frame: `header` is an object for JSON, `payload` bytes."""
     encoded = json.dumps(header, allow_nan=False).encode()
     check_lengths(len(encoded), len(payload))
-    stream.write(PREFIX.pack(len(encoded), len(payload)) + encoded)
+    stream.write(PREFIX.pack(len(encoded), len(payload), number) + encoded)
     stream.write(payload)
     stream.flush()
 
@@ -77,12 +94,17 @@ def serve(streams, make):
     session = Session(make())
     try:
         while (frame := read_frame(requests)) is not None:
-            header, payload, goes_on = session.answer(*frame)
-            write_frame(replies, header, payload)
+            number, *request = frame
+            header, payload, goes_on = session.answer(*request)
+            write_frame(replies, number, header, payload)
             if not goes_on:
                 break
     except (FrameError, OSError) as error:
         sys.exit(str(error))
+
+
+# Requests that have none.
+WITHOUT_PAYLOAD = {"hello", "weights", "state"}
 
 
 class Session:
@@ -101,9 +123,14 @@ class Session:
             request = checks.request(header)
             if not self.greeted and request["request"] != "hello":
                 raise Refusal("request", "the first request must be `hello`")
+            if request["request"] in WITHOUT_PAYLOAD:
+                checks.check_payload(payload, 0)
             reply, payload = getattr(self, request["request"].replace("-", "_"))(request, payload)
         except Refusal as refusal:
-            reply, payload = {"kind": "error", "error": refusal.kind, "message": str(refusal)}, b""
+            # A reply must fit its frame, whatever it quotes.
+            message = str(refusal).encode(errors="replace").decode()
+            message = message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + " ..."
+            reply, payload = {"kind": "error", "error": refusal.kind, "message": message}, b""
         goes_on = reply["kind"] != "hello" or reply["info"] is not None
         return {"compute_ns": self.compute_ns, "reply": reply}, payload, goes_on
 
@@ -132,8 +159,12 @@ class Session:
         model = self.built()
         checks.batch(batch, self.spec, training=True)
         rate = checks.learning_rate(request["learning_rate"])
-        loss, norm, clipped = self.timed("take a step", lambda: model.train(batch, rate))
-        return {"kind": "step", "clipped": bool(clipped)}, struct.pack("<dd", loss, norm)
+        if not request.get("update_norm", False):
+            loss, norm, clipped = self.timed("take a step", lambda: model.train(batch, rate))
+            return {"kind": "step", "clipped": bool(clipped)}, struct.pack("<dd", loss, norm)
+        self.able("update_norm")
+        (loss, norm, clipped), moved = self.timed("take a step", lambda: measured(model, batch, rate))
+        return {"kind": "step", "clipped": bool(clipped)}, struct.pack("<ddd", loss, norm, moved)
 
     def predict_batch(self, request, payload):
         batch = checks.read_batch(request["batch"], payload, labelled=False)
@@ -154,6 +185,33 @@ class Session:
         norms = self.timed("take the input gradients", lambda: model.input_gradient_norms(batch))
         return {"kind": "gradient-norms"}, floats(norms)
 
+    def state(self, request, payload):
+        model = self.built()
+        element = self.able("state")
+        state = self.timed("read the state", model.state)
+        return {"kind": "state", "state": checks.state_header(state, element)}, checks.state_payload(state, element)
+
+    def resume(self, request, payload):
+        self.model = None
+        state = checks.read_state(request["state"], payload)
+        spec = request["spec"]
+
+        def resume():
+            checks.spec(spec)
+            checks.capabilities(spec, self.backend.info["capabilities"])
+            checks.state(spec, state, request["state"]["element"], self.able("state"))
+            return self.backend.resume(spec, state)
+
+        self.model, self.spec = self.timed("build the model", resume), spec
+        return {"kind": "done"}, b""
+
+    def able(self, ability):
+        """What the backend says of an ability, which is refused where it says that it lacks it."""
+        able = self.backend.info["capabilities"].get(ability)
+        if not able:
+            raise Refusal("unsupported", f"{ability} is not supported by this backend")
+        return able
+
     def built(self):
         if self.model is None:
             raise Refusal("request", "no model has been built yet")
@@ -171,6 +229,14 @@ class Session:
             raise Refusal("framework", f"could not {doing}: {first_line}") from error
         finally:
             self.compute_ns = time.perf_counter_ns() - start
+
+
+def measured(model, batch, rate):
+    """A step, and the Euclidean norm of the change of all weights together."""
+    before = {name: values.astype(np.float64) for name, values in model.weights().items()}
+    report = model.train(batch, rate)
+    changes = [float(np.square(values - before[name]).sum()) for name, values in model.weights().items()]
+    return report, math.sqrt(math.fsum(changes))
 
 
 def floats(values):

@@ -9,12 +9,12 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use harness_contract::defaults::{Batching, DropoutPlace, PatienceRule, ThresholdMode};
-use harness_contract::wire::{MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, Reply, ReplyFrame, read_frame, write_frame};
+use harness_contract::wire::{MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, Reply, ReplyFrame, read_request, write_frame};
 use harness_contract::{
     AdamSpec, Backend, BackendError, BackendInfo, BiasVectors, Capabilities, CellKind, Device, EpsilonPlacement,
-    GradientNorms, GruForm, Initializer, Kernel, LabelledBatch, LibraryVersion, Model, ModelSpec, NativeDefaults,
-    PlateauDefaults, Pooling, RepeatedWords, Side, Sourced, StepReport, TensorGroup, TokenBatch, WeightDecayForm,
-    WeightMap, serve,
+    ErrorKind, GradientNorms, GruForm, Initializer, Kernel, LabelledBatch, LibraryVersion, Model, ModelSpec,
+    NativeDefaults, PlateauDefaults, Pooling, RepeatedWords, Side, Sourced, StepReport, TensorGroup, TokenBatch,
+    WeightDecayForm, WeightMap, serve,
 };
 
 /// Training calls before a misbehaving worker misbehaves.
@@ -37,10 +37,10 @@ fn main() -> ExitCode {
 }
 
 fn answer_with_another_version(pipe: OwnedFd) -> ExitCode {
-    let Ok(Some(_hello)) = read_frame(&mut std::io::stdin().lock()) else { return ExitCode::FAILURE };
+    let Ok(Some((number, _hello))) = read_request(&mut std::io::stdin().lock()) else { return ExitCode::FAILURE };
     let reply = Reply::Hello { protocol: PROTOCOL_VERSION + 1, info: None };
     let header = serde_json::to_vec(&ReplyFrame { compute_ns: 0, reply }).unwrap_or_default();
-    match write_frame(&mut File::from(pipe), &header, &[]) {
+    match write_frame(&mut File::from(pipe), number, &header, &[]) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
@@ -56,6 +56,8 @@ struct FakeModel {
     pipe: File,
     weights: WeightMap,
     steps: u64,
+    /// Of the request that is answered, where the model was built by the first one after `hello`.
+    number: u32,
 }
 
 impl Backend for Fake {
@@ -70,7 +72,13 @@ impl Backend for Fake {
 
     fn build(&mut self, _: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
         let pipe = self.pipe.try_clone().map_err(|error| BackendError::framework("clone the pipe", error))?;
-        Ok(Box::new(FakeModel { manner: self.manner.clone(), pipe: pipe.into(), weights: initial.clone(), steps: 0 }))
+        Ok(Box::new(FakeModel {
+            manner: self.manner.clone(),
+            pipe: pipe.into(),
+            weights: initial.clone(),
+            steps: 0,
+            number: 1,
+        }))
     }
 }
 
@@ -95,14 +103,28 @@ impl FakeModel {
             }
             "oversize" => {
                 let mut prefix = 2u32.to_le_bytes().to_vec();
-                prefix.extend_from_slice(&(MAX_PAYLOAD_BYTES + 1).to_le_bytes());
+                prefix.extend_from_slice(&u32::try_from(MAX_PAYLOAD_BYTES + 1).unwrap_or(u32::MAX).to_le_bytes());
+                prefix.extend_from_slice(&self.number.to_le_bytes());
                 self.pipe.write_all(&prefix)
             }
+            // A reply to the request before, once more.
+            "repeat" => self.reply(self.number - 1, 0, Reply::Step { clipped: false }, &[0; 16]),
+            "surplus" => {
+                let message = "no memory".to_owned();
+                self.reply(self.number, 0, Reply::Error { error: ErrorKind::Framework, message }, &[0; 16])
+            }
+            "timeless" => self.reply(self.number, u64::MAX, Reply::Step { clipped: false }, &[0; 16]),
             _ => Ok(()),
         };
         if written.is_err() {
             exit(4);
         }
+    }
+
+    /// Writes a reply past the loop that serves it.
+    fn reply(&mut self, number: u32, compute_ns: u64, reply: Reply, payload: &[u8]) -> std::io::Result<()> {
+        let header = serde_json::to_vec(&ReplyFrame { compute_ns, reply })?;
+        write_frame(&mut self.pipe, number, &header, payload).map_err(std::io::Error::other)
     }
 
     fn logit(&self, ids: &[i32]) -> Result<f32, BackendError> {
@@ -115,6 +137,7 @@ impl FakeModel {
 impl Model for FakeModel {
     fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
         self.steps += 1;
+        self.number += 1;
         if self.steps > GOOD_STEPS {
             self.misbehave();
         }
@@ -127,7 +150,7 @@ impl Model for FakeModel {
             bias.data.iter_mut().for_each(|value| *value += 0.5 * (1.0 - *value));
         }
         if self.manner == "diverge" && self.steps > GOOD_STEPS {
-            return Ok(StepReport { loss: f64::NAN, gradient_norm: f64::INFINITY, clipped: true });
+            return Ok(StepReport { loss: f64::NAN, gradient_norm: f64::INFINITY, clipped: true, update_norm: None });
         }
         let tokens = batch.tokens();
         let mut loss = 0.0;
@@ -145,10 +168,11 @@ impl Model for FakeModel {
             }
         }
         let rows = tokens.rows() as f64;
-        Ok(StepReport { loss: loss / rows, gradient_norm: (square / rows).sqrt(), clipped: false })
+        Ok(StepReport { loss: loss / rows, gradient_norm: (square / rows).sqrt(), clipped: false, update_norm: None })
     }
 
     fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
+        self.number += 1;
         (0..tokens.rows()).map(|row| self.logit(tokens.row(row))).collect()
     }
 
@@ -176,6 +200,8 @@ fn capabilities() -> Capabilities {
         masking: true,
         dropout: true,
         input_gradient_norms: true,
+        update_norm: false,
+        state: None,
         devices: vec![Device::Cpu],
         max_layers: None,
         exclusions: vec![],

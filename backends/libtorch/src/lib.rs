@@ -86,6 +86,8 @@ fn capabilities() -> Capabilities {
         masking: true,
         dropout: true,
         input_gradient_norms: true,
+        update_norm: false,
+        state: None,
         devices: std::iter::once(Device::Cpu).chain((0..cards).map(Device::Cuda)).collect(),
         max_layers: None,
         // The hand-written pass computes on the processor's memory.

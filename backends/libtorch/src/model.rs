@@ -45,6 +45,7 @@ impl LibtorchModel {
             loss: gradient.loss.f_double_value(&[])?,
             gradient_norm: clipping.norm,
             clipped: clipping.coefficient < 1.0,
+            update_norm: None,
         })
     }
 

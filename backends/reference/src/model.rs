@@ -45,6 +45,8 @@ impl Backend for ReferenceBackend {
                 masking: true,
                 dropout: true,
                 input_gradient_norms: true,
+                update_norm: false,
+                state: None,
                 devices: vec![Device::Cpu],
                 max_layers: None,
                 exclusions: vec![],
@@ -98,7 +100,7 @@ impl Model for ReferenceModel {
 
         let gradient_norm = gradients.parameters.norm();
         let coefficient = clip_coefficient(self.spec.clip, gradient_norm);
-        let report = StepReport { loss: gradients.loss, gradient_norm, clipped: coefficient < 1.0 };
+        let report = StepReport { loss: gradients.loss, gradient_norm, clipped: coefficient < 1.0, update_norm: None };
         gradients.scale(coefficient);
         let words = Inputs::new(&self.spec, tokens).words;
         self.adam.step(&mut self.weights, gradients, &words, learning_rate);

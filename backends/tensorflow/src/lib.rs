@@ -59,6 +59,8 @@ impl Backend for TensorFlow {
                 masking: true,
                 dropout: true,
                 input_gradient_norms: true,
+                update_norm: false,
+                state: None,
                 devices: vec![Device::Cpu],
                 max_layers: None,
                 exclusions: vec![],

@@ -163,6 +163,7 @@ impl Model for TensorFlowModel {
             loss: report(0).unwrap_or(f64::NAN),
             gradient_norm: report(1).unwrap_or(f64::NAN),
             clipped: report(2).is_some_and(|coefficient| coefficient < 1.0),
+            update_norm: None,
         })
     }
 

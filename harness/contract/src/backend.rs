@@ -7,6 +7,7 @@ use crate::capabilities::Capabilities;
 use crate::defaults::NativeDefaults;
 use crate::error::{BackendError, ErrorKind};
 use crate::spec::ModelSpec;
+use crate::state::ModelState;
 use crate::weights::WeightMap;
 
 /// A framework, ready to build models.
@@ -22,6 +23,19 @@ pub trait Backend {
     /// # Errors
     /// Whatever the framework fails with.
     fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError>;
+
+    /// Builds a model that goes on where a state was taken: from there on it gives the very bytes that the model gave which the state is of,
+    /// in another process too. A capability ([`Capabilities::state`]).
+    ///
+    /// Callers go through [`resume_checked`], so an implementation may rely on all that [`Self::build`] may, and on tensors that fit
+    /// the spec. What the streams' words mean is for it to check.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where the backend lacks it, [`ErrorKind::State`] where the streams are not its own; else whatever the
+    /// framework fails with.
+    fn resume(&mut self, _spec: &ModelSpec, _state: &ModelState) -> Result<Box<dyn Model>, BackendError> {
+        Err(BackendError::unable("state"))
+    }
 }
 
 /// A model and its optimiser. Batches it is given fit its spec (see [`build_checked`]).
@@ -31,6 +45,19 @@ pub trait Model {
     /// # Errors
     /// Whatever the framework fails with. A loss that is not finite is no error: it is in the report.
     fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError>;
+
+    /// The same step, byte for byte, which also measures how far the weights moved: [`StepReport::update_norm`] is there. A
+    /// capability ([`Capabilities::update_norm`]).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where the backend lacks it; else as [`Self::train_batch`].
+    fn train_batch_measured(
+        &mut self,
+        _batch: LabelledBatch<'_>,
+        _learning_rate: f64,
+    ) -> Result<StepReport, BackendError> {
+        Err(BackendError::unable("update_norm"))
+    }
 
     /// One logit a row, `[batch]`, without dropout. Changes nothing.
     ///
@@ -50,6 +77,14 @@ pub trait Model {
     /// # Errors
     /// [`ErrorKind::Unsupported`] where the backend lacks it; else whatever the framework fails with.
     fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError>;
+
+    /// All that the steps to come depend on, for [`Backend::resume`]. Changes nothing. A capability ([`Capabilities::state`]).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where the backend lacks it; else whatever the framework fails with.
+    fn state(&self) -> Result<ModelState, BackendError> {
+        Err(BackendError::unable("state"))
+    }
 }
 
 /// What one training step reports.
@@ -61,6 +96,8 @@ pub struct StepReport {
     pub gradient_norm: f64,
     /// Whether clipping scaled the gradient.
     pub clipped: bool,
+    /// Euclidean norm of the change of all weights together in this step, where it was measured.
+    pub update_norm: Option<f64>,
 }
 
 /// `|dL / d embedding(b, t)|` of every step of every row.
@@ -104,21 +141,45 @@ pub fn build_checked(
     spec: &ModelSpec,
     initial: &WeightMap,
 ) -> Result<Box<dyn Model>, BackendError> {
+    let capabilities = able(backend, spec)?;
+    initial.check(spec)?;
+    let inner = backend.build(spec, initial)?;
+    Ok(Box::new(Checked { inner, spec: spec.clone(), capabilities }))
+}
+
+/// Builds a model that goes on from a state, through the same checks as [`build_checked`].
+///
+/// # Errors
+/// What doesn't fit, or what the backend fails with.
+pub fn resume_checked(
+    backend: &mut dyn Backend,
+    spec: &ModelSpec,
+    state: &ModelState,
+) -> Result<Box<dyn Model>, BackendError> {
+    let capabilities = able(backend, spec)?;
+    let element = capabilities.state.ok_or_else(|| BackendError::unable("state"))?;
+    state.check(spec, element)?;
+    let inner = backend.resume(spec, state)?;
+    Ok(Box::new(Checked { inner, spec: spec.clone(), capabilities }))
+}
+
+/// What the backend can do, if the spec makes sense and lies within it.
+fn able(backend: &dyn Backend, spec: &ModelSpec) -> Result<Capabilities, BackendError> {
     spec.check()?;
     let capabilities = backend.describe().capabilities;
     capabilities.check(spec)?;
-    initial.check(spec)?;
-    let inner = backend.build(spec, initial)?;
-    Ok(Box::new(Checked { inner, spec: spec.clone() }))
+    Ok(capabilities)
 }
 
 struct Checked {
     inner: Box<dyn Model>,
     spec: ModelSpec,
+    capabilities: Capabilities,
 }
 
-impl Model for Checked {
-    fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
+impl Checked {
+    /// Whether this batch and learning rate fit the model.
+    fn check_step(&self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<(), BackendError> {
         batch.tokens().check(&self.spec)?;
         if batch.tokens().rows() > self.spec.max_batch {
             return Err(BackendError::new(
@@ -136,7 +197,31 @@ impl Model for Checked {
                 format!("learning rate {learning_rate} is neither 0 nor a positive number"),
             ));
         }
-        self.inner.train_batch(batch, learning_rate)
+        Ok(())
+    }
+}
+
+impl Model for Checked {
+    fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
+        self.check_step(batch, learning_rate)?;
+        let report = self.inner.train_batch(batch, learning_rate)?;
+        Ok(StepReport { update_norm: None, ..report })
+    }
+
+    fn train_batch_measured(
+        &mut self,
+        batch: LabelledBatch<'_>,
+        learning_rate: f64,
+    ) -> Result<StepReport, BackendError> {
+        if !self.capabilities.update_norm {
+            return Err(BackendError::unable("update_norm"));
+        }
+        self.check_step(batch, learning_rate)?;
+        let report = self.inner.train_batch_measured(batch, learning_rate)?;
+        match report.update_norm {
+            Some(_) => Ok(report),
+            None => Err(BackendError::framework("measure the update", "the backend says that it can, and didn't")),
+        }
     }
 
     fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
@@ -151,5 +236,12 @@ impl Model for Checked {
     fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
         batch.tokens().check(&self.spec)?;
         self.inner.input_gradient_norms(batch)
+    }
+
+    fn state(&self) -> Result<ModelState, BackendError> {
+        let element = self.capabilities.state.ok_or_else(|| BackendError::unable("state"))?;
+        let state = self.inner.state()?;
+        state.check(&self.spec, element)?;
+        Ok(state)
     }
 }

@@ -52,6 +52,12 @@ pub enum BatchError {
         /// Steps of each row.
         time: usize,
     },
+    /// More rows than any batch has.
+    #[error("the batch has {rows} rows, over the bound of {bound}", bound = crate::bounds::MAX_ROWS)]
+    Rows {
+        /// Rows.
+        rows: usize,
+    },
     /// Ids don't fill `[batch, time]`.
     #[error("{found} token ids don't fill {rows} rows of {time} steps")]
     Shape {
@@ -130,6 +136,9 @@ impl<'a> TokenBatch<'a> {
         let rows = lengths.len();
         if rows == 0 || time == 0 {
             return Err(BatchError::Empty { rows, time });
+        }
+        if rows > crate::bounds::MAX_ROWS {
+            return Err(BatchError::Rows { rows });
         }
         if rows.checked_mul(time) != Some(tokens.len()) {
             return Err(BatchError::Shape { found: tokens.len(), rows, time });

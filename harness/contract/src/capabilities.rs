@@ -6,6 +6,7 @@ use crate::exclusion::Exclusion;
 use crate::spec::{
     BiasVectors, CellKind, Device, EpsilonPlacement, GruForm, Kernel, ModelSpec, RepeatedWords, WeightDecayForm,
 };
+use crate::state::Element;
 
 /// What a backend can build. A spec outside it is refused by name, never bent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,12 @@ pub struct Capabilities {
     pub dropout: bool,
     /// Whether [`crate::Model::input_gradient_norms`] is implemented.
     pub input_gradient_norms: bool,
+    /// Whether [`crate::Model::train_batch_measured`] is implemented.
+    #[serde(default)]
+    pub update_norm: bool,
+    /// What the elements of [`crate::Model::state`] are; none where it is not implemented.
+    #[serde(default)]
+    pub state: Option<Element>,
     /// Devices that are there now, e.g. `cpu`, `cuda:0`.
     pub devices: Vec<Device>,
     /// The most layers, if there is a limit.

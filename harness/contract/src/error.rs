@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::BatchError;
 use crate::capabilities::Unsupported;
 use crate::spec::SpecError;
+use crate::state::StateError;
 use crate::weights::WeightError;
 
 /// What sort of thing went wrong.
@@ -17,6 +18,8 @@ pub enum ErrorKind {
     Spec,
     /// The weights don't fit the spec.
     Weights,
+    /// The state doesn't fit the spec.
+    State,
     /// The batch makes no sense or doesn't fit the model.
     Batch,
     /// This backend can't do what the spec asks for.
@@ -35,6 +38,7 @@ impl fmt::Display for ErrorKind {
         f.pad(match self {
             Self::Spec => "spec",
             Self::Weights => "weights",
+            Self::State => "state",
             Self::Batch => "batch",
             Self::Unsupported => "unsupported",
             Self::Request => "request",
@@ -60,6 +64,11 @@ impl BackendError {
         Self { kind, message: message.into() }
     }
 
+    /// An ability that this backend lacks, by its name among the capabilities, e.g. `state`.
+    pub fn unable(ability: &str) -> Self {
+        Self::new(ErrorKind::Unsupported, format!("{ability} is not supported by this backend"))
+    }
+
     /// A failure of the framework while doing something, e.g. `assign weights`.
     pub fn framework(doing: &str, reason: impl std::fmt::Display) -> Self {
         Self::new(ErrorKind::Framework, format!("could not {doing}: {reason}"))
@@ -75,6 +84,12 @@ impl From<SpecError> for BackendError {
 impl From<WeightError> for BackendError {
     fn from(error: WeightError) -> Self {
         Self::new(ErrorKind::Weights, error.to_string())
+    }
+}
+
+impl From<StateError> for BackendError {
+    fn from(error: StateError) -> Self {
+        Self::new(ErrorKind::State, error.to_string())
     }
 }
 

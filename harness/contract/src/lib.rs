@@ -9,6 +9,7 @@
 pub mod align;
 pub mod backend;
 pub mod batch;
+pub mod bounds;
 pub mod capabilities;
 pub mod conformance;
 pub mod defaults;
@@ -18,11 +19,14 @@ pub mod initializer;
 pub mod parameters;
 pub mod serve;
 pub mod spec;
+pub mod state;
 pub mod subnormal;
 pub mod weights;
 pub mod wire;
 
-pub use backend::{Backend, BackendInfo, GradientNorms, LibraryVersion, Model, StepReport, build_checked};
+pub use backend::{
+    Backend, BackendInfo, GradientNorms, LibraryVersion, Model, StepReport, build_checked, resume_checked,
+};
 pub use batch::{BatchError, LabelledBatch, Side, TokenBatch};
 pub use capabilities::{Capabilities, Unsupported};
 pub use defaults::{
@@ -37,4 +41,5 @@ pub use spec::{
     AdamSpec, BiasVectors, CellKind, ClipSpec, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, ModelSpec,
     Pooling, RepeatedWords, SpecError, WeightDecayForm, WeightDecaySpec,
 };
+pub use state::{Element, Elements, ModelState, StateError, StatePart, StateTensor};
 pub use weights::{Tensor, WeightError, WeightMap};

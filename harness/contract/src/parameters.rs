@@ -120,4 +120,17 @@ impl ModelSpec {
         all.push(Parameter { name: "head.bias".into(), shape: vec![1], group: TensorGroup::HeadBias });
         all
     }
+
+    /// Elements of all weights together, counted without making the list; sizes must be within their [bounds](crate::bounds).
+    #[must_use]
+    pub fn parameter_count(&self) -> u64 {
+        let rows = (self.cell.gates() * self.hidden_size) as u64;
+        let (hidden, directions) = (self.hidden_size as u64, self.directions() as u64);
+        let biases = if self.bias_vectors == BiasVectors::Two { 2 } else { 1 };
+        let norm = if self.layer_norm { 2 * hidden * directions } else { 0 };
+        let layer = |layer: usize| rows * (self.input_size(layer) as u64 + hidden + biases) * directions + norm;
+        // All layers but the first are alike.
+        let layers = layer(0) + (self.layers as u64 - 1) * layer(1);
+        self.vocabulary_size as u64 * self.embedding_size as u64 + layers + hidden * directions + 1
+    }
 }

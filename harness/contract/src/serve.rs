@@ -5,11 +5,11 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::backend::{Backend, Model, build_checked};
+use crate::backend::{Backend, Model, build_checked, resume_checked};
 use crate::error::{BackendError, ErrorKind};
 use crate::wire::{
-    Frame, PROTOCOL_VERSION, Reply, ReplyFrame, Request, floats_to_bytes, read_batch, read_frame, read_weights,
-    weights_payload, write_frame,
+    Frame, PROTOCOL_VERSION, Reply, ReplyFrame, Request, check_empty, floats_to_bytes, read_batch, read_request,
+    read_state, read_weights, report_payload, state_payload, weights_payload, write_frame,
 };
 
 /// Serves a backend on this process' stdin and stdout until stdin ends: the whole `main` of a backend's executable.
@@ -41,10 +41,10 @@ pub fn serve_on(
     mut output: impl Write,
 ) -> Result<(), crate::wire::FrameError> {
     let mut session = Session::new(backend);
-    while let Some(frame) = read_frame(&mut input)? {
+    while let Some((number, frame)) = read_request(&mut input)? {
         let (answer, payload) = session.answer(&frame);
         let header = serde_json::to_vec(&answer).map_err(io::Error::from)?;
-        write_frame(&mut output, &header, &payload)?;
+        write_frame(&mut output, number, &header, &payload)?;
         if matches!(answer.reply, Reply::Hello { info: None, .. }) {
             break;
         }
@@ -70,7 +70,10 @@ impl<'a> Session<'a> {
         let mut compute_ns = 0;
         let (reply, payload) = match self.carry_out(frame, &mut compute_ns) {
             Ok(answer) => answer,
-            Err(error) => (error.into(), Vec::new()),
+            Err(mut error) => {
+                shorten(&mut error.message);
+                (error.into(), Vec::new())
+            }
         };
         (ReplyFrame { compute_ns, reply }, payload)
     }
@@ -84,6 +87,7 @@ impl<'a> Session<'a> {
         }
         match request {
             Request::Hello { protocol } => {
+                check_empty(&frame.payload)?;
                 self.greeted = protocol == PROTOCOL_VERSION;
                 let info = self.greeted.then(|| Box::new(self.backend.describe()));
                 Ok((Reply::Hello { protocol: PROTOCOL_VERSION, info }, Vec::new()))
@@ -96,14 +100,15 @@ impl<'a> Session<'a> {
                 self.model = Some(model);
                 Ok((Reply::Done, Vec::new()))
             }
-            Request::TrainBatch { batch, learning_rate } => {
+            Request::TrainBatch { batch, learning_rate, update_norm } => {
                 let parts = read_batch(batch, &frame.payload, true)?;
                 let batch = parts.labelled()?;
                 let model = self.model()?;
-                let report = timed(compute_ns, || model.train_batch(batch, learning_rate))?;
-                let mut payload = report.loss.to_le_bytes().to_vec();
-                payload.extend_from_slice(&report.gradient_norm.to_le_bytes());
-                Ok((Reply::Step { clipped: report.clipped }, payload))
+                let report = timed(compute_ns, || match update_norm {
+                    true => model.train_batch_measured(batch, learning_rate),
+                    false => model.train_batch(batch, learning_rate),
+                })?;
+                Ok((Reply::Step { clipped: report.clipped }, report_payload(&report)))
             }
             Request::PredictBatch { batch } => {
                 let parts = read_batch(batch, &frame.payload, false)?;
@@ -113,6 +118,7 @@ impl<'a> Session<'a> {
                 Ok((Reply::Logits, floats_to_bytes(&logits)))
             }
             Request::Weights {} => {
+                check_empty(&frame.payload)?;
                 let model = self.model()?;
                 let weights = timed(compute_ns, || model.weights())?;
                 let (tensors, payload) = weights_payload(&weights);
@@ -125,6 +131,20 @@ impl<'a> Session<'a> {
                 let norms = timed(compute_ns, || model.input_gradient_norms(batch))?;
                 Ok((Reply::GradientNorms, floats_to_bytes(&norms.norms)))
             }
+            Request::State {} => {
+                check_empty(&frame.payload)?;
+                let model = self.model()?;
+                let state = timed(compute_ns, || model.state())?;
+                let (state, payload) = state_payload(&state);
+                Ok((Reply::State { state }, payload))
+            }
+            Request::Resume { spec, state } => {
+                self.model = None;
+                let state = read_state(&state, &frame.payload)?;
+                let model = timed(compute_ns, || resume_checked(self.backend, &spec, &state))?;
+                self.model = Some(model);
+                Ok((Reply::Done, Vec::new()))
+            }
         }
     }
 
@@ -133,6 +153,16 @@ impl<'a> Session<'a> {
             Some(model) => Ok(model.as_mut()),
             None => Err(BackendError::new(ErrorKind::Request, "no model has been built yet")),
         }
+    }
+}
+
+/// Cuts a message that quotes much of what it is about, for a reply must fit its frame whatever was asked.
+fn shorten(message: &mut String) {
+    const MOST: usize = 2000;
+    if message.len() > MOST {
+        let end = (0..=MOST).rev().find(|&at| message.is_char_boundary(at)).unwrap_or(0);
+        message.truncate(end);
+        message.push_str(" ...");
     }
 }
 

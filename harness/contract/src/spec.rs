@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds;
+
 /// The recurrent cell of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -301,7 +303,7 @@ pub struct ModelSpec {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct SpecError {
-    /// The field of [`ModelSpec`].
+    /// The field of [`ModelSpec`], or what is counted over several: `tokens` of a batch, `parameters` of the model.
     pub field: &'static str,
     /// What is wrong with it.
     pub reason: String,
@@ -310,6 +312,10 @@ pub struct SpecError {
 impl SpecError {
     fn new(field: &'static str, reason: impl Into<String>) -> Self {
         Self { field, reason: reason.into() }
+    }
+
+    fn over(field: &'static str, value: u64, bound: u64) -> Self {
+        Self::new(field, format!("{value} is over the bound of {bound}"))
     }
 }
 
@@ -326,28 +332,35 @@ impl ModelSpec {
         if layer == 0 { self.embedding_size } else { self.hidden_size * self.directions() }
     }
 
-    /// Checks that sizes are positive, rates lie in `[0, 1)` and numbers are finite.
+    /// Checks that sizes are positive and within their [bounds], rates lie in `[0, 1)` and numbers are finite.
     ///
     /// # Errors
     /// The first field that makes no sense, and why.
     pub fn check(&self) -> Result<(), SpecError> {
-        for (field, value) in [
-            ("embedding_size", self.embedding_size),
-            ("hidden_size", self.hidden_size),
-            ("layers", self.layers),
-            ("max_time", self.max_time),
-            ("max_batch", self.max_batch),
-            ("threads", self.threads),
+        for (field, value, least, most) in [
+            ("embedding_size", self.embedding_size, 1, bounds::MAX_EMBEDDING_SIZE),
+            ("hidden_size", self.hidden_size, 1, bounds::MAX_HIDDEN_SIZE),
+            ("layers", self.layers, 1, bounds::MAX_LAYERS),
+            ("max_time", self.max_time, 1, bounds::MAX_TIME),
+            ("max_batch", self.max_batch, 1, bounds::MAX_BATCH),
+            ("threads", self.threads, 1, bounds::MAX_THREADS),
+            ("vocabulary_size", self.vocabulary_size, 2, bounds::MAX_VOCABULARY_SIZE),
         ] {
-            if value == 0 {
-                return Err(SpecError::new(field, "must be at least 1"));
+            if value < least {
+                return Err(SpecError::new(field, format!("must be at least {least}")));
+            }
+            if value > most {
+                return Err(SpecError::over(field, value as u64, most as u64));
             }
         }
-        if self.vocabulary_size < 2 {
-            return Err(SpecError::new("vocabulary_size", "must be at least 2"));
-        }
-        if self.vocabulary_size > i32::MAX as usize {
-            return Err(SpecError::new("vocabulary_size", "token ids must fit 32 bits"));
+        // Each factor is within its bound, so neither product overflows.
+        for (field, value, most) in [
+            ("tokens", self.max_time as u64 * self.max_batch as u64, bounds::MAX_TOKENS),
+            ("parameters", self.parameter_count(), bounds::MAX_PARAMETERS),
+        ] {
+            if value > most {
+                return Err(SpecError::over(field, value, most));
+            }
         }
         for (field, rate) in [
             ("dropout.after_embedding", self.dropout.after_embedding),

@@ -111,6 +111,20 @@ impl WeightMap {
     /// # Errors
     /// The first tensor that doesn't fit, in canonical order.
     pub fn check(&self, spec: &ModelSpec) -> Result<(), WeightError> {
+        self.check_shapes(spec)?;
+        for (name, tensor) in self.iter() {
+            if let Some(index) = tensor.data.iter().position(|value| !value.is_finite()) {
+                return Err(WeightError::NotFinite { name: name.to_owned(), index });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that these are the weights of a model but for their numbers, which may be what a diverged training left.
+    ///
+    /// # Errors
+    /// The first tensor that doesn't fit, in canonical order.
+    pub fn check_shapes(&self, spec: &ModelSpec) -> Result<(), WeightError> {
         let parameters = spec.parameters();
         for parameter in &parameters {
             let tensor = self.get(&parameter.name)?;
@@ -121,9 +135,6 @@ impl WeightMap {
                     elements: tensor.data.len(),
                     needed: parameter.shape.clone(),
                 });
-            }
-            if let Some(index) = tensor.data.iter().position(|value| !value.is_finite()) {
-                return Err(WeightError::NotFinite { name: parameter.name.clone(), index });
             }
         }
         match self.tensors.keys().find(|name| !parameters.iter().any(|parameter| parameter.name == **name)) {

@@ -4,9 +4,9 @@ use std::io::{BufReader, BufWriter};
 use std::process::{ChildStdin, ChildStdout};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use harness_contract::wire::{Frame, FrameError, Reply, ReplyFrame, Request, read_frame, write_frame};
+use harness_contract::wire::{Frame, FrameError, Reply, ReplyFrame, Request, read_reply, write_frame};
 
 use super::process::{WorkerFailure, WorkerProcess};
 
@@ -21,11 +21,22 @@ pub struct Reception {
     pub compute: Duration,
 }
 
+/// A request on its way.
+#[derive(Debug)]
+struct Outgoing {
+    number: u32,
+    frame: Frame,
+    /// The most bytes that the reply's payload may have.
+    largest_reply: u64,
+}
+
 /// A conversation with a worker. After a failure it stays failed.
 #[derive(Debug)]
 pub struct Connection {
     process: WorkerProcess,
-    requests: Option<Sender<Frame>>,
+    requests: Option<Sender<Outgoing>>,
+    /// Of the next request; the first one, `hello`, is 0.
+    number: u32,
     replies: Receiver<Result<Frame, FrameError>>,
     failure: Option<WorkerFailure>,
 }
@@ -43,16 +54,22 @@ impl Connection {
         let (requests, outgoing) = channel();
         let (incoming, replies) = channel();
         thread::spawn(move || converse(stdin, stdout, &outgoing, &incoming));
-        Ok(Self { process, requests: Some(requests), replies, failure: None })
+        Ok(Self { process, requests: Some(requests), number: 0, replies, failure: None })
     }
 
-    /// Sends a request and waits for its reply.
+    /// Sends a request and waits for its reply, whose payload has at most so many bytes.
     ///
     /// # Errors
     /// If the worker dies, breaks the wire format or lets the deadline pass; it is ended then.
-    pub fn ask(&mut self, request: &Request, payload: Vec<u8>, deadline: Duration) -> Result<Reception, WorkerFailure> {
+    pub fn ask(
+        &mut self,
+        request: &Request,
+        payload: Vec<u8>,
+        largest_reply: u64,
+        deadline: Duration,
+    ) -> Result<Reception, WorkerFailure> {
         match serde_json::to_vec(request) {
-            Ok(header) => self.exchange(request.name(), Frame { header, payload }, deadline),
+            Ok(header) => self.exchange(request.name(), Frame { header, payload }, largest_reply, deadline),
             Err(error) => Err(self.fail(format!("could not be asked `{}`: {error}", request.name()))),
         }
     }
@@ -61,21 +78,29 @@ impl Connection {
     ///
     /// # Errors
     /// As [`Self::ask`].
-    pub fn exchange(&mut self, name: &str, frame: Frame, deadline: Duration) -> Result<Reception, WorkerFailure> {
+    pub fn exchange(
+        &mut self,
+        name: &str,
+        frame: Frame,
+        largest_reply: u64,
+        deadline: Duration,
+    ) -> Result<Reception, WorkerFailure> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
-        let sent = self.requests.as_ref().is_some_and(|requests| requests.send(frame).is_ok());
+        let outgoing = Outgoing { number: self.number, frame, largest_reply };
+        self.number = self.number.wrapping_add(1);
+        let asked = Instant::now();
+        let sent = self.requests.as_ref().is_some_and(|requests| requests.send(outgoing).is_ok());
         if !sent {
             return Err(self.died(name));
         }
         match self.replies.recv_timeout(deadline) {
             Ok(Ok(frame)) => match serde_json::from_slice::<ReplyFrame>(&frame.header) {
-                Ok(answer) => Ok(Reception {
-                    reply: answer.reply,
-                    payload: frame.payload,
-                    compute: Duration::from_nanos(answer.compute_ns),
-                }),
+                Ok(answer) => match checked(answer, frame.payload, asked.elapsed()) {
+                    Ok(reception) => Ok(reception),
+                    Err(reason) => Err(self.fail(format!("broke the wire format when asked `{name}`: {reason}"))),
+                },
                 Err(error) => {
                     Err(self.fail(format!("answered `{name}` with a header that can't be understood: {error}")))
                 }
@@ -126,17 +151,31 @@ impl Connection {
     }
 }
 
+/// A reply that has a payload only where one belongs, and didn't take longer than its sender was waited for.
+fn checked(answer: ReplyFrame, payload: Vec<u8>, waited: Duration) -> Result<Reception, String> {
+    let ReplyFrame { compute_ns, reply } = answer;
+    if !reply.carries_payload() && !payload.is_empty() {
+        return Err(format!("{reply} came with a payload of {} bytes, where none belongs", payload.len()));
+    }
+    // Two clocks of one machine may run apart by half a per mille.
+    let compute = Duration::from_nanos(compute_ns);
+    if compute > waited + waited / 1000 + Duration::from_millis(1) {
+        return Err(format!("it says that it computed for {compute:?}, and was waited for {waited:?}"));
+    }
+    Ok(Reception { reply, payload, compute })
+}
+
 fn converse(
     stdin: ChildStdin,
     stdout: ChildStdout,
-    outgoing: &Receiver<Frame>,
+    outgoing: &Receiver<Outgoing>,
     incoming: &Sender<Result<Frame, FrameError>>,
 ) {
     let mut writer = BufWriter::new(stdin);
     let mut reader = BufReader::with_capacity(1 << 16, stdout);
-    while let Ok(request) = outgoing.recv() {
-        let answer = write_frame(&mut writer, &request.header, &request.payload)
-            .and_then(|()| read_frame(&mut reader))
+    while let Ok(Outgoing { number, frame, largest_reply }) = outgoing.recv() {
+        let answer = write_frame(&mut writer, number, &frame.header, &frame.payload)
+            .and_then(|()| read_reply(&mut reader, number, largest_reply))
             .transpose();
         // Without an answer the worker has closed its end: dropping `incoming` says so.
         let Some(answer) = answer else { return };

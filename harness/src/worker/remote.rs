@@ -6,11 +6,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use harness_contract::wire::{
-    Frame, PROTOCOL_VERSION, Reply, Request, batch_payload, floats_from_bytes, read_weights, weights_payload,
+    Frame, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, Reply, Request, batch_payload, floats_from_bytes, read_report,
+    read_state, read_weights, state_payload, weights_payload,
 };
 use harness_contract::{
-    Backend, BackendError, BackendInfo, ErrorKind, GradientNorms, LabelledBatch, Model, ModelSpec, StepReport,
-    TokenBatch, WeightMap,
+    Backend, BackendError, BackendInfo, ErrorKind, GradientNorms, LabelledBatch, Model, ModelSpec, ModelState,
+    StepReport, TokenBatch, WeightMap,
 };
 
 use super::connection::{Connection, Reception};
@@ -64,6 +65,9 @@ pub struct RemoteBackend {
 
 struct RemoteModel {
     worker: Worker,
+    spec: ModelSpec,
+    /// Bytes of its state.
+    state_bytes: u64,
 }
 
 impl Worker {
@@ -83,7 +87,7 @@ impl Worker {
             })?;
         let mut connection = Connection::open(process)?;
         let hello = Request::Hello { protocol: PROTOCOL_VERSION };
-        let info = match connection.ask(&hello, Vec::new(), options.start_deadline)?.reply {
+        let info = match connection.ask(&hello, Vec::new(), 0, options.start_deadline)?.reply {
             Reply::Hello { protocol, .. } if protocol != PROTOCOL_VERSION => {
                 return Err(connection.fail(format!(
                     "the backend speaks version {protocol} of the wire format, this program version {PROTOCOL_VERSION}; build both from the same source"
@@ -115,15 +119,19 @@ impl Worker {
     pub fn exchange(&self, frame: Frame) -> Result<(Reply, Vec<u8>), BackendError> {
         let mut connection = self.shared.connection.borrow_mut();
         let name = request_name(&frame.header);
-        let reception =
-            connection.exchange(&name, frame, self.shared.deadline).map_err(|failure| connection_error(&failure))?;
+        // What is sent here may be no request, so no size follows from it.
+        let reception = connection
+            .exchange(&name, frame, MAX_PAYLOAD_BYTES, self.shared.deadline)
+            .map_err(|failure| connection_error(&failure))?;
         Ok((reception.reply, reception.payload))
     }
 
-    fn ask(&self, request: &Request, payload: Vec<u8>) -> Result<Reception, BackendError> {
+    /// `largest_reply` is the most bytes that the reply's payload may have.
+    fn ask(&self, request: &Request, payload: Vec<u8>, largest_reply: u64) -> Result<Reception, BackendError> {
         let mut connection = self.shared.connection.borrow_mut();
-        let reception =
-            connection.ask(request, payload, self.shared.deadline).map_err(|failure| connection_error(&failure))?;
+        let reception = connection
+            .ask(request, payload, largest_reply, self.shared.deadline)
+            .map_err(|failure| connection_error(&failure))?;
         self.shared.clock.add(reception.compute);
         match reception.reply {
             Reply::Error { error, message } => Err(BackendError::new(error, message)),
@@ -145,6 +153,18 @@ impl RemoteBackend {
     pub fn worker(&self) -> Worker {
         self.worker.clone()
     }
+
+    /// Asks for a model, which is there when this is answered.
+    fn begin(&self, request: &Request, payload: Vec<u8>, spec: &ModelSpec) -> Result<Box<dyn Model>, BackendError> {
+        match self.worker.ask(request, payload, 0)?.reply {
+            Reply::Done => {
+                let of_each = self.info.capabilities.state.map_or(0, |element| 3 * element.bytes());
+                let state_bytes = spec.parameter_count() * of_each;
+                Ok(Box::new(RemoteModel { worker: self.worker.clone(), spec: spec.clone(), state_bytes }))
+            }
+            other => Err(self.worker.misfit(request.name(), other)),
+        }
+    }
 }
 
 impl Backend for RemoteBackend {
@@ -154,32 +174,32 @@ impl Backend for RemoteBackend {
 
     fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
         let (tensors, payload) = weights_payload(initial);
-        let request = Request::Build { spec: Box::new(spec.clone()), tensors };
-        match self.worker.ask(&request, payload)?.reply {
-            Reply::Done => Ok(Box::new(RemoteModel { worker: self.worker.clone() })),
-            other => Err(self.worker.misfit("build", other)),
-        }
+        self.begin(&Request::Build { spec: Box::new(spec.clone()), tensors }, payload, spec)
+    }
+
+    fn resume(&mut self, spec: &ModelSpec, state: &ModelState) -> Result<Box<dyn Model>, BackendError> {
+        let (state, payload) = state_payload(state);
+        self.begin(&Request::Resume { spec: Box::new(spec.clone()), state }, payload, spec)
     }
 }
 
 impl Model for RemoteModel {
     fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
-        let (header, payload) = batch_payload(batch.tokens(), batch.labels());
-        let answer = self.worker.ask(&Request::TrainBatch { batch: header, learning_rate }, payload)?;
-        match (answer.reply, answer.payload.as_chunks::<8>()) {
-            (Reply::Step { clipped }, ([loss, norm], [])) => {
-                Ok(StepReport { loss: f64::from_le_bytes(*loss), gradient_norm: f64::from_le_bytes(*norm), clipped })
-            }
-            (other, _) => {
-                let bytes = answer.payload.len();
-                Err(self.worker.misfit("train-batch", format!("{other} with a payload of {bytes} bytes")))
-            }
-        }
+        self.step(batch, learning_rate, false)
+    }
+
+    fn train_batch_measured(
+        &mut self,
+        batch: LabelledBatch<'_>,
+        learning_rate: f64,
+    ) -> Result<StepReport, BackendError> {
+        self.step(batch, learning_rate, true)
     }
 
     fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
         let (header, payload) = batch_payload(tokens, &[]);
-        let answer = self.worker.ask(&Request::PredictBatch { batch: header }, payload)?;
+        let bytes = 4 * tokens.rows() as u64;
+        let answer = self.worker.ask(&Request::PredictBatch { batch: header }, payload, bytes)?;
         match answer.reply {
             Reply::Logits => floats_from_bytes(&answer.payload, tokens.rows())
                 .map_err(|error| self.worker.misfit("predict-batch", error)),
@@ -188,24 +208,56 @@ impl Model for RemoteModel {
     }
 
     fn weights(&self) -> Result<WeightMap, BackendError> {
-        let answer = self.worker.ask(&Request::Weights {}, Vec::new())?;
+        let answer = self.worker.ask(&Request::Weights {}, Vec::new(), 4 * self.spec.parameter_count())?;
         match answer.reply {
             Reply::Weights { tensors } => {
-                read_weights(&tensors, &answer.payload).map_err(|error| self.worker.misfit("weights", error))
+                let weights = read_weights(&tensors, &answer.payload);
+                let weights = weights.map_err(|error| self.worker.misfit("weights", error))?;
+                weights.check_shapes(&self.spec).map_err(|error| self.worker.misfit("weights", error))?;
+                Ok(weights)
             }
             other => Err(self.worker.misfit("weights", other)),
+        }
+    }
+
+    fn state(&self) -> Result<ModelState, BackendError> {
+        let answer = self.worker.ask(&Request::State {}, Vec::new(), self.state_bytes)?;
+        match answer.reply {
+            Reply::State { state } => {
+                read_state(&state, &answer.payload).map_err(|error| self.worker.misfit("state", error))
+            }
+            other => Err(self.worker.misfit("state", other)),
         }
     }
 
     fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
         let tokens = batch.tokens();
         let (header, payload) = batch_payload(tokens, batch.labels());
-        let answer = self.worker.ask(&Request::InputGradientNorms { batch: header }, payload)?;
+        let bytes = 4 * tokens.tokens().len() as u64;
+        let answer = self.worker.ask(&Request::InputGradientNorms { batch: header }, payload, bytes)?;
         match answer.reply {
             Reply::GradientNorms => floats_from_bytes(&answer.payload, tokens.rows() * tokens.time())
                 .map(|norms| GradientNorms { norms })
                 .map_err(|error| self.worker.misfit("input-gradient-norms", error)),
             other => Err(self.worker.misfit("input-gradient-norms", other)),
+        }
+    }
+}
+
+impl RemoteModel {
+    fn step(
+        &self,
+        batch: LabelledBatch<'_>,
+        learning_rate: f64,
+        update_norm: bool,
+    ) -> Result<StepReport, BackendError> {
+        let (batch, payload) = batch_payload(batch.tokens(), batch.labels());
+        let request = Request::TrainBatch { batch, learning_rate, update_norm };
+        let answer = self.worker.ask(&request, payload, if update_norm { 24 } else { 16 })?;
+        match answer.reply {
+            Reply::Step { clipped } => read_report(clipped, &answer.payload, update_norm)
+                .map_err(|error| self.worker.misfit("train-batch", error)),
+            other => Err(self.worker.misfit("train-batch", other)),
         }
     }
 }

@@ -43,8 +43,10 @@ fn a_grid_runs_to_its_report_and_is_not_run_again() {
 
 #[test]
 fn every_way_of_misbehaving_ends_one_run_with_its_reason_and_the_others_complete() {
-    let manners =
-        ["fake", "abort", "exit", "hang", "print", "scribble", "truncate", "oversize", "diverge", "version", "mute"];
+    let manners = [
+        "fake", "abort", "exit", "hang", "print", "scribble", "truncate", "oversize", "repeat", "surplus", "timeless",
+        "diverge", "version", "mute",
+    ];
     let bench = Bench::new(&small_study(&manners, &["rnn"]));
     let output = bench.run(&manners, &["--deadline", "2"]).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
@@ -60,6 +62,9 @@ fn every_way_of_misbehaving_ends_one_run_with_its_reason_and_the_others_complete
     assert!(failure(&outcome("scribble")).0.contains("broke the wire format"));
     assert!(failure(&outcome("truncate")).0.contains("ended inside a frame"));
     assert!(failure(&outcome("oversize")).0.contains("over the cap"));
+    assert!(failure(&outcome("repeat")).0.contains("a reply is numbered"));
+    assert!(failure(&outcome("surplus")).0.contains("with a payload of 16 bytes, where none belongs"));
+    assert!(failure(&outcome("timeless")).0.contains("it says that it computed for"));
     match outcome("hang") {
         Outcome::TimedOut { request, seconds, .. } => assert_eq!((request.as_str(), seconds), ("train-batch", 2.0)),
         other => panic!("{other:?}"),

@@ -203,6 +203,8 @@ fn info(name: &str, defaults: NativeDefaults) -> Asked {
             masking: true,
             dropout: true,
             input_gradient_norms: true,
+            update_norm: false,
+            state: None,
             devices: vec![Device::Cpu],
             max_layers: None,
             exclusions: Vec::new(),

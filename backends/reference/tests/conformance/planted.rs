@@ -236,7 +236,8 @@ impl Model for Wrong {
         self.steps += 1;
         let norm = gradients.parameters.norm();
         let coefficient = clip_coefficient(self.spec.clip, norm);
-        let mut report = StepReport { loss: gradients.loss, gradient_norm: norm, clipped: coefficient < 1.0 };
+        let mut report =
+            StepReport { loss: gradients.loss, gradient_norm: norm, clipped: coefficient < 1.0, update_norm: None };
         match (self.mistake, self.spec.clip) {
             (Mistake::ClippedPerTensor, Some(_)) => {
                 for tensor in gradients.parameters.tensors_mut() {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::backend::BackendInfo;
 use crate::batch::Side;
+use crate::bounds::{MAX_AXES, MAX_TENSORS};
 use crate::error::{BackendError, ErrorKind};
 use crate::spec::{DropoutSpec, Kernel, ModelSpec};
 use crate::weights::WeightMap;
@@ -106,7 +107,7 @@ impl Talk<'_, '_> {
         let rows = self.batch();
         let batch = rows.labelled()?;
         let (header, payload) = batch_payload(batch.tokens(), batch.labels());
-        Message::new(&Request::TrainBatch { batch: header, learning_rate: 0.01 }, payload)
+        Message::new(&Request::TrainBatch { batch: header, learning_rate: 0.01, update_norm: false }, payload)
     }
 
     fn prediction(&self) -> Result<Message, BackendError> {
@@ -204,6 +205,15 @@ fn requests(talk: &mut Talk<'_, '_>, info: &BackendInfo, measure: &mut Measure) 
         talk.refused(message.frame(), ErrorKind::Request, "", measure)?;
         measure.require(talk.logits()? == before, "other logits after the refusal");
     }
+    for request in ["hello", "weights", "state"] {
+        measure.case(format!("a payload behind `{request}`"));
+        let mut header = json!({"request": request});
+        if request == "hello" {
+            header["protocol"] = json!(PROTOCOL_VERSION);
+        }
+        talk.refused(Message { header, payload: vec![0; 4] }.frame(), ErrorKind::Request, "", measure)?;
+        measure.require(talk.logits()? == before, "other logits after the refusal");
+    }
     measure.case("a second `hello`");
     let reply = talk.greet()?;
     let same = matches!(&reply, Reply::Hello { info: Some(again), .. } if **again == *info);
@@ -247,6 +257,16 @@ fn weights_refused(talk: &mut Talk<'_, '_>, _: &BackendInfo, measure: &mut Measu
         let start = it.payload.len() - 4;
         it.payload[start..].copy_from_slice(&f32::NAN.to_le_bytes());
     });
+    let empty = |name: &str, shape: Value| {
+        let tensor = json!({"name": name, "shape": shape});
+        good.with(|it| tensors(it, &|tensors| tensors.push(tensor.clone())))
+    };
+    let endless = empty("rnn.weight_ih_l9", json!([u64::MAX, u64::MAX, 0]));
+    let many_axes = empty("rnn.weight_ih_l9", json!(vec![0; MAX_AXES + 1]));
+    let many = good.with(|it| {
+        let tensor = json!({"name": "x", "shape": [0]});
+        tensors(it, &|tensors| tensors.extend(std::iter::repeat_n(tensor.clone(), MAX_TENSORS)));
+    });
     let short = good.with(|it| it.payload.truncate(it.payload.len() - 1));
     let spoiled = [
         ("a weight missing", ErrorKind::Weights, last.as_str(), missing),
@@ -254,6 +274,9 @@ fn weights_refused(talk: &mut Talk<'_, '_>, _: &BackendInfo, measure: &mut Measu
         ("a weight of another model", ErrorKind::Weights, "rnn.weight_ih_l9", unknown),
         ("a weight of another shape", ErrorKind::Weights, "embedding.weight", misshapen),
         ("a weight that is not a number", ErrorKind::Weights, &last, not_finite),
+        ("a tensor of two axes longer than memory and one of 0", ErrorKind::Weights, "rnn.weight_ih_l9", endless),
+        ("a tensor of too many axes", ErrorKind::Weights, "rnn.weight_ih_l9", many_axes),
+        ("too many tensors", ErrorKind::Weights, "", many),
         ("a payload a byte short", ErrorKind::Request, "", short),
     ];
     let prediction = talk.prediction()?;
@@ -299,7 +322,7 @@ fn batches_refused(talk: &mut Talk<'_, '_>, info: &BackendInfo, measure: &mut Me
     let of_rows = |rows: &Rows| -> Result<Message, BackendError> {
         let batch = rows.labelled()?;
         let (header, payload) = batch_payload(batch.tokens(), batch.labels());
-        Message::new(&Request::TrainBatch { batch: header, learning_rate: 0.01 }, payload)
+        Message::new(&Request::TrainBatch { batch: header, learning_rate: 0.01, update_norm: false }, payload)
     };
     let no_rows = good.with(|it| {
         it.header["batch"]["rows"] = json!(0);

@@ -238,4 +238,5 @@ pub(super) fn same_report(a: &StepReport, b: &StepReport) -> bool {
     a.loss.to_bits() == b.loss.to_bits()
         && a.gradient_norm.to_bits() == b.gradient_norm.to_bits()
         && a.clipped == b.clipped
+        && a.update_norm.map(f64::to_bits) == b.update_norm.map(f64::to_bits)
 }

@@ -1,5 +1,6 @@
 //! Specs that can't be built: by no backend, or not by this one.
 
+use crate::bounds;
 use crate::capabilities::Capabilities;
 use crate::spec::{
     AdamSpec, BiasVectors, CellKind, ClipSpec, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, ModelSpec,
@@ -9,7 +10,7 @@ use crate::spec::{
 /// Specs that make no sense whatever the backend, each with the field that is out of range.
 pub(super) fn spoiled_specs(base: &ModelSpec) -> Vec<(&'static str, ModelSpec)> {
     type Spoil = fn(&mut ModelSpec);
-    let spoils: [(&str, Spoil); 17] = [
+    let spoils: [(&str, Spoil); 26] = [
         ("embedding_size", |spec| spec.embedding_size = 0),
         ("hidden_size", |spec| spec.hidden_size = 0),
         ("layers", |spec| spec.layers = 0),
@@ -26,7 +27,17 @@ pub(super) fn spoiled_specs(base: &ModelSpec) -> Vec<(&'static str, ModelSpec)> 
         ("clip.norm", |spec| spec.clip = Some(ClipSpec { norm: 0.0, stabiliser: 0.0 })),
         ("clip.stabiliser", |spec| spec.clip = Some(ClipSpec { norm: 1.0, stabiliser: -1.0 })),
         ("weight_decay.rate", |spec| spec.weight_decay.rate = -1.0),
-        ("vocabulary_size", |spec| spec.vocabulary_size = 1 << 32),
+        // One beyond each bound, and numbers that lose their meaning in a narrower type.
+        ("layers", |spec| spec.layers = bounds::MAX_LAYERS + 1),
+        ("hidden_size", |spec| spec.hidden_size = 1 << 63),
+        ("embedding_size", |spec| spec.embedding_size = bounds::MAX_EMBEDDING_SIZE + 1),
+        ("vocabulary_size", |spec| spec.vocabulary_size = bounds::MAX_VOCABULARY_SIZE + 1),
+        ("vocabulary_size", |spec| spec.vocabulary_size = (1 << 32) + 2),
+        ("max_time", |spec| spec.max_time = bounds::MAX_TIME + 1),
+        ("max_batch", |spec| spec.max_batch = bounds::MAX_BATCH + 1),
+        ("threads", |spec| spec.threads = (1 << 32) + 1),
+        ("tokens", |spec| (spec.max_time, spec.max_batch) = (bounds::MAX_TIME, bounds::MAX_BATCH)),
+        ("parameters", |spec| (spec.vocabulary_size, spec.embedding_size) = (1 << 20, 1 << 10)),
     ];
     let spoiled = spoils.into_iter().map(|(field, spoil)| {
         let mut spec = base.clone();
@@ -93,6 +104,8 @@ mod tests {
             masking: true,
             dropout: true,
             input_gradient_norms: true,
+            update_norm: false,
+            state: None,
             devices: vec![Device::Cpu],
             max_layers: Some(3),
             exclusions: vec![Exclusion {

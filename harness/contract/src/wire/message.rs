@@ -8,6 +8,7 @@ use crate::backend::BackendInfo;
 use crate::batch::Side;
 use crate::error::{BackendError, ErrorKind};
 use crate::spec::ModelSpec;
+use crate::state::Element;
 
 /// A request's header. Its payload is stated with each.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub enum Request {
         batch: BatchHeader,
         /// The learning rate of this step.
         learning_rate: f64,
+        /// Whether the reply has the norm of the update as well.
+        #[serde(default)]
+        update_norm: bool,
     },
     /// Logits. Payload: tokens, lengths. Answered by [`Reply::Logits`].
     PredictBatch {
@@ -45,6 +49,16 @@ pub enum Request {
     InputGradientNorms {
         /// The batch's shape.
         batch: BatchHeader,
+    },
+    /// All that the steps to come depend on. No payload. Answered by [`Reply::State`].
+    State {},
+    /// Builds a model, in the place of the one before, that goes on from a state. Payload: the tensors' elements, one after the other in the
+    /// order of `state.tensors`. Answered by [`Reply::Done`].
+    Resume {
+        /// The specification.
+        spec: Box<ModelSpec>,
+        /// The state, but for the tensors' elements.
+        state: StateHeader,
     },
 }
 
@@ -59,6 +73,8 @@ impl Request {
             Self::PredictBatch { .. } => "predict-batch",
             Self::Weights {} => "weights",
             Self::InputGradientNorms { .. } => "input-gradient-norms",
+            Self::State {} => "state",
+            Self::Resume { .. } => "resume",
         }
     }
 }
@@ -71,6 +87,30 @@ pub struct TensorHeader {
     pub name: String,
     /// The length of each axis.
     pub shape: Vec<usize>,
+}
+
+/// A state without its tensors' elements, which are in the payload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateHeader {
+    /// Steps that the optimiser has taken.
+    pub steps: u64,
+    /// Where each random stream stands.
+    pub streams: Vec<StreamHeader>,
+    /// What the elements are.
+    pub element: Element,
+    /// Whole names (see [`crate::StatePart::name_of`]) and shapes.
+    pub tensors: Vec<TensorHeader>,
+}
+
+/// Where a random stream stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamHeader {
+    /// The backend's name for it.
+    pub name: String,
+    /// Words that the backend understands.
+    pub position: Vec<u64>,
 }
 
 /// The shape of a batch.
@@ -87,6 +127,7 @@ pub struct BatchHeader {
 
 /// A reply's header with the time it took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ReplyFrame {
     /// Nanoseconds the backend spent on the request itself, without reading and writing frames.
     pub compute_ns: u64,
@@ -107,7 +148,8 @@ pub enum Reply {
     },
     /// To [`Request::Build`]. No payload.
     Done,
-    /// To [`Request::TrainBatch`]. Payload: loss and gradient norm, two float64, so that NaN and infinity arrive as they are.
+    /// To [`Request::TrainBatch`]. Payload: loss, gradient norm, and where it was asked for the norm of the update: float64, so that NaN and
+    /// infinity arrive as they are.
     Step {
         /// Whether clipping scaled the gradient.
         clipped: bool,
@@ -121,6 +163,11 @@ pub enum Reply {
     },
     /// To [`Request::InputGradientNorms`]. Payload: float32, `[batch, time]`.
     GradientNorms,
+    /// To [`Request::State`]. Payload: the tensors' elements in the order of `state.tensors`.
+    State {
+        /// The state, but for the tensors' elements.
+        state: StateHeader,
+    },
     /// The request was not carried out; the backend stays usable. No payload.
     Error {
         /// What sort of thing went wrong.
@@ -128,6 +175,17 @@ pub enum Reply {
         /// A lowercase fragment that completes "failed to ...: ".
         message: String,
     },
+}
+
+impl Reply {
+    /// Whether a payload belongs to it.
+    #[must_use]
+    pub const fn carries_payload(&self) -> bool {
+        match self {
+            Self::Hello { .. } | Self::Done | Self::Error { .. } => false,
+            Self::Step { .. } | Self::Logits | Self::Weights { .. } | Self::GradientNorms | Self::State { .. } => true,
+        }
+    }
 }
 
 impl fmt::Display for Reply {
@@ -140,6 +198,7 @@ impl fmt::Display for Reply {
             Self::Logits => "logits",
             Self::Weights { .. } => "weights",
             Self::GradientNorms => "gradient-norms",
+            Self::State { .. } => "state",
             Self::Error { error, message } => return write!(f, "`error` (`{error}`: {message})"),
         };
         write!(f, "`{kind}`")

@@ -1,7 +1,10 @@
 //! Payloads: host slices to little-endian bytes and back.
 
+use crate::backend::StepReport;
 use crate::batch::{BatchError, LabelledBatch, TokenBatch};
+use crate::bounds;
 use crate::error::{BackendError, ErrorKind};
+use crate::state::StateError;
 use crate::weights::{Tensor, WeightError, WeightMap};
 
 use super::message::{BatchHeader, TensorHeader};
@@ -17,6 +20,19 @@ pub enum PayloadError {
         /// Bytes announced.
         announced: u128,
     },
+    /// More tensors, axes, elements or letters than any model has.
+    #[error("{what} {count}, over the bound of {bound}")]
+    TooMany {
+        /// What is counted, e.g. `a list of tensors has the length`.
+        what: String,
+        /// How many there are.
+        count: u128,
+        /// How many there may be.
+        bound: u64,
+    },
+    /// A state that can't be put together.
+    #[error("{0}")]
+    State(#[from] StateError),
     /// Tensors that make no map.
     #[error("{0}")]
     Weights(#[from] WeightError),
@@ -26,6 +42,8 @@ impl From<PayloadError> for BackendError {
     fn from(error: PayloadError) -> Self {
         match error {
             PayloadError::Length { .. } => Self::new(ErrorKind::Request, error.to_string()),
+            PayloadError::TooMany { .. } => Self::new(ErrorKind::Weights, error.to_string()),
+            PayloadError::State(error) => error.into(),
             PayloadError::Weights(error) => error.into(),
         }
     }
@@ -104,29 +122,80 @@ pub fn weights_payload(weights: &WeightMap) -> (Vec<TensorHeader>, Vec<u8>) {
 /// Reads what [`weights_payload`] wrote.
 ///
 /// # Errors
-/// If the payload has not the length that the headers announce, or a name comes twice.
+/// If the payload has not the length that the headers announce, a size is over its bound, or a name comes twice.
 pub fn read_weights(tensors: &[TensorHeader], payload: &[u8]) -> Result<WeightMap, PayloadError> {
-    let elements =
-        |tensor: &TensorHeader| tensor.shape.iter().fold(1u128, |product, &axis| product.saturating_mul(axis as u128));
-    let announced = tensors.iter().fold(0u128, |sum, tensor| sum.saturating_add(elements(tensor).saturating_mul(4)));
+    let lengths = element_counts(tensors, 4, payload)?;
+    let mut weights = WeightMap::new();
+    let mut rest = payload;
+    for (tensor, length) in tensors.iter().zip(lengths) {
+        let (own, after) = rest.split_at(4 * length);
+        rest = after;
+        let data = own.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        weights.insert(tensor.name.clone(), Tensor { shape: tensor.shape.clone(), data })?;
+    }
+    Ok(weights)
+}
+
+/// How many elements each tensor has. A list that passes needs no more memory than its header and payload have taken already.
+///
+/// # Errors
+/// If the payload has not the length that the headers announce, or a size is over its bound.
+pub(super) fn element_counts(tensors: &[TensorHeader], bytes: u64, payload: &[u8]) -> Result<Vec<usize>, PayloadError> {
+    let product = |shape: &[usize]| shape.iter().fold(1u128, |product, &axis| product.saturating_mul(axis as u128));
+    let announced = tensors
+        .iter()
+        .fold(0u128, |sum, tensor| sum.saturating_add(product(&tensor.shape).saturating_mul(bytes.into())));
     if payload.len() as u128 != announced {
         return Err(PayloadError::Length { found: payload.len(), announced });
     }
-    let mut weights = WeightMap::new();
-    let mut rest = payload;
-    for tensor in tensors {
-        let bytes = 4 * tensor.shape.iter().product::<usize>();
-        let (own, after) = rest.split_at(bytes);
-        rest = after;
-        weights.insert(
-            tensor.name.clone(),
-            Tensor {
-                shape: tensor.shape.clone(),
-                data: own.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-            },
-        )?;
+    let within = |what: &dyn Fn() -> String, count: u128, bound: u64| {
+        if count > bound.into() { Err(PayloadError::TooMany { what: what(), count, bound }) } else { Ok(()) }
+    };
+    within(&|| "a list of tensors has the length".into(), tensors.len() as u128, bounds::MAX_TENSORS as u64)?;
+    for TensorHeader { name, shape } in tensors {
+        within(&|| "the name of a tensor has bytes:".into(), name.len() as u128, bounds::MAX_NAME_BYTES as u64)?;
+        within(&|| format!("the number of axes of `{name}` is"), shape.len() as u128, bounds::MAX_AXES as u64)?;
+        // An axis of any length multiplied by one of 0 is a tensor without elements, and still no shape to compute with.
+        let longest = shape.iter().copied().max().unwrap_or(0);
+        within(&|| format!("`{name}` has an axis of length"), longest as u128, bounds::MAX_PARAMETERS)?;
     }
-    Ok(weights)
+    // The sum of these, in bytes, is the payload's length, so each fits.
+    Ok(tensors.iter().map(|tensor| usize::try_from(product(&tensor.shape)).unwrap_or(0)).collect())
+}
+
+/// The payload of a step's report: 16 bytes, or 24 with the norm of the update.
+#[must_use]
+pub fn report_payload(report: &StepReport) -> Vec<u8> {
+    let numbers = [Some(report.loss), Some(report.gradient_norm), report.update_norm];
+    numbers.into_iter().flatten().flat_map(f64::to_le_bytes).collect()
+}
+
+/// Reads what [`report_payload`] wrote.
+///
+/// # Errors
+/// If the payload has another length.
+pub fn read_report(clipped: bool, payload: &[u8], update_norm: bool) -> Result<StepReport, PayloadError> {
+    let number = |bytes: &[u8; 8]| f64::from_le_bytes(*bytes);
+    match (payload.as_chunks::<8>(), update_norm) {
+        (([loss, norm], []), false) => {
+            Ok(StepReport { loss: number(loss), gradient_norm: number(norm), clipped, update_norm: None })
+        }
+        (([loss, norm, update], []), true) => Ok(StepReport {
+            loss: number(loss),
+            gradient_norm: number(norm),
+            clipped,
+            update_norm: Some(number(update)),
+        }),
+        _ => Err(PayloadError::Length { found: payload.len(), announced: if update_norm { 24 } else { 16 } }),
+    }
+}
+
+/// Refuses a payload where none belongs.
+///
+/// # Errors
+/// If there is one.
+pub fn check_empty(payload: &[u8]) -> Result<(), PayloadError> {
+    if payload.is_empty() { Ok(()) } else { Err(PayloadError::Length { found: payload.len(), announced: 0 }) }
 }
 
 /// Float32 values as bytes.
