@@ -8,7 +8,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::exit::say;
 use crate::grid::{GridEvent, RunEvent};
-use crate::record::{Outcome, RunKey};
+use crate::plan::RunKey;
+use crate::record::Outcome;
 
 /// Shares of a run's work are counted in thousandths of its cost.
 const PARTS: u64 = 1000;

@@ -1,6 +1,7 @@
 //! What happens while a grid runs, for whoever shows it.
 
-use crate::record::{EpochRecord, Outcome, RunKey};
+use crate::plan::RunKey;
+use crate::record::{EpochRecord, Outcome};
 
 /// Something that happened to one run.
 #[derive(Debug, Clone)]

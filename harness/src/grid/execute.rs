@@ -13,9 +13,9 @@ use super::environment::Machine;
 use super::events::RunEvent;
 use super::schedule::GridOptions;
 use crate::data::EncodedData;
-use crate::plan::{Protocol, ResolvedSettings};
+use crate::plan::{Protocol, ResolvedSettings, RunKey};
 use crate::record::{
-    BackendRecord, EpochRecord, Outcome, ParameterCounts, RECORD_VERSION, RecordError, RunKey, RunRecord, write_json,
+    BackendRecord, EpochRecord, Outcome, ParameterCounts, RECORD_VERSION, RecordError, RunRecord, write_json,
     write_predictions, write_weights,
 };
 use crate::train::{ComputeClock, Progress, RunSettings, TrainError, Trained, initial_weights, train};

@@ -15,10 +15,8 @@ use super::events::{GridEvent, RunEvent};
 use super::execute::{Job, JobContext};
 use super::lock::{LockError, StudyLock};
 use crate::data::EncodedData;
-use crate::plan::{Asked, Division, ResolvedRun, Study, fingerprint};
-use crate::record::{
-    Outcome, PlannedRun, RECORD_VERSION, RecordError, RunKey, RunRecord, StudyRecord, read_json, write_json,
-};
+use crate::plan::{Asked, Division, ResolvedRun, RunKey, Study, fingerprint};
+use crate::record::{Outcome, PlannedRun, RECORD_VERSION, RecordError, RunRecord, StudyRecord, read_json, write_json};
 use crate::worker::WorkerProgram;
 
 /// How a grid is run.

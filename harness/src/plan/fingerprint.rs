@@ -5,7 +5,9 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::protocol::Protocol;
-use crate::record::RECORD_VERSION;
+
+/// Changes whenever equal settings no longer mean an equal run, so that no run made before counts as done.
+const IDENTITY_VERSION: u32 = 1;
 
 #[derive(Serialize)]
 struct Identity<'a> {
@@ -31,7 +33,7 @@ pub fn fingerprint(
     seed: u64,
 ) -> Result<String, serde_json::Error> {
     let identity = Identity {
-        record_version: RECORD_VERSION,
+        record_version: IDENTITY_VERSION,
         backend: &info.name,
         libraries: &info.libraries,
         protocol,

@@ -2,6 +2,7 @@
 
 mod differences;
 mod fingerprint;
+mod key;
 mod layers;
 mod protocol;
 mod resolve;
@@ -11,6 +12,7 @@ mod study_file;
 
 pub use differences::{SettingDifference, differences, flat, value_text, with_settings_of};
 pub use fingerprint::fingerprint;
+pub use key::RunKey;
 pub use protocol::{Checkpoint, DropoutSettings, Protocol, Scheduler, SchedulerKind};
 pub use resolve::{Asked, Overrides, ResolvedRun, ResolvedSettings, override_data, resolve, resolve_data};
 pub use settings::{AdamKeys, DropoutKeys, SchedulerKeys, Settings, native_settings};

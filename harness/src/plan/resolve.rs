@@ -7,12 +7,12 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::differences::differences;
+use super::key::RunKey;
 use super::layers::Layers;
 use super::protocol::{Protocol, SchedulerKind};
 use super::settings::{Settings, native_settings};
 use super::study_file::{Division, PlanError, Study, Variant};
 use crate::data::DataSettings;
-use crate::record::RunKey;
 
 const DEFAULTS: &str = include_str!("defaults.toml");
 

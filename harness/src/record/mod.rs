@@ -7,7 +7,7 @@ mod weights;
 
 pub use predictions::{Prediction, PredictionSplit, read_predictions, write_predictions};
 pub use schema::{
-    BackendRecord, Environment, EpochRecord, Outcome, ParameterCounts, PlannedRun, RECORD_VERSION, RunKey, RunRecord,
+    BackendRecord, Environment, EpochRecord, Outcome, ParameterCounts, PlannedRun, RECORD_VERSION, RunRecord,
     StudyRecord, Timing,
 };
 pub use store::{RecordError, RunResult, StudyResults, load_study, read_json, write_json};

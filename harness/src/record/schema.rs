@@ -1,37 +1,16 @@
 //! The schema of records. A version stands in each; a field is never reused for another meaning.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use harness_contract::{CellKind, LibraryVersion, ModelSpec, NativeDefaults};
+use harness_contract::{LibraryVersion, ModelSpec, NativeDefaults};
 use serde::{Deserialize, Serialize};
 
 use crate::data::DataSummary;
-use crate::plan::Protocol;
+use crate::plan::{Protocol, RunKey};
 use harness_statistics::metrics::Metrics;
 
 /// The version of every record this build writes.
 pub const RECORD_VERSION: u32 = 1;
-
-/// A point of the grid.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunKey {
-    /// The backend's name.
-    pub backend: String,
-    /// The cell.
-    pub cell: CellKind,
-    /// The variant's name; `base` where a study has none.
-    pub variant: String,
-    /// The seed of initial weights, order of examples and dropout.
-    pub seed: u64,
-}
-
-impl fmt::Display for RunKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}-{}-{}-s{}", self.backend, self.cell, self.variant, self.seed))
-    }
-}
 
 /// What a study consists of; written before its first run, read by reports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

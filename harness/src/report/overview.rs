@@ -2,7 +2,8 @@
 
 use harness_contract::CellKind;
 
-use crate::record::{EpochRecord, RunKey, RunRecord, RunResult, StudyResults};
+use crate::plan::RunKey;
+use crate::record::{EpochRecord, RunRecord, RunResult, StudyResults};
 
 /// A study and the values that its axes take.
 #[derive(Debug, Clone)]

@@ -6,10 +6,10 @@ use std::path::Path;
 use harness::contract::defaults::Batching;
 use harness::contract::{CellKind, Device, Initializer, Kernel, LibraryVersion, Pooling, Side, TensorGroup};
 use harness::data::{CorpusSummary, DataSettings, DataSummary, LengthCounts, SharedTexts, SplitSummary};
-use harness::plan::{Checkpoint, DropoutSettings, Protocol, Scheduler, SchedulerKind};
+use harness::plan::{Checkpoint, DropoutSettings, Protocol, RunKey, Scheduler, SchedulerKind};
 use harness::record::{
     BackendRecord, Environment, EpochRecord, Outcome, ParameterCounts, PlannedRun, Prediction, PredictionSplit,
-    RECORD_VERSION, RunKey, RunRecord, RunResult, StudyRecord, StudyResults, Timing, write_predictions,
+    RECORD_VERSION, RunRecord, RunResult, StudyRecord, StudyResults, Timing, write_predictions,
 };
 use harness::statistics::metrics::{Confusion, Metrics, evaluate};
 use rand::{RngExt, SeedableRng};
