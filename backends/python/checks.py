@@ -87,7 +87,7 @@ def every(form):
     return lambda value: isinstance(value, list) and all(fits(item, form) for item in value)
 
 
-CLIP = {"norm": is_number, "stabiliser": is_number}
+CLIP = {"norm": is_number, "stabiliser": is_number, "form": one_of("gradient", "occurrences")}
 
 SPEC = {
     "cell": one_of(*GATES),
@@ -104,6 +104,7 @@ SPEC = {
         "epsilon": is_number,
         "epsilon_placement": one_of("after-correction", "hat"),
         "repeated_words": one_of("sum-then-square", "square-then-sum"),
+        "bias_correction": one_of("float32", "float64"),
     },
     "clip": lambda value: value is None or fits(value, CLIP),
     "weight_decay": {"rate": is_number, "form": one_of("coupled", "decoupled")},
@@ -220,6 +221,9 @@ def capabilities(spec, can):
         listed("gru_form", spec["gru_form"], can["gru_forms"])
     listed("adam.epsilon_placement", spec["adam"]["epsilon_placement"], can["epsilon_placements"])
     listed("adam.repeated_words", spec["adam"]["repeated_words"], can["repeated_words"])
+    listed("adam.bias_correction", spec["adam"]["bias_correction"], can["bias_corrections"])
+    if spec["clip"]:
+        listed("clip.form", spec["clip"]["form"], can["clip_forms"])
     if spec["weight_decay"]["rate"] > 0:
         listed("weight_decay.form", spec["weight_decay"]["form"], can["weight_decay_forms"])
     dropout = any(spec["dropout"][place] > 0 for place in ["after_embedding", "between_layers", "after_last"])
@@ -249,6 +253,8 @@ def together(spec, dropout, exclusions):
         "dropout": dropout,
         "adam.epsilon_placement": spec["adam"]["epsilon_placement"],
         "adam.repeated_words": spec["adam"]["repeated_words"],
+        "adam.bias_correction": spec["adam"]["bias_correction"],
+        "clip.form": spec["clip"]["form"] if spec["clip"] else None,
         "weight_decay.form": spec["weight_decay"]["form"] if spec["weight_decay"]["rate"] > 0 else None,
         "kernel": spec["kernel"],
         "device": spec["device"].split(":")[0],

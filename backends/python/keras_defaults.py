@@ -6,6 +6,7 @@ arguments, and small experiments. A source that begins with `convention:` is a d
 
 import inspect
 import json
+import math
 import os
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
@@ -38,12 +39,16 @@ def native_defaults():
                 "epsilon": adam["epsilon"].default,
                 "epsilon_placement": epsilon_placement(),
                 "repeated_words": repeated_words(),
+                "bias_correction": bias_correction(),
             },
             "default arguments of Adam.__init__; placement from one step with a large epsilon; repeated words from the velocity "
-            "after a step on an embedding that met a word twice",
+            "after a step on an embedding that met a word twice; bias corrections from a step with beta_2=0.999999",
         ),
         "learning_rate": live(adam["learning_rate"].default, "default argument of Adam.__init__"),
         "clip_stabiliser": live(clip_stabiliser(), "a step of SGD with global_clipnorm on a gradient of norm 1e-6"),
+        "clip_form": live(
+            clip_form(), "steps of SGD and Adam with global_clipnorm on an embedding that met a word twice"
+        ),
         "weight_decay_form": live(weight_decay_form(), "a step of Adam(weight_decay=0.5) with gradient 0"),
         "dropout_places": {
             "value": ["between-layers", "after-last"],
@@ -174,6 +179,40 @@ def repeated_words():
     optimizer.apply(tape.gradient(loss, embedding.trainable_variables), embedding.trainable_variables)
     velocity = next(v for v in optimizer.variables if v.path.endswith("velocity"))
     return nearest(float(velocity.numpy()[1, 0]), {"sum-then-square": 2.0, "square-then-sum": 1.0})
+
+
+def bias_correction():
+    """How far a step of rate 1 on a gradient of 1 goes with a second beta whose nearest float32 lies 1 % closer to 1 or farther off: 1 where
+    the correction is exact, else the root of that."""
+    weight = variable(0.0)
+    optimizer = keras.optimizers.Adam(learning_rate=1.0, beta_2=0.999999, epsilon=1e-20)
+    optimizer.apply([keras.ops.convert_to_tensor(1.0)], [weight])
+    nearest_float = float(np.sqrt((1 - float(np.float32(0.999999))) / 1e-6))
+    return nearest(-float(weight.value), {"float64": 1.0, "float32": nearest_float})
+
+
+def clip_form():
+    """Whether clipping takes the norm of a word's summed gradient, here 2, or that over its occurrences, and what then enters Adam's second
+    moment: the square of the sum also where a norm that is never reached is all that was set."""
+    import tensorflow as tf
+
+    def after(optimizer):
+        embedding = keras.layers.Embedding(3, 1, embeddings_initializer="zeros")
+        embedding.build()
+        optimizer.build(embedding.trainable_variables)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(embedding(tf.constant([[1, 1]])))
+        optimizer.apply(tape.gradient(loss, embedding.trainable_variables), embedding.trainable_variables)
+        return embedding.get_weights()[0], optimizer
+
+    moved, _ = after(keras.optimizers.SGD(learning_rate=1.0, global_clipnorm=1.0))
+    form = nearest(-float(moved[1, 0]), {"gradient": 1.0, "occurrences": 2 / math.sqrt(2)})
+    _, adam = after(keras.optimizers.Adam(beta_2=0.5, global_clipnorm=1e9))
+    velocity = next(v for v in adam.variables if v.path.endswith("velocity"))
+    summed = nearest(float(velocity.numpy()[1, 0]), {"summed": 2.0, "apart": 1.0}) == "summed"
+    if summed != (form == "occurrences"):
+        raise ValueError(f"clipping by the norm of {form} leaves occurrences {'summed' if summed else 'apart'}")
+    return form
 
 
 def clip_stabiliser():

@@ -10,7 +10,6 @@ import hashlib  # noqa: E402
 import multiprocessing  # noqa: E402
 import os  # noqa: E402
 import platform  # noqa: E402
-import sys  # noqa: E402
 
 os.environ["KERAS_BACKEND"] = "tensorflow"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -23,9 +22,6 @@ import checks  # noqa: E402
 import keras_exact_adam  # noqa: E402
 import keras_defaults  # noqa: E402
 
-# Whether this process is `keras-exact`: the same but for the precision of Adam's bias corrections.
-EXACT = "--exact-bias-correction" in sys.argv[1:]
-
 LAYERS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 CAPABILITIES = {
@@ -36,6 +32,8 @@ CAPABILITIES = {
     "gru_forms": ["reset-after", "reset-before"],
     "epsilon_placements": ["hat"],
     "repeated_words": ["square-then-sum"],
+    "bias_corrections": ["float32", "float64"],
+    "clip_forms": ["occurrences", "gradient"],
     "weight_decay_forms": ["decoupled"],
     "bidirectional": True,
     "layer_norm": False,
@@ -69,7 +67,7 @@ class Keras:
         # Every `build` collects the garbage of the model before; what the libraries made when they were imported stays anyway.
         gc.freeze()
         self.info = {
-            "name": "keras-exact" if EXACT else "keras",
+            "name": "keras",
             "libraries": [{"name": name, "version": version} for name, version in libraries.items()],
             "capabilities": CAPABILITIES,
             "native_defaults": defaults,
@@ -110,13 +108,17 @@ class Model:
         self.network = Network(spec)
         self.variables = self.network.variables()
         adam = spec["adam"]
-        adam_of = keras_exact_adam.ExactAdam if EXACT else keras.optimizers.Adam
+        adam_of = {"float32": keras.optimizers.Adam, "float64": keras_exact_adam.ExactAdam}[adam["bias_correction"]]
+        clip = spec["clip"]
+        # Keras clips itself wherever it has what is asked for.
+        self.clips_itself = clip is not None and clip["form"] == "occurrences" and clip["stabiliser"] == 0
         self.optimizer = adam_of(
             learning_rate=1.0,
             beta_1=adam["beta1"],
             beta_2=adam["beta2"],
             epsilon=adam["epsilon"],
             weight_decay=spec["weight_decay"]["rate"] or None,
+            global_clipnorm=clip["norm"] if self.clips_itself else None,
         )
         self.optimizer.build(self.variables)
         self.loss = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -158,9 +160,17 @@ class Model:
         total, clip = global_norm(gradients), self.spec["clip"]
         if clip is None:
             clipped = tf.constant(False)
+        elif self.clips_itself:
+            norm = norm_over_occurrences(gradients)
+            clipped = tf.logical_not(norm <= clip["norm"])
+        elif clip["form"] == "occurrences":
+            # As `clip_by_global_norm` in keras/src/optimizers/base_optimizer.py, which has no stabiliser.
+            norm = norm_over_occurrences(gradients)
+            factor = tf.minimum(1.0, clip["norm"] / (norm + clip["stabiliser"])) + (norm - norm)
+            clipped = tf.logical_not(factor >= 1.0)
+            gradients = [tf.convert_to_tensor(gradient) * factor for gradient in gradients]
         else:
-            # Not `global_clipnorm`: Keras squares the occurrences of a word one by one there, which is another norm than the
-            # gradient's, and it has no stabiliser.
+            # Not `global_clipnorm`, whose norm is another than the gradient's.
             factor = tf.minimum(tf.constant(1.0, tf.float64), clip["norm"] / (total + clip["stabiliser"]))
             clipped = factor < 1.0
             gradients = [scaled(gradient, tf.cast(factor, tf.float32)) for gradient in gradients]
@@ -308,6 +318,12 @@ def global_norm(gradients):
             gradient = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(words))
         squares.append(tf.reduce_sum(tf.square(tf.cast(gradient, tf.float64))))
     return tf.sqrt(tf.add_n(squares))
+
+
+def norm_over_occurrences(gradients):
+    """The norm that Keras clips by, with Keras' own operations: each occurrence of a word counts on its own."""
+    squares = [keras.ops.sum(keras.ops.square(gradient)) for gradient in gradients]
+    return keras.ops.sqrt(keras.ops.sum(keras.ops.stack(squares)))
 
 
 def scaled(gradient, factor):

@@ -6,6 +6,7 @@ experiments. A source that begins with `convention:` is a default that nothing i
 
 import inspect
 import json
+import math
 import warnings
 
 import numpy as np
@@ -43,12 +44,14 @@ def read_off():
                 "epsilon": adam["eps"],
                 "epsilon_placement": epsilon_placement(),
                 "repeated_words": repeated_words(),
+                "bias_correction": bias_correction(),
             },
             "default arguments of optim.Adam.__init__; placement from one step with a large epsilon; repeated words from exp_avg_sq "
-            "after a step on an nn.Embedding that met a word twice",
+            "after a step on an nn.Embedding that met a word twice; bias corrections from a step with a second beta of 0.999999",
         ),
         "learning_rate": live(adam["lr"], "default argument of optim.Adam.__init__"),
         "clip_stabiliser": live(clip_stabiliser(), "clip_grad_norm_ on a gradient of norm 1e-6"),
+        "clip_form": live(clip_form(), "clip_grad_norm_ on an nn.Embedding that met a word twice"),
         "weight_decay_form": live(weight_decay_form(), "a step of optim.Adam(weight_decay=0.5) with gradient 0"),
         "dropout_places": live(dropout_places(), "zeros in the output of nn.LSTM(dropout=0.5) and in its layers' dependence on chance"),
         "padding": live(
@@ -172,6 +175,22 @@ def repeated_words():
     optimizer.step()
     squares = optimizer.state[embedding.weight]["exp_avg_sq"]
     return nearest(squares[1, 0].item(), {"sum-then-square": 2.0, "square-then-sum": 1.0})
+
+
+def bias_correction():
+    """How far a step of rate 1 on a gradient of 1 goes with a second beta whose nearest float32 lies 1 % off: 1 where the correction is exact."""
+    weight = torch.nn.Parameter(torch.tensor(0.0))
+    optimizer = torch.optim.Adam([weight], lr=1.0, betas=(0.9, 0.999999), eps=1e-20)
+    nearest_float = math.sqrt((1 - torch.tensor(0.999999).item()) / 1e-6)
+    return nearest(-step(optimizer, weight, 1.0), {"float64": 1.0, "float32": nearest_float})
+
+
+def clip_form():
+    """Whether clipping to 1 takes the norm of a word's summed gradient, here 2, or that over its occurrences."""
+    embedding = torch.nn.Embedding(3, 1)
+    embedding(torch.tensor([1, 1])).sum().backward()
+    torch.nn.utils.clip_grad_norm_(embedding.parameters(), 1.0)
+    return nearest(embedding.weight.grad[1, 0].item(), {"gradient": 1.0, "occurrences": 2 / math.sqrt(2)})
 
 
 def clip_stabiliser():

@@ -24,6 +24,8 @@ CAPABILITIES = {
     "gru_forms": ["reset-after"],
     "epsilon_placements": ["after-correction"],
     "repeated_words": ["sum-then-square"],
+    "bias_corrections": ["float64"],
+    "clip_forms": ["gradient"],
     "weight_decay_forms": ["coupled", "decoupled"],
     "bidirectional": True,
     "layer_norm": False,

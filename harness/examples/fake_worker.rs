@@ -11,10 +11,10 @@ use std::time::Duration;
 use harness_contract::defaults::{Batching, DropoutPlace, PatienceRule, ThresholdMode};
 use harness_contract::wire::{MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, Reply, ReplyFrame, read_request, write_frame};
 use harness_contract::{
-    AdamSpec, Backend, BackendError, BackendInfo, BiasVectors, Capabilities, CellKind, Device, EpsilonPlacement,
-    ErrorKind, GradientNorms, GruForm, Initializer, Kernel, LabelledBatch, LibraryVersion, Model, ModelSpec,
-    NativeDefaults, PlateauDefaults, Pooling, RepeatedWords, Side, Sourced, StepReport, TensorGroup, TokenBatch,
-    WeightDecayForm, WeightMap, serve,
+    AdamSpec, Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, Capabilities, CellKind, ClipForm,
+    Device, EpsilonPlacement, ErrorKind, GradientNorms, GruForm, Initializer, Kernel, LabelledBatch, LibraryVersion,
+    Model, ModelSpec, NativeDefaults, PlateauDefaults, Pooling, RepeatedWords, Side, Sourced, StepReport, TensorGroup,
+    TokenBatch, WeightDecayForm, WeightMap, serve,
 };
 
 /// Training calls before a misbehaving worker misbehaves.
@@ -194,6 +194,8 @@ fn capabilities() -> Capabilities {
         gru_forms: vec![],
         epsilon_placements: vec![EpsilonPlacement::Hat],
         repeated_words: vec![RepeatedWords::SumThenSquare],
+        bias_corrections: vec![BiasCorrection::Float64],
+        clip_forms: vec![ClipForm::Gradient],
         weight_decay_forms: vec![],
         bidirectional: false,
         layer_norm: false,
@@ -213,11 +215,9 @@ fn native_defaults() -> NativeDefaults {
         Sourced::new(value, "made up")
     }
     let adam = AdamSpec {
-        beta1: 0.9,
-        beta2: 0.999,
-        epsilon: 1e-7,
-        epsilon_placement: EpsilonPlacement::Hat,
         repeated_words: RepeatedWords::SumThenSquare,
+        bias_correction: BiasCorrection::Float64,
+        ..AdamSpec::KERAS
     };
     let plateau = PlateauDefaults {
         factor: 0.1,
@@ -235,6 +235,7 @@ fn native_defaults() -> NativeDefaults {
         adam: sourced(adam),
         learning_rate: sourced(1e-3),
         clip_stabiliser: sourced(0.0),
+        clip_form: sourced(ClipForm::Gradient),
         weight_decay_form: sourced(WeightDecayForm::Decoupled),
         dropout_places: sourced(vec![DropoutPlace::AfterLast]),
         padding: sourced(Side::End),

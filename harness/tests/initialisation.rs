@@ -6,10 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use harness::contract::{
-    AdamSpec, BiasVectors, CellKind, Device, DropoutSpec, EpsilonPlacement, GruForm, Initializer, Kernel, ModelSpec,
-    NativeDefaults, Pooling, RepeatedWords, TensorGroup, WeightDecayForm, WeightDecaySpec,
-};
+use harness::contract::{AdamSpec, CellKind, Initializer, ModelSpec, NativeDefaults, RepeatedWords, TensorGroup};
 use harness::train::initial_weights;
 use serde::Deserialize;
 
@@ -71,32 +68,13 @@ struct Orthonormal {
 /// The model whose weights are drawn on both sides.
 fn spec(cell: CellKind) -> ModelSpec {
     ModelSpec {
-        cell,
-        vocabulary_size: 50,
         embedding_size: 12,
         hidden_size: 8,
-        layers: 2,
-        bidirectional: false,
         layer_norm: true,
-        bias_vectors: BiasVectors::Two,
-        gru_form: GruForm::ResetAfter,
-        pooling: Pooling::LastStep,
-        masking: false,
-        dropout: DropoutSpec::NONE,
-        adam: AdamSpec {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-7,
-            epsilon_placement: EpsilonPlacement::Hat,
-            repeated_words: RepeatedWords::SumThenSquare,
-        },
-        clip: None,
-        weight_decay: WeightDecaySpec { rate: 0.0, form: WeightDecayForm::Coupled },
+        adam: AdamSpec { repeated_words: RepeatedWords::SumThenSquare, ..AdamSpec::KERAS },
         max_time: 1,
         max_batch: 1,
-        threads: 1,
-        device: Device::Cpu,
-        kernel: Kernel::Stock,
+        ..ModelSpec::plain(cell)
     }
 }
 

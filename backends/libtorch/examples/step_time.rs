@@ -12,8 +12,7 @@ use std::time::Instant;
 
 use backend_libtorch::new;
 use harness_contract::{
-    AdamSpec, BiasVectors, CellKind, ClipSpec, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, LabelledBatch,
-    ModelSpec, Pooling, RepeatedWords, Side, Tensor, TokenBatch, WeightDecayForm, WeightDecaySpec, WeightMap,
+    CellKind, ClipForm, ClipSpec, DropoutSpec, Kernel, LabelledBatch, ModelSpec, Side, Tensor, TokenBatch, WeightMap,
     build_checked,
 };
 
@@ -36,32 +35,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let steps: usize = arguments.next().map_or(Ok(20), |text| text.parse())?;
     let far = arguments.next().as_deref() == Some("far");
     let spec = ModelSpec {
-        cell,
         vocabulary_size: VOCABULARY,
         embedding_size: 128,
         hidden_size: HIDDEN,
-        layers: 2,
-        bidirectional: false,
-        layer_norm: false,
-        bias_vectors: BiasVectors::Two,
-        gru_form: GruForm::ResetAfter,
-        pooling: Pooling::LastStep,
-        masking: false,
         dropout: DropoutSpec { after_embedding: 0.2, between_layers: 0.2, after_last: 0.2, seed: 1 },
-        adam: AdamSpec {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            epsilon_placement: EpsilonPlacement::AfterCorrection,
-            repeated_words: RepeatedWords::SumThenSquare,
-        },
-        clip: Some(ClipSpec { norm: 5.0, stabiliser: 1e-6 }),
-        weight_decay: WeightDecaySpec { rate: 0.0, form: WeightDecayForm::Coupled },
+        clip: Some(ClipSpec { norm: 5.0, stabiliser: 1e-6, form: ClipForm::Gradient }),
         max_time: TIME,
         max_batch: ROWS,
         threads,
-        device: Device::Cpu,
         kernel,
+        ..ModelSpec::plain(cell)
     };
     let mut random = 1_u64;
     let mut uniform = move || {

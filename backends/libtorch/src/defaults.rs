@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use harness_contract::{
-    AdamSpec, Batching, BiasVectors, CellKind, DropoutPlace, EpsilonPlacement, GruForm, Initializer, NativeDefaults,
-    PatienceRule, PlateauDefaults, Pooling, RepeatedWords, Side, Sourced, TensorGroup, ThresholdMode, WeightDecayForm,
+    AdamSpec, Batching, BiasVectors, CellKind, ClipForm, DropoutPlace, GruForm, Initializer, NativeDefaults,
+    PatienceRule, PlateauDefaults, Pooling, Side, Sourced, TensorGroup, ThresholdMode, WeightDecayForm,
 };
 
 const RNN: &str = "torch 2.13.0 torch/nn/modules/rnn.py RNNBase.reset_parameters";
@@ -25,18 +25,17 @@ pub(crate) fn native_defaults() -> NativeDefaults {
             .collect(),
         gru_form: Sourced::new(GruForm::ResetAfter, "torch 2.13.0 torch/nn/modules/rnn.py GRU (documentation of n_t)"),
         adam: Sourced::new(
-            AdamSpec {
-                beta1: 0.9,
-                beta2: 0.999,
-                epsilon: 1e-8,
-                epsilon_placement: EpsilonPlacement::AfterCorrection,
-                repeated_words: RepeatedWords::SumThenSquare,
-            },
+            AdamSpec::PYTORCH,
             "torch 2.13.0 torch/optim/adam.py Adam.__init__, _single_tensor_adam; \
              torch/nn/modules/sparse.py Embedding.__init__ (sparse=False)",
         ),
         learning_rate: Sourced::new(1e-3, "torch 2.13.0 torch/optim/adam.py Adam.__init__ (lr)"),
         clip_stabiliser: Sourced::new(1e-6, "torch 2.13.0 torch/nn/utils/clip_grad.py _clip_grads_with_norm_"),
+        clip_form: Sourced::new(
+            ClipForm::Gradient,
+            "torch 2.13.0 torch/nn/utils/clip_grad.py clip_grad_norm_, get_total_norm; \
+             torch/nn/modules/sparse.py Embedding.__init__ (sparse=False)",
+        ),
         weight_decay_form: Sourced::new(
             WeightDecayForm::Coupled,
             "torch 2.13.0 torch/optim/adam.py Adam.__init__ (decoupled_weight_decay=False)",

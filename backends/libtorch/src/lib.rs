@@ -20,8 +20,9 @@ mod tests;
 use std::sync::Once;
 
 use harness_contract::{
-    Backend, BackendError, BackendInfo, BiasVectors, Capabilities, CellKind, Device, DeviceKind, EpsilonPlacement,
-    Exclusion, GruForm, Kernel, LibraryVersion, Model, ModelSpec, RepeatedWords, WeightDecayForm, WeightMap,
+    Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, Capabilities, CellKind, ClipForm, Device,
+    DeviceKind, EpsilonPlacement, Exclusion, GruForm, Kernel, LibraryVersion, Model, ModelSpec, RepeatedWords,
+    WeightDecayForm, WeightMap,
 };
 use tch::{Cuda, Kind};
 
@@ -80,6 +81,8 @@ fn capabilities() -> Capabilities {
         gru_forms: vec![GruForm::ResetAfter],
         epsilon_placements: vec![EpsilonPlacement::AfterCorrection, EpsilonPlacement::Hat],
         repeated_words: vec![RepeatedWords::SumThenSquare, RepeatedWords::SquareThenSum],
+        bias_corrections: vec![BiasCorrection::Float64, BiasCorrection::Float32],
+        clip_forms: vec![ClipForm::Gradient, ClipForm::Occurrences],
         weight_decay_forms: vec![WeightDecayForm::Coupled, WeightDecayForm::Decoupled],
         bidirectional: false,
         layer_norm: false,

@@ -37,14 +37,14 @@ impl LibtorchModel {
         let masks = dropout::draw(&spec, self.adam.step() + 1, input.time, input.rows, options)?;
         let gradient = self.network.gradient(&input, &targets, &masks)?;
         let occurrences = Occurrences::new(&aligned, spec.vocabulary_size);
-        let embedding = embedding::collect(&gradient.tokens, occurrences, spec.adam.repeated_words)?;
-        let clipping = adam::clipping(&spec, &gradient.core, &embedding)?;
+        let embedding = embedding::collect(&gradient.tokens, occurrences, spec.repeated_words())?;
+        let clipping = adam::clipping(&spec, &gradient.core, &embedding, &gradient.tokens)?;
         let parameters = self.network.parameters_mut();
         self.adam.update(&spec, parameters, &gradient.core, &embedding, clipping.coefficient, learning_rate)?;
         Ok(StepReport {
             loss: gradient.loss.f_double_value(&[])?,
             gradient_norm: clipping.norm,
-            clipped: clipping.coefficient < 1.0,
+            clipped: clipping.clipped,
             update_norm: None,
         })
     }

@@ -7,9 +7,8 @@ use std::time::Instant;
 
 use backend_libtorch::new;
 use harness_contract::{
-    AdamSpec, Backend, BiasVectors, CellKind, ClipSpec, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel,
-    LabelledBatch, Model, ModelSpec, Pooling, RepeatedWords, Side, Tensor, TokenBatch, WeightDecayForm,
-    WeightDecaySpec, WeightMap, build_checked,
+    Backend, CellKind, ClipForm, ClipSpec, Device, DropoutSpec, LabelledBatch, Model, ModelSpec, Side, Tensor,
+    TokenBatch, WeightMap, build_checked,
 };
 
 const TIME: usize = 400;
@@ -87,32 +86,15 @@ fn assert_close(found: f64, expected: f64, tolerance: f64, what: &str) {
 /// The study's model. The masks of its dropout are drawn by the host, so both devices have the same.
 fn spec(cell: CellKind, rows: usize) -> ModelSpec {
     ModelSpec {
-        cell,
         vocabulary_size: VOCABULARY,
         embedding_size: 128,
         hidden_size: 64,
-        layers: 2,
-        bidirectional: false,
-        layer_norm: false,
-        bias_vectors: BiasVectors::Two,
-        gru_form: GruForm::ResetAfter,
-        pooling: Pooling::LastStep,
-        masking: false,
         dropout: DropoutSpec { after_embedding: 0.2, between_layers: 0.2, after_last: 0.2, seed: 1 },
-        adam: AdamSpec {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            epsilon_placement: EpsilonPlacement::AfterCorrection,
-            repeated_words: RepeatedWords::SumThenSquare,
-        },
-        clip: Some(ClipSpec { norm: 5.0, stabiliser: 1e-6 }),
-        weight_decay: WeightDecaySpec { rate: 0.0, form: WeightDecayForm::Coupled },
+        clip: Some(ClipSpec { norm: 5.0, stabiliser: 1e-6, form: ClipForm::Gradient }),
         max_time: TIME,
         max_batch: rows,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
-        device: Device::Cpu,
-        kernel: Kernel::Stock,
+        ..ModelSpec::plain(cell)
     }
 }
 

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 
 use backend_libtorch::new;
 use harness_contract::{
-    AdamSpec, Backend, BiasVectors, CellKind, ClipSpec, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel,
-    LabelledBatch, Model, ModelSpec, Pooling, RepeatedWords, Side, Tensor, TokenBatch, WeightDecayForm,
-    WeightDecaySpec, WeightMap, build_checked,
+    Backend, CellKind, ClipForm, ClipSpec, Kernel, LabelledBatch, Model, ModelSpec, Side, Tensor, TokenBatch,
+    WeightDecayForm, WeightDecaySpec, WeightMap, build_checked,
 };
 use serde::Deserialize;
 
@@ -72,35 +71,19 @@ impl Case {
     fn spec(&self, kernel: Kernel) -> ModelSpec {
         let (embedding, recurrent) = (&self.initial["embedding.weight"], &self.initial["rnn.weight_hh_l0"]);
         ModelSpec {
-            cell: self.cell,
             vocabulary_size: embedding.shape[0],
             embedding_size: embedding.shape[1],
             hidden_size: recurrent.shape[1],
-            layers: 2,
-            bidirectional: false,
-            layer_norm: false,
-            bias_vectors: BiasVectors::Two,
-            gru_form: GruForm::ResetAfter,
-            pooling: Pooling::LastStep,
             masking: self.masking,
-            dropout: DropoutSpec::NONE,
-            adam: AdamSpec {
-                beta1: 0.9,
-                beta2: 0.999,
-                epsilon: 1e-8,
-                epsilon_placement: EpsilonPlacement::AfterCorrection,
-                repeated_words: RepeatedWords::SumThenSquare,
-            },
-            clip: self.clip.map(|norm| ClipSpec { norm, stabiliser: 1e-6 }),
+            clip: self.clip.map(|norm| ClipSpec { norm, stabiliser: 1e-6, form: ClipForm::Gradient }),
             weight_decay: WeightDecaySpec {
                 rate: self.weight_decay,
                 form: if self.decoupled { WeightDecayForm::Decoupled } else { WeightDecayForm::Coupled },
             },
             max_time: 9,
             max_batch: 6,
-            threads: 1,
-            device: Device::Cpu,
             kernel,
+            ..ModelSpec::plain(self.cell)
         }
     }
 

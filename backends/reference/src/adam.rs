@@ -1,7 +1,7 @@
 //! Clipping, weight decay and Adam (Kingma & Ba, arXiv 1412.6980).
 //!
 //! ```text
-//! g = min(1, norm / (|g| + stabiliser)) * g                  clipping, |g| over all parameters
+//! g = min(1, norm / (|g| + stabiliser)) * g                  clipping; `ClipForm` says what |g| is over
 //! g = g + rate * w              or   w = (1 - a * rate) * w  weight decay, coupled or decoupled
 //! m = b1 * m + (1 - b1) * g
 //! v = b2 * v + (1 - b2) * g^2
@@ -9,27 +9,20 @@
 //! w = w - a * sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps)         end of section 2: epsilon hat
 //! ```
 
-use harness_contract::{
-    AdamSpec, ClipSpec, EpsilonPlacement, ModelSpec, RepeatedWords, WeightDecayForm, WeightDecaySpec,
-};
+use harness_contract::{AdamSpec, EpsilonPlacement, ModelSpec, RepeatedWords, WeightDecayForm, WeightDecaySpec};
 
 use crate::network::Gradients;
 use crate::parameters::Parameters;
-
-/// What clipping multiplies a gradient of norm `total` by: at most 1.
-#[must_use]
-pub fn clip_coefficient(clip: Option<ClipSpec>, total: f64) -> f64 {
-    clip.map_or(1.0, |clip| (clip.norm / (total + clip.stabiliser)).min(1.0))
-}
 
 /// The state of the optimiser.
 #[derive(Debug, Clone)]
 pub struct Adam {
     adam: AdamSpec,
+    repeated_words: RepeatedWords,
     decay: WeightDecaySpec,
     first: Parameters,
     second: Parameters,
-    steps: i32,
+    steps: u64,
 }
 
 impl Adam {
@@ -37,7 +30,14 @@ impl Adam {
     #[must_use]
     pub fn new(spec: &ModelSpec) -> Self {
         let zeros = Parameters::zeros(spec);
-        Self { adam: spec.adam, decay: spec.weight_decay, first: zeros.clone(), second: zeros, steps: 0 }
+        Self {
+            adam: spec.adam,
+            repeated_words: spec.repeated_words(),
+            decay: spec.weight_decay,
+            first: zeros.clone(),
+            second: zeros,
+            steps: 0,
+        }
     }
 
     /// One update with a gradient that is clipped already. `words` are the rows of the embedding that `gradients.occurrences` belong to, `[batch, time]`.
@@ -74,7 +74,7 @@ impl Adam {
         words: &[usize],
         coupled: f64,
     ) -> Option<Vec<f64>> {
-        if self.adam.repeated_words == RepeatedWords::SumThenSquare {
+        if self.repeated_words == RepeatedWords::SumThenSquare {
             return None;
         }
         let size = gradients.occurrences.len() / words.len();
@@ -96,9 +96,8 @@ struct Rule {
 }
 
 impl Rule {
-    fn new(adam: &AdamSpec, step: i32, learning_rate: f64) -> Self {
-        let first_correction = 1.0 - adam.beta1.powi(step);
-        let second_correction = 1.0 - adam.beta2.powi(step);
+    fn new(adam: &AdamSpec, step: u64, learning_rate: f64) -> Self {
+        let [first_correction, second_correction] = adam.bias_corrections(step);
         let epsilon = adam.epsilon;
         match adam.epsilon_placement {
             EpsilonPlacement::AfterCorrection => {
@@ -118,39 +117,28 @@ impl Rule {
 
 #[cfg(test)]
 mod tests {
-    use harness_contract::{DropoutSpec, Pooling};
 
     use super::*;
 
     /// The smallest model there is; only `head.bias` gets a gradient in these tests.
     fn spec(placement: EpsilonPlacement, decay: WeightDecaySpec) -> ModelSpec {
         ModelSpec {
-            cell: harness_contract::CellKind::Rnn,
             vocabulary_size: 2,
             embedding_size: 1,
             hidden_size: 1,
             layers: 1,
-            bidirectional: false,
-            layer_norm: false,
-            bias_vectors: harness_contract::BiasVectors::Two,
-            gru_form: harness_contract::GruForm::ResetAfter,
-            pooling: Pooling::LastStep,
-            masking: false,
-            dropout: DropoutSpec::NONE,
             adam: AdamSpec {
                 beta1: 0.5,
                 beta2: 0.75,
                 epsilon: 1.0,
                 epsilon_placement: placement,
                 repeated_words: RepeatedWords::SquareThenSum,
+                bias_correction: harness_contract::BiasCorrection::Float64,
             },
-            clip: None,
             weight_decay: decay,
             max_time: 1,
             max_batch: 1,
-            threads: 1,
-            device: harness_contract::Device::Cpu,
-            kernel: harness_contract::Kernel::Stock,
+            ..ModelSpec::plain(harness_contract::CellKind::Rnn)
         }
     }
 
@@ -220,13 +208,5 @@ mod tests {
             let expected = -4.0 / (squares.sqrt() + 1.0);
             assert!((weights.embedding[1] - expected).abs() < 1e-15, "{repeated_words:?}: {:?}", weights.embedding);
         }
-    }
-
-    #[test]
-    fn clipping_scales_only_what_is_longer_than_the_norm() {
-        let clip = Some(ClipSpec { norm: 5.0, stabiliser: 1.0 });
-        assert_eq!(clip_coefficient(clip, 4.0), 1.0);
-        assert_eq!(clip_coefficient(clip, 9.0), 0.5);
-        assert_eq!(clip_coefficient(None, 9.0), 1.0);
     }
 }

@@ -27,7 +27,7 @@ mod network;
 mod norm;
 mod parameters;
 
-pub use adam::{Adam, clip_coefficient};
+pub use adam::Adam;
 pub use dropout::{DropoutMasks, keep};
 pub use loss::{binary_cross_entropy, sigmoid};
 pub use model::{ReferenceBackend, ReferenceModel};

@@ -1,12 +1,12 @@
 //! The reference behind the contract's two traits. A new backend begins here.
 
 use harness_contract::{
-    Backend, BackendError, BackendInfo, BiasVectors, Capabilities, CellKind, Device, EpsilonPlacement, GradientNorms,
-    GruForm, Kernel, LabelledBatch, LibraryVersion, Model, ModelSpec, RepeatedWords, StepReport, TokenBatch,
-    WeightDecayForm, WeightMap,
+    Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, Capabilities, CellKind, ClipForm, Device,
+    EpsilonPlacement, GradientNorms, GruForm, Kernel, LabelledBatch, LibraryVersion, Model, ModelSpec, RepeatedWords,
+    StepReport, TokenBatch, WeightDecayForm, WeightMap,
 };
 
-use crate::adam::{Adam, clip_coefficient};
+use crate::adam::Adam;
 use crate::dropout::DropoutMasks;
 use crate::network::{Gradients, Inputs, backward, forward};
 use crate::parameters::Parameters;
@@ -39,6 +39,8 @@ impl Backend for ReferenceBackend {
                 gru_forms: vec![GruForm::ResetAfter, GruForm::ResetBefore],
                 epsilon_placements: vec![EpsilonPlacement::AfterCorrection, EpsilonPlacement::Hat],
                 repeated_words: vec![RepeatedWords::SumThenSquare, RepeatedWords::SquareThenSum],
+                bias_corrections: vec![BiasCorrection::Float64, BiasCorrection::Float32],
+                clip_forms: vec![ClipForm::Gradient, ClipForm::Occurrences],
                 weight_decay_forms: vec![WeightDecayForm::Coupled, WeightDecayForm::Decoupled],
                 bidirectional: true,
                 layer_norm: true,
@@ -99,9 +101,14 @@ impl Model for ReferenceModel {
         self.steps += 1;
 
         let gradient_norm = gradients.parameters.norm();
-        let coefficient = clip_coefficient(self.spec.clip, gradient_norm);
-        let report = StepReport { loss: gradients.loss, gradient_norm, clipped: coefficient < 1.0, update_norm: None };
-        gradients.scale(coefficient);
+        let (factor, clipped) = self.spec.clip.map_or((1.0, false), |clip| {
+            clip.factor(match clip.form {
+                ClipForm::Gradient => gradient_norm,
+                ClipForm::Occurrences => gradients.norm_over_occurrences(),
+            })
+        });
+        let report = StepReport { loss: gradients.loss, gradient_norm, clipped, update_norm: None };
+        gradients.scale(factor);
         let words = Inputs::new(&self.spec, tokens).words;
         self.adam.step(&mut self.weights, gradients, &words, learning_rate);
         Ok(report)

@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use backend_tensorflow::new;
 use harness_contract::{
-    AdamSpec, BiasVectors, CellKind, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, LabelledBatch, ModelSpec,
-    Pooling, RepeatedWords, Side, Tensor, TokenBatch, WeightDecayForm, WeightDecaySpec, WeightMap, build_checked,
+    AdamSpec, BiasVectors, CellKind, DropoutSpec, Kernel, LabelledBatch, ModelSpec, Side, Tensor, TokenBatch,
+    WeightMap, build_checked,
 };
 
 const ROWS: usize = 32;
@@ -29,32 +29,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let threads = arguments.next().map_or(Ok(1), |text| text.parse())?;
     let steps: usize = arguments.next().map_or(Ok(20), |text| text.parse())?;
     let spec = ModelSpec {
-        cell,
         vocabulary_size: VOCABULARY,
         embedding_size: 128,
         hidden_size: 64,
-        layers: 2,
-        bidirectional: false,
-        layer_norm: false,
         bias_vectors: if cell == CellKind::Gru { BiasVectors::Two } else { BiasVectors::One },
-        gru_form: GruForm::ResetAfter,
-        pooling: Pooling::LastStep,
-        masking: false,
         dropout: DropoutSpec { after_embedding: 0.2, between_layers: 0.0, after_last: 0.2, seed: 1 },
-        adam: AdamSpec {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-7,
-            epsilon_placement: EpsilonPlacement::Hat,
-            repeated_words: RepeatedWords::SquareThenSum,
-        },
-        clip: None,
-        weight_decay: WeightDecaySpec { rate: 0.0, form: WeightDecayForm::Coupled },
+        adam: AdamSpec::KERAS,
         max_time: TIME,
         max_batch: ROWS,
         threads,
-        device: Device::Cpu,
         kernel,
+        ..ModelSpec::plain(cell)
     };
     let mut random = 1_u64;
     let mut uniform = move || {

@@ -2,10 +2,10 @@
 //!
 //! `ResourceApplyAdam` computes `m += (g - m) c1`, `v += (g^2 - v) c2`, `w -= a m / (sqrt(v) + e)`, where `c1 = 1 - b1` and `c2 = 1 - b2` are subtracted
 //! in float32. For `b2 = 0.999` that makes `c2` too small by 1.3e-5 of itself, so what the kernel averages with is not quite
-//! `b2`. Here the bias corrections are computed in float64 for the averages that the kernel really takes, and both
+//! `b2`. Here the bias corrections are computed for the averages that the kernel really takes, and both
 //! placements of epsilon are expressed through `a` and `e`: see [`StepSize`].
 
-use harness_contract::{AdamSpec, EpsilonPlacement, ModelSpec, WeightDecayForm};
+use harness_contract::{AdamSpec, BiasCorrection, ClipForm, EpsilonPlacement, ModelSpec, WeightDecayForm};
 use tensorflow::DataType;
 
 use crate::graph::{Attribute, Builder, Value};
@@ -60,19 +60,23 @@ impl Averages {
 
     /// What step `step`, counted from 1, feeds to the kernel.
     ///
-    /// After t steps a moment's weights sum to `1 - (1 - c)^t`, by which it is corrected. Epsilon after the
-    /// correction, `m' / (sqrt(v') + eps)` with `v' = v / s`, is `sqrt(s) m' / (sqrt(v) + sqrt(s) eps)`. Epsilon hat is
-    /// added to the square root of the uncorrected moment that the exact `b2` gives, whose weights sum to `1 - b2^t`.
+    /// After t steps the kernel's averages have weights that sum to `s = 1 - (1 - c)^t`, where the exact betas give `S = 1 - b^t`, so the
+    /// moments that are meant are `M = m S1 / s1` and `V = v S2 / s2`. With the corrections `k` that the spec asks for (`S`, or `S` as
+    /// float32 has it) epsilon hat is `sqrt(k2) / k1 * M / (sqrt(V) + eps)`, and epsilon after the correction the same with `sqrt(k2) eps`.
     pub(crate) fn step_size(self, adam: &AdamSpec, step: u64, learning_rate: f64) -> StepSize {
         #[expect(clippy::cast_precision_loss, reason = "no run takes 2^53 steps")]
         let weights = |decay: f64| 1.0 - decay.powf(step as f64);
         let first = weights(1.0 - self.first_gain);
         let second = weights(1.0 - self.second_gain);
+        // How far the corrections that are asked for lie from the exact ones: 1 where they are these.
+        let exact = AdamSpec { bias_correction: BiasCorrection::Float64, ..*adam }.bias_corrections(step);
+        let asked = adam.bias_corrections(step);
+        let (first_off, second_off) = (asked[0] / exact[0], (asked[1] / exact[1]).sqrt());
         let epsilon = match adam.epsilon_placement {
-            EpsilonPlacement::AfterCorrection => adam.epsilon * second.sqrt(),
+            EpsilonPlacement::AfterCorrection => adam.epsilon * second.sqrt() * second_off,
             EpsilonPlacement::Hat => adam.epsilon * (second / weights(adam.beta2)).sqrt(),
         };
-        StepSize { rate: learning_rate * second.sqrt() / first, epsilon }
+        StepSize { rate: learning_rate * second.sqrt() / first * (second_off / first_off), epsilon }
     }
 }
 
@@ -117,11 +121,28 @@ impl<'a, 'b> Optimiser<'a, 'b> {
         self.hyperparameters
     }
 
-    /// What all gradients are multiplied by so that their norm is at most that of the spec; none where nothing is clipped.
-    pub(crate) fn clip_coefficient(&self, norm: Value<'b>) -> Option<Value<'b>> {
+    /// What all gradients are multiplied by so that their norm is at most that of the spec; none where nothing is clipped. Of the two norms,
+    /// that of the gradient and that over occurrences, the spec says which counts.
+    pub(crate) fn clip_coefficient(
+        &self,
+        gradient: Value<'b>,
+        occurrences: impl FnOnce() -> Value<'b>,
+    ) -> Option<Value<'b>> {
         self.spec.clip.map(|clip| {
-            let b = norm.builder();
-            b.scalar(clip.norm).divided_by(norm + b.scalar(clip.stabiliser)).minimum(b.scalar(1.0))
+            let b = gradient.builder();
+            let factor = |norm: Value<'b>| {
+                b.scalar(clip.norm).divided_by(norm + b.scalar(clip.stabiliser)).minimum(b.scalar(1.0))
+            };
+            match clip.form {
+                ClipForm::Gradient => factor(gradient),
+                // As Keras has it: nothing is added to a factor of a finite norm, and any other norm makes it NaN.
+                ClipForm::Occurrences => {
+                    let norm = occurrences();
+                    #[expect(clippy::eq_op, reason = "0 of a finite norm, NaN of any other")]
+                    let finite = norm - norm;
+                    factor(norm) + finite
+                }
+            }
         })
     }
 
@@ -134,13 +155,7 @@ impl<'a, 'b> Optimiser<'a, 'b> {
     /// One update of a parameter with its gradient, clipped already. The value can only be run.
     pub(crate) fn apply(&self, slots: Slots<'b>, gradient: Value<'b>) -> Value<'b> {
         let gradient = self.coupled_decay(slots.weight).map_or(gradient, |decay| gradient + decay);
-        self.apply_after(slots, gradient, &[])
-    }
-
-    /// One update of a parameter whose moments were given what is new, after these have run.
-    pub(crate) fn apply_after(&self, slots: Slots<'b>, gradient: Value<'b>, after: &[Value<'b>]) -> Value<'b> {
-        let mut after = after.to_vec();
-        after.push(gradient);
+        let mut after = vec![gradient];
         let shrunk = self.decoupled_factor().map(|f| slots.weight.assign(slots.weight.read_after(&after) * f, &[]));
         after.extend(shrunk);
         let adam = &self.spec.adam;
@@ -176,13 +191,12 @@ impl<'a, 'b> Optimiser<'a, 'b> {
 
 #[cfg(test)]
 mod tests {
-    use harness_contract::RepeatedWords;
     use proptest::prelude::*;
 
     use super::*;
 
     fn spec(epsilon_placement: EpsilonPlacement, beta1: f64, beta2: f64, epsilon: f64) -> AdamSpec {
-        AdamSpec { beta1, beta2, epsilon, epsilon_placement, repeated_words: RepeatedWords::SumThenSquare }
+        AdamSpec { beta1, beta2, epsilon, epsilon_placement, ..AdamSpec::PYTORCH }
     }
 
     proptest! {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use harness_contract::{
-    AdamSpec, Batching, BiasVectors, CellKind, DropoutPlace, EpsilonPlacement, GruForm, Initializer, NativeDefaults,
-    PatienceRule, PlateauDefaults, Pooling, RepeatedWords, Side, Sourced, TensorGroup, ThresholdMode, WeightDecayForm,
+    AdamSpec, Batching, BiasVectors, CellKind, ClipForm, DropoutPlace, GruForm, Initializer, NativeDefaults,
+    PatienceRule, PlateauDefaults, Pooling, Side, Sourced, TensorGroup, ThresholdMode, WeightDecayForm,
 };
 
 /// What Keras does when its user says nothing.
@@ -19,18 +19,18 @@ pub(crate) fn keras() -> NativeDefaults {
         ]),
         gru_form: sourced(GruForm::ResetAfter, "layers/rnn/gru.py GRU.__init__, reset_after=True"),
         adam: sourced(
-            AdamSpec {
-                beta1: 0.9,
-                beta2: 0.999,
-                epsilon: 1e-7,
-                epsilon_placement: EpsilonPlacement::Hat,
-                repeated_words: RepeatedWords::SquareThenSum,
-            },
+            AdamSpec::KERAS,
             "optimizers/adam.py Adam.__init__ and Adam.update_step; repeated words: backend/tensorflow/sparse.py \
-             elementwise_unary, which squares the values of an IndexedSlices before anything sums them",
+             elementwise_unary, which squares the values of an IndexedSlices before anything sums them; bias corrections: \
+             update_step casts beta and step to the variable's type, float32",
         ),
         learning_rate: sourced(0.001, "optimizers/adam.py Adam.__init__"),
         clip_stabiliser: sourced(0.0, "optimizers/base_optimizer.py clip_by_global_norm"),
+        clip_form: sourced(
+            ClipForm::Occurrences,
+            "optimizers/base_optimizer.py global_norm, which squares the values of an IndexedSlices, and clip_by_global_norm, \
+             whose product with a scalar makes it dense",
+        ),
         weight_decay_form: sourced(
             WeightDecayForm::Decoupled,
             "optimizers/base_optimizer.py BaseOptimizer._apply_weight_decay",

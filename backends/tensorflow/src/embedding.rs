@@ -1,6 +1,6 @@
 //! The embedding's gradient and update: a word occurs many times in a batch, and most words not at all.
 
-use harness_contract::{ModelSpec, RepeatedWords, WeightDecayForm};
+use harness_contract::{ModelSpec, RepeatedWords};
 use tensorflow::DataType;
 
 use crate::adam::{Optimiser, Slots};
@@ -96,7 +96,7 @@ impl<'b> RowGradients<'b> {
         self.feeds.sum(self.squared_occurrences)
     }
 
-    /// One update of the embedding; `coefficient` is that of clipping, and `zeros` a tensor of the embedding's shape.
+    /// One update of the embedding; `coefficient` is that of clipping.
     ///
     /// Adam moves every row, also those of words that are not in the batch: their gradient is 0, their moments decay.
     pub(crate) fn apply(
@@ -104,23 +104,17 @@ impl<'b> RowGradients<'b> {
         optimiser: &Optimiser<'_, 'b>,
         slots: Slots<'b>,
         coefficient: Option<Value<'b>>,
-        zeros: Value<'b>,
     ) -> Value<'b> {
         let spec = optimiser.spec();
-        let clipped = |gradient: Value<'b>| coefficient.map_or(gradient, |coefficient| gradient * coefficient);
-        let sums = clipped(self.sums);
-        let coupled = spec.weight_decay.form == WeightDecayForm::Coupled && spec.weight_decay.rate > 0.0;
-        let forgetful = spec.adam.beta1 == 0.0 || spec.adam.beta2 == 0.0;
-        match spec.adam.repeated_words {
-            RepeatedWords::SumThenSquare => optimiser.apply(slots, self.dense(spec, sums)),
+        // Clipped as the dense gradient it is: a coefficient that is NaN makes NaN of all rows, also of those that are 0.
+        let sums = self.dense(spec, self.sums);
+        let sums = coefficient.map_or(sums, |coefficient| sums * coefficient);
+        match spec.repeated_words() {
+            RepeatedWords::SumThenSquare => optimiser.apply(slots, sums),
             RepeatedWords::SquareThenSum => {
-                let squares = clipped(clipped(self.squares()));
-                if coupled || forgetful {
-                    let (sums, squares) = (self.dense(spec, sums), self.dense(spec, squares));
-                    update(optimiser, slots, sums, Some(squares))
-                } else {
-                    self.apply_to_rows(optimiser, slots, sums, squares, zeros)
-                }
+                let squares = self.squares();
+                let squares = coefficient.map_or(squares, |coefficient| clipped_squares(squares, coefficient));
+                update(optimiser, slots, sums, Some(self.dense(spec, squares)))
             }
         }
     }
@@ -134,7 +128,7 @@ impl<'b> RowGradients<'b> {
     ) -> Value<'b> {
         const NAME: &str = "fused_embedding_update";
         let b = self.sums.builder();
-        let repeated_words = optimiser.spec().adam.repeated_words;
+        let repeated_words = optimiser.spec().repeated_words();
         let mut arguments = vec![slots.weight, slots.first, slots.second];
         arguments.extend(optimiser.hyperparameters().all());
         arguments.extend([coefficient.unwrap_or_else(|| b.scalar(1.0)), self.feeds.words, self.sums]);
@@ -145,29 +139,12 @@ impl<'b> RowGradients<'b> {
             let coefficient = arguments[6];
             let places = arguments[7];
             let sums = arguments[8].take(places) * coefficient;
-            let squares = arguments.get(9).map(|squares| squares.take(places) * coefficient.square());
+            let squares = arguments.get(9).map(|squares| clipped_squares(squares.take(places), coefficient));
             let updated = update(&optimiser, slots, sums, squares);
             vec![f.op("Identity").input(coefficient).after(&[updated]).value()]
         });
         // There is none where the graph has failed; then every value is void.
         results.first().copied().unwrap_or(self.sums)
-    }
-
-    /// Gives the rows of the words their news first, and lets the kernel, which is told that the gradient is 0, decay all
-    /// moments and move all rows: `(m + g c1 / (1 - c1)) (1 - c1) = m (1 - c1) + g c1`.
-    fn apply_to_rows(
-        &self,
-        optimiser: &Optimiser<'_, 'b>,
-        slots: Slots<'b>,
-        sums: Value<'b>,
-        squares: Value<'b>,
-        zeros: Value<'b>,
-    ) -> Value<'b> {
-        let averages = optimiser.averages();
-        let before_decay = |gain: f64| gain / (1.0 - gain);
-        let first = slots.first.add_rows(self.feeds.words, sums * before_decay(averages.first_gain));
-        let second = slots.second.add_rows(self.feeds.words, squares * before_decay(averages.second_gain));
-        optimiser.apply_after(slots, zeros, &[first, second])
     }
 
     /// Rows of the words of the batch among zeros, `[vocabulary, embedding]`.
@@ -178,8 +155,13 @@ impl<'b> RowGradients<'b> {
     }
 }
 
-/// Adam written out, for where the kernel does not serve: it squares what it averages, it can't be given news in advance
-/// where a beta of 0 leaves nothing for them to survive in, and XLA does better if it sees all of the update.
+/// The squares of occurrences that are multiplied by a coefficient before they are squared. One of 0 makes 0 of a square that is beyond float32, too.
+fn clipped_squares<'b>(squares: Value<'b>, coefficient: Value<'b>) -> Value<'b> {
+    let zero = squares.builder().scalar(0.0);
+    zero.less(coefficient).choose(squares * coefficient.square(), zero)
+}
+
+/// Adam written out, for where the kernel does not serve: it squares what it averages itself, and XLA does better if it sees all of the update.
 ///
 /// `squares` stands for the squares of `gradient`. Coupled decay counts as one more occurrence, whose square is added.
 fn update<'b>(

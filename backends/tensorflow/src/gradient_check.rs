@@ -1,9 +1,6 @@
 //! Every gradient of the graph against differences of its loss, in double precision.
 
-use harness_contract::{
-    AdamSpec, BiasVectors, CellKind, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, ModelSpec, Pooling,
-    RepeatedWords, WeightDecayForm, WeightDecaySpec,
-};
+use harness_contract::{AdamSpec, BiasVectors, CellKind, ModelSpec, RepeatedWords};
 use tensorflow::{DataType, Output, Tensor};
 
 use crate::graph::Builder;
@@ -117,31 +114,14 @@ fn parameter_sizes(spec: &ModelSpec) -> Vec<(String, Vec<usize>)> {
 
 fn spec(cell: CellKind, layers: usize, bias_vectors: BiasVectors) -> ModelSpec {
     ModelSpec {
-        cell,
         vocabulary_size: 2,
         embedding_size: EMBEDDING,
         hidden_size: 2,
         layers,
-        bidirectional: false,
-        layer_norm: false,
         bias_vectors,
-        gru_form: GruForm::ResetAfter,
-        pooling: Pooling::LastStep,
-        masking: false,
-        dropout: DropoutSpec::NONE,
-        adam: AdamSpec {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-7,
-            epsilon_placement: EpsilonPlacement::Hat,
-            repeated_words: RepeatedWords::SumThenSquare,
-        },
-        clip: None,
-        weight_decay: WeightDecaySpec { rate: 0.0, form: WeightDecayForm::Coupled },
+        adam: AdamSpec { repeated_words: RepeatedWords::SumThenSquare, ..AdamSpec::KERAS },
         max_time: TIME,
         max_batch: BATCH,
-        threads: 1,
-        device: Device::Cpu,
-        kernel: Kernel::Stock,
+        ..ModelSpec::plain(cell)
     }
 }

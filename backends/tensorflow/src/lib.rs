@@ -16,8 +16,8 @@ mod programs;
 mod session;
 
 use harness_contract::{
-    Backend, BackendError, BackendInfo, BiasVectors, Capabilities, CellKind, Device, EpsilonPlacement, GruForm, Kernel,
-    LibraryVersion, Model, ModelSpec, RepeatedWords, WeightDecayForm, WeightMap,
+    Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, Capabilities, CellKind, ClipForm, Device,
+    EpsilonPlacement, GruForm, Kernel, LibraryVersion, Model, ModelSpec, RepeatedWords, WeightDecayForm, WeightMap,
 };
 
 /// TensorFlow on the processor.
@@ -53,6 +53,8 @@ impl Backend for TensorFlow {
                 gru_forms: vec![GruForm::ResetAfter],
                 epsilon_placements: vec![EpsilonPlacement::Hat, EpsilonPlacement::AfterCorrection],
                 repeated_words: vec![RepeatedWords::SquareThenSum, RepeatedWords::SumThenSquare],
+                bias_corrections: vec![BiasCorrection::Float32, BiasCorrection::Float64],
+                clip_forms: vec![ClipForm::Occurrences, ClipForm::Gradient],
                 weight_decay_forms: vec![WeightDecayForm::Decoupled, WeightDecayForm::Coupled],
                 bidirectional: false,
                 layer_norm: false,

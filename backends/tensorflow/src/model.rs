@@ -4,7 +4,8 @@ use std::thread;
 
 use harness_contract::align::{Aligned, align};
 use harness_contract::{
-    BackendError, GradientNorms, LabelledBatch, Model, ModelSpec, StepReport, TokenBatch, WeightDecayForm, WeightMap,
+    BackendError, ClipForm, GradientNorms, LabelledBatch, Model, ModelSpec, StepReport, TokenBatch, WeightDecayForm,
+    WeightMap,
 };
 use tensorflow::Output;
 
@@ -162,7 +163,10 @@ impl Model for TensorFlowModel {
         Ok(StepReport {
             loss: report(0).unwrap_or(f64::NAN),
             gradient_norm: report(1).unwrap_or(f64::NAN),
-            clipped: report(2).is_some_and(|coefficient| coefficient < 1.0),
+            clipped: report(2).is_some_and(|coefficient| match self.spec.clip.map(|clip| clip.form) {
+                Some(ClipForm::Occurrences) => coefficient < 1.0 || coefficient.is_nan(),
+                _ => coefficient < 1.0,
+            }),
             update_norm: None,
         })
     }

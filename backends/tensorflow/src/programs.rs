@@ -136,8 +136,6 @@ pub(crate) fn build(spec: &ModelSpec, run: Loop) -> Result<Programs, BackendErro
 /// The handles of a model's variables, in canonical order: the embedding first.
 struct Variables<'b> {
     slots: Vec<Slots<'b>>,
-    /// Zeros in the shape of the embedding: the gradient that Adam's kernel is given for it.
-    zeros: Value<'b>,
 }
 
 impl<'b> Variables<'b> {
@@ -150,7 +148,7 @@ impl<'b> Variables<'b> {
                 second: b.variable(&format!("{}.second_moment", parameter.name), &parameter.shape),
             })
             .collect();
-        Self { slots, zeros: b.variable("zeros", &parameters[0].shape) }
+        Self { slots }
     }
 
     fn initialise(&self, b: &'b Builder, parameters: &[Parameter]) -> Result<Initialise, BackendError> {
@@ -167,7 +165,6 @@ impl<'b> Variables<'b> {
             assigned.push(slots.first.assign(zeros(parameter), &[]).output()?);
             assigned.push(slots.second.assign(zeros(parameter), &[]).output()?);
         }
-        assigned.push(self.zeros.assign(zeros(&parameters[0]), &[]).output()?);
         Ok(Initialise { parameters: placeholders, assigned })
     }
 
@@ -265,13 +262,13 @@ fn train(
     let rows = RowGradients::new(words, gradients.embedded, squares);
 
     let others = gradients.of_weights(spec.cell, batch.extent.batch);
-    let squares: Vec<_> =
-        others.iter().chain([&rows.sums]).map(|gradient| gradient.square().reshape_to(&[-1]).sum(&[0])).collect();
-    let norm = Value::total(&squares).sqrt();
-    let coefficient = optimiser.clip_coefficient(norm);
+    let of_others: Vec<_> = others.iter().map(|gradient| sum_of(gradient.square())).collect();
+    let norm_with = |of_words| Value::total(&[of_others.as_slice(), &[of_words]].concat()).sqrt();
+    let norm = norm_with(sum_of(rows.sums.square()));
+    let coefficient = optimiser.clip_coefficient(norm, || norm_with(sum_of(squares)));
     let embedding = variables.embedding();
     let mut updates = vec![match differentiation {
-        Differentiation::Stock(_) => rows.apply(&optimiser, embedding, coefficient, variables.zeros.read()),
+        Differentiation::Stock(_) => rows.apply(&optimiser, embedding, coefficient),
         Differentiation::Fused => rows.apply_compiled(&optimiser, embedding, coefficient),
     }];
     for (&slots, &gradient) in variables.slots.iter().skip(1).zip(&others) {
@@ -292,6 +289,11 @@ fn train(
         reports,
         updates: updates.iter().map(|update| update.output()).collect::<Result<_, _>>()?,
     })
+}
+
+/// The sum of all elements.
+fn sum_of(value: Value<'_>) -> Value<'_> {
+    value.reshape_to(&[-1]).sum(&[0])
 }
 
 fn predict(b: &Builder, spec: &ModelSpec, run: Loop, variables: &Variables<'_>) -> Result<Predict, BackendError> {

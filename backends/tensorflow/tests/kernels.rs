@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use harness_contract::{
-    AdamSpec, BiasVectors, CellKind, ClipSpec, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, LabelledBatch,
+    AdamSpec, BiasVectors, CellKind, ClipForm, ClipSpec, DropoutSpec, EpsilonPlacement, Kernel, LabelledBatch,
     ModelSpec, Pooling, RepeatedWords, Side, StepReport, Tensor, TokenBatch, WeightDecayForm, WeightDecaySpec,
     WeightMap, build_checked,
 };
@@ -154,32 +154,16 @@ fn numbers(seed: u64) -> impl FnMut() -> f32 {
 /// Dropout everywhere, clipping, and Adam as Keras computes it.
 fn small(cell: CellKind) -> ModelSpec {
     ModelSpec {
-        cell,
         vocabulary_size: 30,
         embedding_size: 5,
         hidden_size: 6,
-        layers: 2,
-        bidirectional: false,
-        layer_norm: false,
-        bias_vectors: BiasVectors::Two,
-        gru_form: GruForm::ResetAfter,
-        pooling: Pooling::LastStep,
-        masking: false,
         dropout: DropoutSpec { after_embedding: 0.1, between_layers: 0.2, after_last: 0.3, seed: 5 },
-        adam: AdamSpec {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-7,
-            epsilon_placement: EpsilonPlacement::Hat,
-            repeated_words: RepeatedWords::SquareThenSum,
-        },
-        clip: Some(ClipSpec { norm: 0.5, stabiliser: 1e-6 }),
+        adam: AdamSpec::KERAS,
+        clip: Some(ClipSpec { norm: 0.5, stabiliser: 1e-6, form: ClipForm::Gradient }),
         weight_decay: WeightDecaySpec { rate: 0.1, form: WeightDecayForm::Decoupled },
         max_time: 12,
         max_batch: 4,
-        threads: 1,
-        device: Device::Cpu,
-        kernel: Kernel::Stock,
+        ..ModelSpec::plain(cell)
     }
 }
 

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::exclusion::Exclusion;
 use crate::spec::{
-    BiasVectors, CellKind, Device, EpsilonPlacement, GruForm, Kernel, ModelSpec, RepeatedWords, WeightDecayForm,
+    BiasCorrection, BiasVectors, CellKind, ClipForm, Device, EpsilonPlacement, GruForm, Kernel, ModelSpec,
+    RepeatedWords, WeightDecayForm,
 };
 use crate::state::Element;
 
@@ -24,6 +25,12 @@ pub struct Capabilities {
     pub epsilon_placements: Vec<EpsilonPlacement>,
     /// Treatments of repeated words.
     pub repeated_words: Vec<RepeatedWords>,
+    /// Precisions of Adam's bias corrections; float64 alone unless said.
+    #[serde(default = "exact_corrections")]
+    pub bias_corrections: Vec<BiasCorrection>,
+    /// Forms of clipping; that of the gradient alone unless said.
+    #[serde(default = "clipping_of_the_gradient")]
+    pub clip_forms: Vec<ClipForm>,
     /// Forms of weight decay.
     pub weight_decay_forms: Vec<WeightDecayForm>,
     /// Whether layers can run in both directions.
@@ -50,6 +57,16 @@ pub struct Capabilities {
     pub exclusions: Vec<Exclusion>,
 }
 
+/// What a backend computes that does not say.
+fn exact_corrections() -> Vec<BiasCorrection> {
+    vec![BiasCorrection::Float64]
+}
+
+/// How a backend clips that does not say.
+fn clipping_of_the_gradient() -> Vec<ClipForm> {
+    vec![ClipForm::Gradient]
+}
+
 /// A setting that a backend can't honour.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{setting} is not supported; this backend supports {supported}")]
@@ -74,6 +91,10 @@ impl Capabilities {
         }
         listed("adam.epsilon_placement", &spec.adam.epsilon_placement, &self.epsilon_placements)?;
         listed("adam.repeated_words", &spec.adam.repeated_words, &self.repeated_words)?;
+        listed("adam.bias_correction", &spec.adam.bias_correction, &self.bias_corrections)?;
+        if let Some(clip) = spec.clip {
+            listed("clip.form", &clip.form, &self.clip_forms)?;
+        }
         if spec.weight_decay.rate > 0.0 {
             listed("weight_decay.form", &spec.weight_decay.form, &self.weight_decay_forms)?;
         }

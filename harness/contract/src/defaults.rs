@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::Side;
 use crate::initializer::Initializer;
 use crate::parameters::TensorGroup;
-use crate::spec::{AdamSpec, BiasVectors, CellKind, GruForm, Pooling, WeightDecayForm};
+use crate::spec::{AdamSpec, BiasVectors, CellKind, ClipForm, GruForm, Pooling, WeightDecayForm};
 
 /// A default and where it was read: a file and line of the framework, or its documentation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,6 +105,8 @@ pub struct NativeDefaults {
     pub learning_rate: Sourced<f64>,
     /// What clipping by global norm adds to the norm it divides by.
     pub clip_stabiliser: Sourced<f64>,
+    /// Which norm clipping takes, and what it makes of repeated words.
+    pub clip_form: Sourced<ClipForm>,
     /// Where weight decay enters.
     pub weight_decay_form: Sourced<WeightDecayForm>,
     /// Where the dropout of a stack of recurrent layers acts.
@@ -158,12 +160,14 @@ impl NativeDefaults {
         row("Adam epsilon".into(), format!("{:e}", adam.value.epsilon), &adam.source);
         row("Adam epsilon placement".into(), word(&adam.value.epsilon_placement), &adam.source);
         row("repeated words in the second moment".into(), word(&adam.value.repeated_words), &adam.source);
+        row("precision of bias corrections".into(), word(&adam.value.bias_correction), &adam.source);
         row("learning rate".into(), self.learning_rate.value.to_string(), &self.learning_rate.source);
         row(
             "clipping adds to the norm".into(),
             format!("{:e}", self.clip_stabiliser.value),
             &self.clip_stabiliser.source,
         );
+        row("clipping takes the norm over".into(), word(&self.clip_form.value), &self.clip_form.source);
         row("weight decay".into(), word(&self.weight_decay_form.value), &self.weight_decay_form.source);
         let places: Vec<_> = self.dropout_places.value.iter().map(word).collect();
         row("dropout acts".into(), places.join(", "), &self.dropout_places.source);

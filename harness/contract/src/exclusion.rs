@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::capabilities::name;
 use crate::spec::{
-    BiasVectors, CellKind, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, ModelSpec, RepeatedWords,
-    WeightDecayForm,
+    BiasCorrection, BiasVectors, CellKind, ClipForm, ClipSpec, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel,
+    ModelSpec, RepeatedWords, WeightDecayForm,
 };
 
 /// The sort of a device, without its number.
@@ -61,6 +61,12 @@ pub struct Exclusion {
     /// The treatment of repeated words.
     #[serde(rename = "adam.repeated_words", skip_serializing_if = "Option::is_none")]
     pub repeated_words: Option<RepeatedWords>,
+    /// The precision of Adam's bias corrections.
+    #[serde(rename = "adam.bias_correction", skip_serializing_if = "Option::is_none")]
+    pub bias_correction: Option<BiasCorrection>,
+    /// The form of clipping; holds only where there is any.
+    #[serde(rename = "clip.form", skip_serializing_if = "Option::is_none")]
+    pub clip_form: Option<ClipForm>,
     /// The form of weight decay; holds only where there is any.
     #[serde(rename = "weight_decay.form", skip_serializing_if = "Option::is_none")]
     pub weight_decay_form: Option<WeightDecayForm>,
@@ -88,6 +94,8 @@ impl Exclusion {
             && holds(self.dropout, Some(spec.dropout.is_active()))
             && holds(self.epsilon_placement, Some(spec.adam.epsilon_placement))
             && holds(self.repeated_words, Some(spec.adam.repeated_words))
+            && holds(self.bias_correction, Some(spec.adam.bias_correction))
+            && holds(self.clip_form, spec.clip.map(|clip| clip.form))
             && holds(self.weight_decay_form, (spec.weight_decay.rate > 0.0).then_some(spec.weight_decay.form))
             && holds(self.kernel, Some(spec.kernel))
             && holds(self.device, Some(spec.device.into()))
@@ -109,6 +117,8 @@ impl Exclusion {
             setting("dropout", self.dropout),
             setting("adam.epsilon_placement", self.epsilon_placement),
             setting("adam.repeated_words", self.repeated_words),
+            setting("adam.bias_correction", self.bias_correction),
+            setting("clip.form", self.clip_form),
             setting("weight_decay.form", self.weight_decay_form),
             setting("kernel", self.kernel),
             setting("device", self.device),
@@ -138,6 +148,10 @@ impl Exclusion {
         };
         spec.adam.epsilon_placement = self.epsilon_placement.unwrap_or(base.adam.epsilon_placement);
         spec.adam.repeated_words = self.repeated_words.unwrap_or(base.adam.repeated_words);
+        spec.adam.bias_correction = self.bias_correction.unwrap_or(base.adam.bias_correction);
+        if let Some(form) = self.clip_form {
+            spec.clip = Some(ClipSpec { norm: 1.0, stabiliser: 0.0, form });
+        }
         if let Some(form) = self.weight_decay_form {
             (spec.weight_decay.rate, spec.weight_decay.form) = (0.1, form);
         }
@@ -157,7 +171,7 @@ mod tests {
     use super::*;
 
     fn spec() -> ModelSpec {
-        serde_json::from_str(include_str!("../tests/small_spec.json")).unwrap()
+        ModelSpec::plain(CellKind::Lstm)
     }
 
     fn two_vectors() -> Exclusion {
@@ -207,11 +221,13 @@ mod tests {
             dropout: Some(true),
             epsilon_placement: Some(EpsilonPlacement::Hat),
             repeated_words: Some(RepeatedWords::SquareThenSum),
+            bias_correction: Some(BiasCorrection::Float32),
+            clip_form: Some(ClipForm::Occurrences),
             weight_decay_form: Some(WeightDecayForm::Coupled),
             kernel: Some(Kernel::Fused),
             device: Some(DeviceKind::Cuda),
         };
-        assert_eq!(every.settings().len(), 12);
+        assert_eq!(every.settings().len(), 14);
         let applied = every.applied(&spec(), &[Device::Cpu, Device::Cuda(1)]).unwrap();
         assert!(every.matches(&applied));
         assert_eq!(applied.device, Device::Cuda(1));

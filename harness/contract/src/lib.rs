@@ -38,8 +38,8 @@ pub use initializer::Initializer;
 pub use parameters::{Parameter, TensorGroup};
 pub use serve::serve;
 pub use spec::{
-    AdamSpec, BiasVectors, CellKind, ClipSpec, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, ModelSpec,
-    Pooling, RepeatedWords, SpecError, WeightDecayForm, WeightDecaySpec,
+    AdamSpec, BiasCorrection, BiasVectors, CellKind, ClipForm, ClipSpec, Device, DropoutSpec, EpsilonPlacement,
+    GruForm, Kernel, ModelSpec, Pooling, RepeatedWords, SpecError, WeightDecayForm, WeightDecaySpec,
 };
 pub use state::{Element, Elements, ModelState, StateError, StatePart, StateTensor};
 pub use weights::{Tensor, WeightError, WeightMap};

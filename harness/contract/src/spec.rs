@@ -110,8 +110,31 @@ pub enum RepeatedWords {
     /// The occurrences' gradients are summed, then squared: a dense gradient, PyTorch.
     SumThenSquare,
     /// Each occurrence's gradient is squared, then summed: a sparse gradient that is not
-    /// deduplicated, Keras. The first moment, the gradient norm and clipping see the sum either way.
+    /// deduplicated, Keras. The first moment and the gradient norm see the sum either way.
     SquareThenSum,
+}
+
+/// In which precision Adam's bias corrections `1 - beta^step` are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BiasCorrection {
+    /// Betas, powers and differences in float32: Keras, whose first step is 6.4e-6 of itself too short for it.
+    Float32,
+    /// In float64: PyTorch.
+    Float64,
+}
+
+/// Which norm clipping takes, and what it makes of repeated words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClipForm {
+    /// The norm of the gradient, in which a word's occurrences are summed. Repeated words enter the second moment as the optimiser has them.
+    /// An infinite norm makes the factor 0; one that is not a number leaves the gradient as it is. PyTorch's `clip_grad_norm_`.
+    Gradient,
+    /// The norm over occurrences: each occurrence of a word counts on its own. What is clipped is dense, so the occurrences of a word are summed
+    /// before they are squared, also in steps in which nothing is scaled. A norm that is not finite makes every gradient NaN.
+    /// Keras' `global_clipnorm`.
+    Occurrences,
 }
 
 /// Gradient clipping by global norm.
@@ -123,6 +146,27 @@ pub struct ClipSpec {
     /// Gradients are multiplied by `min(1, norm / (total + stabiliser))`: 1e-6 in PyTorch's
     /// `clip_grad_norm_`, 0 in Keras' `clip_by_global_norm`.
     pub stabiliser: f64,
+    /// What `total` is, and what clipping does beside scaling.
+    pub form: ClipForm,
+}
+
+impl ClipSpec {
+    /// What gradients of this total norm are multiplied by, and whether that scales them.
+    #[must_use]
+    pub fn factor(&self, total: f64) -> (f64, bool) {
+        match self.form {
+            ClipForm::Gradient => {
+                // A norm that is not a number compares as not clipped.
+                let factor = self.norm / (total + self.stabiliser);
+                if factor < 1.0 { (factor, true) } else { (1.0, false) }
+            }
+            ClipForm::Occurrences if !total.is_finite() => (f64::NAN, true),
+            ClipForm::Occurrences => {
+                let factor = self.norm / (total + self.stabiliser);
+                if factor < 1.0 { (factor, true) } else { (1.0, false) }
+            }
+        }
+    }
 }
 
 /// How weight decay enters the update.
@@ -157,8 +201,45 @@ pub struct AdamSpec {
     pub epsilon: f64,
     /// Where epsilon is added.
     pub epsilon_placement: EpsilonPlacement,
-    /// How a repeated word enters the second moment of the embedding.
+    /// How a repeated word enters the second moment of the embedding, unless [`ClipForm::Occurrences`] sums it first.
     pub repeated_words: RepeatedWords,
+    /// In which precision the bias corrections are computed.
+    pub bias_correction: BiasCorrection,
+}
+
+impl AdamSpec {
+    /// PyTorch's `Adam`.
+    pub const PYTORCH: Self = Self {
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-8,
+        epsilon_placement: EpsilonPlacement::AfterCorrection,
+        repeated_words: RepeatedWords::SumThenSquare,
+        bias_correction: BiasCorrection::Float64,
+    };
+
+    /// Keras' `Adam`.
+    pub const KERAS: Self = Self {
+        beta1: 0.9,
+        beta2: 0.999,
+        epsilon: 1e-7,
+        epsilon_placement: EpsilonPlacement::Hat,
+        repeated_words: RepeatedWords::SquareThenSum,
+        bias_correction: BiasCorrection::Float32,
+    };
+
+    /// `1 - beta^step` for either beta, `step` counted from 1, in the precision that is asked for.
+    #[must_use]
+    #[expect(clippy::cast_possible_truncation, reason = "float32 is what is asked for")]
+    pub fn bias_corrections(&self, step: u64) -> [f64; 2] {
+        // A power beyond the exponent's range is 0 in any case: betas are below 1.
+        let exponent = i32::try_from(step).unwrap_or(i32::MAX);
+        [self.beta1, self.beta2].map(|beta| match self.bias_correction {
+            BiasCorrection::Float64 => 1.0 - beta.powi(exponent),
+            // The power of a float32 rounded to float32, as `pow` of a C library gives it; then a float32 difference.
+            BiasCorrection::Float32 => f64::from(1.0 - f64::from(beta as f32).powi(exponent) as f32),
+        })
+    }
 }
 
 /// Inverted dropout (kept values are scaled by `1 / (1 - rate)`), as rates at the three places where it can act. 0 is none.
@@ -320,6 +401,43 @@ impl SpecError {
 }
 
 impl ModelSpec {
+    /// A small model with nothing optional: no dropout, clipping, decay or masking, Adam as PyTorch has it. Where tests, examples and
+    /// measurements begin, so that a new field has one place to get its plain value.
+    #[must_use]
+    pub const fn plain(cell: CellKind) -> Self {
+        Self {
+            cell,
+            vocabulary_size: 50,
+            embedding_size: 7,
+            hidden_size: 5,
+            layers: 2,
+            bidirectional: false,
+            layer_norm: false,
+            bias_vectors: BiasVectors::Two,
+            gru_form: GruForm::ResetAfter,
+            pooling: Pooling::LastStep,
+            masking: false,
+            dropout: DropoutSpec::NONE,
+            adam: AdamSpec::PYTORCH,
+            clip: None,
+            weight_decay: WeightDecaySpec { rate: 0.0, form: WeightDecayForm::Coupled },
+            max_time: 20,
+            max_batch: 8,
+            threads: 1,
+            device: Device::Cpu,
+            kernel: Kernel::Stock,
+        }
+    }
+
+    /// How a repeated word enters the embedding's second moment: as the optimiser says, unless clipping sums its occurrences first.
+    #[must_use]
+    pub fn repeated_words(&self) -> RepeatedWords {
+        match self.clip {
+            Some(ClipSpec { form: ClipForm::Occurrences, .. }) => RepeatedWords::SumThenSquare,
+            _ => self.adam.repeated_words,
+        }
+    }
+
     /// 2 for a bidirectional model, else 1.
     #[must_use]
     pub const fn directions(&self) -> usize {

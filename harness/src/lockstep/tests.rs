@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::difference::tensor_differences;
 use super::initial::{moved_by_one_rounding, with_one_bias_vector};
 use super::*;
-use crate::train::{initial_weights, test_spec};
+use crate::train::initial_weights;
 
 /// A comparison whose losses differ by these shares, step by step.
 fn comparison(differences: &[f64]) -> Comparison {
@@ -94,7 +94,7 @@ fn a_loss_that_is_no_number_is_above_every_threshold() {
 #[test]
 fn one_bias_vector_is_the_sum_of_two_save_where_a_gru_resets_the_second() {
     for cell in CellKind::ALL {
-        let two = test_spec(cell);
+        let two = ModelSpec::plain(cell);
         let one = ModelSpec { bias_vectors: BiasVectors::One, ..two.clone() };
         let whole = weights(&two);
         let folded = with_one_bias_vector(&two, &whole).unwrap();
@@ -114,7 +114,7 @@ fn one_bias_vector_is_the_sum_of_two_save_where_a_gru_resets_the_second() {
 
 #[test]
 fn a_rounding_moves_every_weight_to_a_neighbour_and_leaves_zeros() {
-    let spec = test_spec(CellKind::Rnn);
+    let spec = ModelSpec::plain(CellKind::Rnn);
     let mut whole = weights(&spec);
     whole.get_mut("head.bias").unwrap().data[0] = 0.0;
     let moved = moved_by_one_rounding(&whole, 3).unwrap();

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use harness_contract::defaults::{Batching, DropoutPlace, PatienceRule, ThresholdMode};
 use harness_contract::{
-    AdamSpec, BiasVectors, CellKind, ClipSpec, Device, DropoutSpec, GruForm, Initializer, Kernel, ModelSpec, Pooling,
-    Side, TensorGroup, WeightDecayForm, WeightDecaySpec,
+    AdamSpec, BiasVectors, CellKind, ClipForm, ClipSpec, Device, DropoutSpec, GruForm, Initializer, Kernel, ModelSpec,
+    Pooling, Side, TensorGroup, WeightDecayForm, WeightDecaySpec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,8 @@ pub struct Protocol {
     pub clip_norm: f64,
     /// What clipping adds to the norm it divides by.
     pub clip_stabiliser: f64,
+    /// Which norm clipping takes, and what it makes of repeated words.
+    pub clip_form: ClipForm,
     /// Weight decay; 0 is none.
     pub weight_decay: f64,
     /// Where weight decay enters.
@@ -151,7 +153,11 @@ impl Protocol {
                 seed,
             },
             adam: self.adam,
-            clip: (self.clip_norm > 0.0).then_some(ClipSpec { norm: self.clip_norm, stabiliser: self.clip_stabiliser }),
+            clip: (self.clip_norm > 0.0).then_some(ClipSpec {
+                norm: self.clip_norm,
+                stabiliser: self.clip_stabiliser,
+                form: self.clip_form,
+            }),
             weight_decay: WeightDecaySpec { rate: self.weight_decay, form: self.weight_decay_form },
             max_time: self.max_length,
             max_batch: self.batch_size,

@@ -207,7 +207,7 @@ impl At<'_> {
 }
 
 /// Keys that no default of this program gives; the rest of a protocol can't be missing.
-const REQUIRED: [&str; 29] = [
+const REQUIRED: [&str; 31] = [
     "padding",
     "truncation",
     "batching",
@@ -228,7 +228,9 @@ const REQUIRED: [&str; 29] = [
     "adam.epsilon",
     "adam.epsilon_placement",
     "adam.repeated_words",
+    "adam.bias_correction",
     "clip_stabiliser",
+    "clip_form",
     "weight_decay_form",
     "scheduler.factor",
     "scheduler.patience",
@@ -282,6 +284,7 @@ fn protocol_key(field: &'static str) -> &'static str {
         "max_batch" => "batch_size",
         "clip.norm" => "clip_norm",
         "clip.stabiliser" => "clip_stabiliser",
+        "clip.form" => "clip_form",
         "weight_decay.rate" => "weight_decay",
         other => other,
     }

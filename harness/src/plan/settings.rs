@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use harness_contract::defaults::{Batching, DropoutPlace, PatienceRule, ThresholdMode};
 use harness_contract::{
-    BiasVectors, Device, EpsilonPlacement, GruForm, Initializer, Kernel, NativeDefaults, Pooling, RepeatedWords, Side,
-    TensorGroup, WeightDecayForm,
+    BiasCorrection, BiasVectors, ClipForm, Device, EpsilonPlacement, GruForm, Initializer, Kernel, NativeDefaults,
+    Pooling, RepeatedWords, Side, TensorGroup, WeightDecayForm,
 };
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,7 @@ pub struct Settings {
     pub adam: AdamKeys,
     pub clip_norm: Option<f64>,
     pub clip_stabiliser: Option<f64>,
+    pub clip_form: Option<ClipForm>,
     pub weight_decay: Option<f64>,
     pub weight_decay_form: Option<WeightDecayForm>,
     pub scheduler: SchedulerKeys,
@@ -67,6 +68,7 @@ pub struct AdamKeys {
     pub epsilon: Option<f64>,
     pub epsilon_placement: Option<EpsilonPlacement>,
     pub repeated_words: Option<RepeatedWords>,
+    pub bias_correction: Option<BiasCorrection>,
 }
 
 /// A subset of the keys of [`super::Scheduler`].
@@ -106,8 +108,10 @@ pub fn native_settings(defaults: &NativeDefaults, cell: harness_contract::CellKi
             epsilon: Some(adam.epsilon),
             epsilon_placement: Some(adam.epsilon_placement),
             repeated_words: Some(adam.repeated_words),
+            bias_correction: Some(adam.bias_correction),
         },
         clip_stabiliser: Some(defaults.clip_stabiliser.value),
+        clip_form: Some(defaults.clip_form.value),
         weight_decay_form: Some(defaults.weight_decay_form.value),
         scheduler: SchedulerKeys {
             kind: None,

@@ -107,7 +107,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::train::test_spec;
 
     fn tensor(spec: &ModelSpec, group: TensorGroup, initializer: Initializer, seed: u64) -> Tensor {
         let initializers = BTreeMap::from([(group, initializer)]);
@@ -138,18 +137,18 @@ mod tests {
         for cell in CellKind::ALL {
             for bias_vectors in [BiasVectors::One, BiasVectors::Two] {
                 for (bidirectional, layer_norm) in [(false, false), (true, false), (false, true), (true, true)] {
-                    let spec = ModelSpec { bias_vectors, bidirectional, layer_norm, ..test_spec(cell) };
+                    let spec = ModelSpec { bias_vectors, bidirectional, layer_norm, ..ModelSpec::plain(cell) };
                     initial_weights(&spec, &BTreeMap::new(), 1).unwrap().check(&spec).unwrap();
                 }
             }
         }
-        assert_eq!(test_spec(CellKind::Gru).gru_form, GruForm::ResetAfter);
+        assert_eq!(ModelSpec::plain(CellKind::Gru).gru_form, GruForm::ResetAfter);
     }
 
     #[test]
     fn an_orthogonal_kernel_has_orthonormal_columns_as_a_whole() {
         for cell in CellKind::ALL {
-            let spec = test_spec(cell);
+            let spec = ModelSpec::plain(cell);
             let kernel = tensor(&spec, TensorGroup::RecurrentKernel, Initializer::Orthogonal, 3);
             let (rows, columns) = (kernel.shape[0], kernel.shape[1]);
             assert!(deviation_from_orthonormal(&kernel.data, rows, columns) < 1e-6);
@@ -158,7 +157,7 @@ mod tests {
 
     #[test]
     fn an_orthogonal_kernel_per_gate_has_an_orthogonal_block_for_each_gate() {
-        let spec = test_spec(CellKind::Lstm);
+        let spec = ModelSpec::plain(CellKind::Lstm);
         let kernel = tensor(&spec, TensorGroup::RecurrentKernel, Initializer::OrthogonalPerGate, 3);
         let hidden = spec.hidden_size;
         for block in kernel.data.chunks(hidden * hidden) {
@@ -168,18 +167,18 @@ mod tests {
 
     #[test]
     fn the_forget_bias_is_one_in_the_second_gate_of_an_lstm_and_nowhere_else() {
-        let spec = test_spec(CellKind::Lstm);
+        let spec = ModelSpec::plain(CellKind::Lstm);
         let bias = tensor(&spec, TensorGroup::InputBias, Initializer::UnitForgetBias, 1);
         let hidden = spec.hidden_size;
         let ones: Vec<usize> = (0..bias.data.len()).filter(|&index| bias.data[index] == 1.0).collect();
         assert_eq!(ones, (hidden..2 * hidden).collect::<Vec<_>>());
-        let gru = tensor(&test_spec(CellKind::Gru), TensorGroup::InputBias, Initializer::UnitForgetBias, 1);
+        let gru = tensor(&ModelSpec::plain(CellKind::Gru), TensorGroup::InputBias, Initializer::UnitForgetBias, 1);
         assert!(gru.data.iter().all(|value| *value == 0.0));
     }
 
     #[test]
     fn uniform_initialisers_fill_their_range_and_no_more() {
-        let spec = ModelSpec { hidden_size: 64, embedding_size: 128, ..test_spec(CellKind::Lstm) };
+        let spec = ModelSpec { hidden_size: 64, embedding_size: 128, ..ModelSpec::plain(CellKind::Lstm) };
         for (group, initializer, limit) in [
             (TensorGroup::RecurrentKernel, Initializer::HiddenUniform, 1.0 / 8.0),
             (TensorGroup::InputKernel, Initializer::GlorotUniform, (6.0f64 / f64::from(128 + 256)).sqrt()),
@@ -195,7 +194,7 @@ mod tests {
 
     #[test]
     fn a_bias_of_a_linear_layer_takes_the_fan_in_of_its_kernel() {
-        let spec = ModelSpec { hidden_size: 64, ..test_spec(CellKind::Rnn) };
+        let spec = ModelSpec { hidden_size: 64, ..ModelSpec::plain(CellKind::Rnn) };
         let draws = (0..200).map(|seed| tensor(&spec, TensorGroup::HeadBias, Initializer::FanInUniform, seed).data[0]);
         let largest = draws.fold(0.0f32, |largest, value| largest.max(value.abs()));
         assert!(largest <= 0.125 && largest > 0.115, "{largest}");
@@ -204,7 +203,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_tensor_depends_on_seed_and_name_alone(seed: u64) {
-            let one = test_spec(CellKind::Gru);
+            let one = ModelSpec::plain(CellKind::Gru);
             let two = ModelSpec { bias_vectors: BiasVectors::One, layers: 1, ..one.clone() };
             let normal = Initializer::Normal { mean: 0.0, std: 1.0 };
             let draw = |spec| tensor(spec, TensorGroup::RecurrentKernel, normal, seed);

@@ -36,6 +36,7 @@ pooling = "last-step"
 bias_vectors = "two"
 gru_form = "reset-after"
 clip_stabiliser = 0.0
+clip_form = "gradient"
 weight_decay_form = "coupled"
 
 [protocol.initializers]
@@ -53,6 +54,7 @@ beta2 = 0.999
 epsilon = 1e-8
 epsilon_placement = "after-correction"
 repeated_words = "sum-then-square"
+bias_correction = "float64"
 
 [protocol.scheduler]
 kind = "none"

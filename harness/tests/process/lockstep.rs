@@ -18,8 +18,9 @@ bias_vectors = "two"
 gru_form = "reset-after"
 kernel = "stock"
 clip_stabiliser = 0.0
+clip_form = "gradient"
 weight_decay_form = "coupled"
-adam = { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, epsilon_placement = "after-correction", repeated_words = "sum-then-square" }
+adam = { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, epsilon_placement = "after-correction", repeated_words = "sum-then-square", bias_correction = "float64" }
 scheduler = { factor = 0.1, patience = 10, threshold = 1e-4, threshold_mode = "relative", patience_rule = "after-patience", cooldown = 0, min_learning_rate = 0.0 }
 
 [protocol.initializers]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use harness::contract::defaults::{Batching, DropoutPlace, PatienceRule, PlateauDefaults, Sourced, ThresholdMode};
 use harness::contract::{
-    AdamSpec, BiasVectors, CellKind, EpsilonPlacement, GruForm, Initializer, NativeDefaults, Pooling, RepeatedWords,
-    Side, TensorGroup, WeightDecayForm,
+    AdamSpec, BiasVectors, CellKind, ClipForm, GruForm, Initializer, NativeDefaults, Pooling, Side, TensorGroup,
+    WeightDecayForm,
 };
 
 /// Defaults like those of PyTorch.
@@ -28,12 +28,10 @@ pub(crate) fn pytorch() -> NativeDefaults {
         ]),
         bias_vectors: CellKind::ALL.map(|cell| (cell, Sourced::new(BiasVectors::Two, rnn))).into(),
         gru_form: Sourced::new(GruForm::ResetAfter, rnn),
-        adam: Sourced::new(
-            adam(1e-8, EpsilonPlacement::AfterCorrection, RepeatedWords::SumThenSquare),
-            "torch/optim/adam.py",
-        ),
+        adam: Sourced::new(AdamSpec::PYTORCH, "torch/optim/adam.py"),
         learning_rate: Sourced::new(1e-3, "torch/optim/adam.py"),
         clip_stabiliser: Sourced::new(1e-6, "torch/nn/utils/clip_grad.py"),
+        clip_form: Sourced::new(ClipForm::Gradient, "torch/nn/utils/clip_grad.py"),
         weight_decay_form: Sourced::new(WeightDecayForm::Coupled, "torch/optim/adam.py"),
         dropout_places: Sourced::new(vec![DropoutPlace::AfterEmbedding, DropoutPlace::BetweenLayers], rnn),
         padding: Sourced::new(Side::End, "torch/nn/utils/rnn.py"),
@@ -68,12 +66,10 @@ pub(crate) fn keras() -> NativeDefaults {
         ]),
         bias_vectors: CellKind::ALL.map(|cell| (cell, Sourced::new(bias(cell), rnn))).into(),
         gru_form: Sourced::new(GruForm::ResetAfter, rnn),
-        adam: Sourced::new(
-            adam(1e-7, EpsilonPlacement::Hat, RepeatedWords::SquareThenSum),
-            "keras/src/optimizers/adam.py",
-        ),
+        adam: Sourced::new(AdamSpec::KERAS, "keras/src/optimizers/adam.py"),
         learning_rate: Sourced::new(1e-3, "keras/src/optimizers/adam.py"),
         clip_stabiliser: Sourced::new(0.0, "keras/src/optimizers/base_optimizer.py"),
+        clip_form: Sourced::new(ClipForm::Occurrences, "keras/src/optimizers/base_optimizer.py"),
         weight_decay_form: Sourced::new(WeightDecayForm::Decoupled, "keras/src/optimizers/base_optimizer.py"),
         dropout_places: Sourced::new(
             vec![DropoutPlace::AfterEmbedding, DropoutPlace::BetweenLayers, DropoutPlace::AfterLast],
@@ -89,10 +85,6 @@ pub(crate) fn keras() -> NativeDefaults {
             "keras/src/callbacks/reduce_lr_on_plateau.py",
         ),
     }
-}
-
-fn adam(epsilon: f64, epsilon_placement: EpsilonPlacement, repeated_words: RepeatedWords) -> AdamSpec {
-    AdamSpec { beta1: 0.9, beta2: 0.999, epsilon, epsilon_placement, repeated_words }
 }
 
 fn plateau(threshold_mode: ThresholdMode, patience_rule: PatienceRule) -> PlateauDefaults {

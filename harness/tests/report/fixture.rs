@@ -289,6 +289,7 @@ pub(crate) fn protocol(is_torch: bool, cell: CellKind, variant: &str) -> Protoco
         adam: defaults.adam.value,
         clip_norm: if is_torch { 5.0 } else { 0.0 },
         clip_stabiliser: defaults.clip_stabiliser.value,
+        clip_form: defaults.clip_form.value,
         weight_decay: 0.0,
         weight_decay_form: defaults.weight_decay_form.value,
         scheduler: Scheduler {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use harness::contract::{
-    BackendInfo, BiasVectors, Capabilities, CellKind, Device, EpsilonPlacement, GruForm, Kernel, NativeDefaults,
-    RepeatedWords, WeightDecayForm,
+    BackendInfo, BiasCorrection, BiasVectors, Capabilities, CellKind, ClipForm, Device, EpsilonPlacement, GruForm,
+    Kernel, NativeDefaults, RepeatedWords, WeightDecayForm,
 };
 use harness::lockstep::{
     ArmRecord, Comparison, Difference, Ending, InertSetting, LOCKSTEP_VERSION, LockstepRecord, Reading, SideRequest,
@@ -197,6 +197,8 @@ fn info(name: &str, defaults: NativeDefaults) -> Asked {
             gru_forms: vec![GruForm::ResetAfter],
             epsilon_placements: vec![EpsilonPlacement::Hat, EpsilonPlacement::AfterCorrection],
             repeated_words: vec![RepeatedWords::SumThenSquare, RepeatedWords::SquareThenSum],
+            bias_corrections: vec![BiasCorrection::Float64],
+            clip_forms: vec![ClipForm::Gradient],
             weight_decay_forms: vec![WeightDecayForm::Coupled, WeightDecayForm::Decoupled],
             bidirectional: false,
             layer_norm: false,

@@ -23,6 +23,8 @@ struct Constants {
     rate: f32,
     root_scale: f32,
     clip: f32,
+    /// The clipped gradient of a row whose word does not occur: 0, or NaN where clipping makes NaN of everything.
+    idle: f32,
     coupled_decay: f32,
     shrink: f32,
 }
@@ -103,9 +105,17 @@ impl Constants {
             rate: update.rate as f32,
             root_scale: update.root_scale as f32,
             clip: update.clip as f32,
+            idle: (update.clip * 0.0) as f32,
             coupled_decay: update.coupled_decay as f32,
             shrink: update.shrink as f32,
         }
+    }
+
+    /// The sum of squares of clipped occurrences. Clipping comes before squaring: where it makes an occurrence 0, its square is 0, even if the
+    /// square of what came was beyond float32.
+    #[inline(always)]
+    fn clipped_square(&self, square: f32) -> f32 {
+        if self.clip == 0.0 { 0.0 } else { self.clip * self.clip * square }
     }
 
     /// The new first and second moment and weight of one element, from its gradient (clipped and with decay) and its
@@ -158,16 +168,16 @@ fn update_row_with_squares(
         let shrunk = *weight * constants.shrink;
         let decay = constants.coupled_decay * shrunk;
         let gradient = constants.clip * gradient + decay;
-        let square = constants.clip * constants.clip * square + decay * decay;
+        let square = constants.clipped_square(*square) + decay * decay;
         (*weight, *first, *second) = constants.step(shrunk, *first, *second, gradient, square);
     }
 }
 
-/// A row whose word doesn't occur: its gradient is that of the decay alone.
+/// A row whose word doesn't occur: its gradient is that of the decay alone, unless clipping makes NaN of all.
 fn update_idle_row(constants: &Constants, weights: &mut [f32], first: &mut [f32], second: &mut [f32]) {
     for ((weight, first), second) in weights.iter_mut().zip(first).zip(second) {
         let shrunk = *weight * constants.shrink;
-        let gradient = constants.coupled_decay * shrunk;
+        let gradient = constants.idle + constants.coupled_decay * shrunk;
         (*weight, *first, *second) = constants.step(shrunk, *first, *second, gradient, gradient * gradient);
     }
 }

@@ -7,7 +7,7 @@
 mod aten;
 mod host;
 
-use harness_contract::{EpsilonPlacement, ModelSpec, WeightDecayForm};
+use harness_contract::{ClipForm, ClipSpec, EpsilonPlacement, ModelSpec, WeightDecayForm};
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::embedding::EmbeddingGradient;
@@ -26,6 +26,8 @@ pub(crate) struct Clipping {
     pub(crate) norm: f64,
     /// What the gradient is multiplied by; 1 where nothing is clipped.
     pub(crate) coefficient: f64,
+    /// Whether that scales it.
+    pub(crate) clipped: bool,
 }
 
 /// The numbers of one update. With gradient `g`, weight `w` and moments `m`, `v`:
@@ -56,16 +58,23 @@ struct Block<'a> {
     second: &'a mut Tensor,
 }
 
-/// The gradient's global norm, and what it says about clipping.
-pub(crate) fn clipping(spec: &ModelSpec, core: &Tensor, embedding: &EmbeddingGradient) -> Result<Clipping, TchError> {
-    let norms = Tensor::f_stack(&[core.f_norm()?, embedding.sum.f_norm()?], 0)?;
-    let norm = norms.f_norm()?.f_double_value(&[])?;
-    // A norm that is not a number compares as not clipped, and the gradient goes on as it is.
-    let coefficient = spec.clip.map_or(1.0, |clip| {
-        let coefficient = clip.norm / (norm + clip.stabiliser);
-        if coefficient < 1.0 { coefficient } else { 1.0 }
-    });
-    Ok(Clipping { norm, coefficient })
+/// The gradient's global norm, and what clipping makes of it. `tokens` are the gradients of the embedded tokens, `[time, rows, embedding_size]`.
+pub(crate) fn clipping(
+    spec: &ModelSpec,
+    core: &Tensor,
+    embedding: &EmbeddingGradient,
+    tokens: &Tensor,
+) -> Result<Clipping, TchError> {
+    let total = |of_words: &Tensor| -> Result<f64, TchError> {
+        Tensor::f_stack(&[core.f_norm()?, of_words.f_norm()?], 0)?.f_norm()?.f_double_value(&[])
+    };
+    let norm = total(&embedding.sum)?;
+    let (coefficient, clipped) = match spec.clip {
+        None => (1.0, false),
+        Some(clip @ ClipSpec { form: ClipForm::Gradient, .. }) => clip.factor(norm),
+        Some(clip @ ClipSpec { form: ClipForm::Occurrences, .. }) => clip.factor(total(tokens)?),
+    };
+    Ok(Clipping { norm, coefficient, clipped })
 }
 
 impl Adam {
@@ -119,9 +128,8 @@ impl Adam {
 impl Update {
     fn new(spec: &ModelSpec, step: u64, clip: f64, learning_rate: f64) -> Self {
         let adam = &spec.adam;
-        // A power beyond the exponent's range is 0 in any case: betas are below 1.
-        let power = |beta: f64| beta.powi(i32::try_from(step).unwrap_or(i32::MAX));
-        let (correction1, correction2) = (1.0 - power(adam.beta1), (1.0 - power(adam.beta2)).sqrt());
+        let [correction1, correction2] = adam.bias_corrections(step);
+        let correction2 = correction2.sqrt();
         let (rate, root_scale) = match adam.epsilon_placement {
             EpsilonPlacement::AfterCorrection => (learning_rate / correction1, 1.0 / correction2),
             EpsilonPlacement::Hat => (learning_rate * correction2 / correction1, 1.0),

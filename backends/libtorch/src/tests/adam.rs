@@ -1,7 +1,7 @@
 //! The optimiser against its formulas, written out element by element in float64.
 
 use harness_contract::{
-    AdamSpec, CellKind, ClipSpec, EpsilonPlacement, Model, ModelSpec, RepeatedWords, Side, WeightDecayForm,
+    AdamSpec, CellKind, ClipForm, ClipSpec, EpsilonPlacement, Model, ModelSpec, RepeatedWords, Side, WeightDecayForm,
     WeightDecaySpec,
 };
 use tch::{Device, Kind, Tensor};
@@ -23,9 +23,11 @@ fn settings() -> Vec<ModelSpec> {
     let mut all = Vec::new();
     for epsilon_placement in [EpsilonPlacement::AfterCorrection, EpsilonPlacement::Hat] {
         for repeated_words in [RepeatedWords::SumThenSquare, RepeatedWords::SquareThenSum] {
-            for clip in
-                [None, Some(ClipSpec { norm: 0.05, stabiliser: 1e-6 }), Some(ClipSpec { norm: 1e6, stabiliser: 0.0 })]
-            {
+            for clip in [
+                None,
+                Some(ClipSpec { norm: 0.05, stabiliser: 1e-6, form: ClipForm::Gradient }),
+                Some(ClipSpec { norm: 1e6, stabiliser: 0.0, form: ClipForm::Gradient }),
+            ] {
                 for (rate, form) in [
                     (0.0, WeightDecayForm::Coupled),
                     (0.1, WeightDecayForm::Coupled),
@@ -57,7 +59,7 @@ impl Written {
 
     /// `occurrences` holds, for each element, the gradients whose sum is its gradient.
     fn step(&mut self, spec: &ModelSpec, t: i32, occurrences: &[Vec<f64>], clip: f64, learning_rate: f64) {
-        let AdamSpec { beta1, beta2, epsilon, epsilon_placement, repeated_words } = spec.adam;
+        let AdamSpec { beta1, beta2, epsilon, epsilon_placement, repeated_words, .. } = spec.adam;
         let WeightDecaySpec { rate, form } = spec.weight_decay;
         for (at, occurrences) in occurrences.iter().enumerate() {
             let mut parts: Vec<_> = occurrences.iter().map(|gradient| gradient * clip).collect();
@@ -109,7 +111,7 @@ fn follows_the_formulas(spec: &ModelSpec, kind: Kind, tolerance: f64) {
         let gradient = network.gradient(&input, &targets, &Masks::default()).unwrap();
         let occurrences = Occurrences::new(&aligned, spec.vocabulary_size);
         let compact = embedding::collect(&gradient.tokens, occurrences, spec.adam.repeated_words).unwrap();
-        let seen = clipping(spec, &gradient.core, &compact).unwrap();
+        let seen = clipping(spec, &gradient.core, &compact, &gradient.tokens).unwrap();
         adam.update(spec, network.parameters_mut(), &gradient.core, &compact, seen.coefficient, learning_rate).unwrap();
 
         let core_gradient: Vec<_> = doubles(&gradient.core).into_iter().map(|value| vec![value]).collect();

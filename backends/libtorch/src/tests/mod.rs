@@ -6,10 +6,7 @@ mod kernels;
 mod repeatability;
 mod semantics;
 
-use harness_contract::{
-    AdamSpec, BiasVectors, CellKind, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, LabelledBatch, ModelSpec,
-    Pooling, RepeatedWords, Side, Tensor, TokenBatch, WeightDecayForm, WeightDecaySpec, WeightMap,
-};
+use harness_contract::{CellKind, Kernel, LabelledBatch, ModelSpec, Side, Tensor, TokenBatch, WeightMap};
 
 /// The kernels under test.
 const KERNELS: [Kernel; 2] = [Kernel::Stock, Kernel::Fused];
@@ -17,32 +14,12 @@ const KERNELS: [Kernel; 2] = [Kernel::Stock, Kernel::Fused];
 /// A small model with odd sizes, two layers and everything optional switched off.
 fn small_spec(cell: CellKind) -> ModelSpec {
     ModelSpec {
-        cell,
         vocabulary_size: 13,
         embedding_size: 5,
         hidden_size: 3,
-        layers: 2,
-        bidirectional: false,
-        layer_norm: false,
-        bias_vectors: BiasVectors::Two,
-        gru_form: GruForm::ResetAfter,
-        pooling: Pooling::LastStep,
-        masking: false,
-        dropout: DropoutSpec::NONE,
-        adam: AdamSpec {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            epsilon_placement: EpsilonPlacement::AfterCorrection,
-            repeated_words: RepeatedWords::SumThenSquare,
-        },
-        clip: None,
-        weight_decay: WeightDecaySpec { rate: 0.0, form: WeightDecayForm::Coupled },
         max_time: 64,
         max_batch: 64,
-        threads: 1,
-        device: Device::Cpu,
-        kernel: Kernel::Stock,
+        ..ModelSpec::plain(cell)
     }
 }
 

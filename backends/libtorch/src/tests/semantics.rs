@@ -1,8 +1,8 @@
 //! What the contract asks of a model, seen through the contract.
 
 use harness_contract::{
-    Backend, BiasVectors, CellKind, ClipSpec, Device, DropoutSpec, ErrorKind, Kernel, Model, ModelSpec, Pooling, Side,
-    WeightMap, build_checked,
+    Backend, BiasVectors, CellKind, ClipForm, ClipSpec, Device, DropoutSpec, ErrorKind, Kernel, Model, ModelSpec,
+    Pooling, Side, WeightMap, build_checked,
 };
 
 use super::{KERNELS, Rows, small_spec, weights};
@@ -188,9 +188,11 @@ fn clipping_holds_the_norm_and_says_so() {
         };
         let free = report(None);
         assert!(free.gradient_norm > 0.01 && !free.clipped);
-        let loose = report(Some(ClipSpec { norm: free.gradient_norm * 1.01, stabiliser: 1e-6 }));
+        let loose =
+            report(Some(ClipSpec { norm: free.gradient_norm * 1.01, stabiliser: 1e-6, form: ClipForm::Gradient }));
         assert!(!loose.clipped);
-        let tight = report(Some(ClipSpec { norm: free.gradient_norm * 0.99, stabiliser: 1e-6 }));
+        let tight =
+            report(Some(ClipSpec { norm: free.gradient_norm * 0.99, stabiliser: 1e-6, form: ClipForm::Gradient }));
         assert!(tight.clipped);
         assert_eq!(free.gradient_norm, tight.gradient_norm, "the norm is the one before clipping");
     }
@@ -202,7 +204,7 @@ fn token_gradient_norms_are_those_of_the_words_that_stand_there() {
         for (masking, padding) in [(false, Side::Front), (true, Side::Front), (true, Side::End)] {
             // Clipping and dropout must not show.
             let dropout = DropoutSpec { after_embedding: 0.5, between_layers: 0.5, after_last: 0.5, seed: 1 };
-            let clip = Some(ClipSpec { norm: 1e-6, stabiliser: 0.0 });
+            let clip = Some(ClipSpec { norm: 1e-6, stabiliser: 0.0, form: ClipForm::Gradient });
             let spec = ModelSpec { masking, dropout, clip, max_time: 6, ..spec.clone() };
             let texts = vec![vec![1, 2, 3, 4, 5, 6], vec![7, 8, 9, 10]];
             let rows = Rows::padded(texts, vec![1, 0], 6, padding);

@@ -68,6 +68,21 @@ fn repeated_words_treated_the_other_way_are_caught_by_the_trajectories() {
 }
 
 #[test]
+fn exact_bias_corrections_where_float32_is_asked_for_are_caught_by_the_trajectories() {
+    caught(Mistake::BiasCorrectionIgnored, &["adam-weights"]);
+}
+
+#[test]
+fn clipping_by_the_other_norm_is_caught_by_the_gradients_and_the_trajectories() {
+    caught(Mistake::ClipFormIgnored, &["clipped-gradients", "adam-weights"]);
+}
+
+#[test]
+fn occurrences_that_clipping_does_not_sum_are_caught_by_the_trajectories() {
+    caught(Mistake::ClippingKeepsOccurrences, &["adam-weights"]);
+}
+
+#[test]
 fn dropout_in_predictions_is_caught_by_comparing_them_with_those_of_a_model_without() {
     caught(Mistake::DropoutInPrediction, &["dropout-prediction"]);
 }

@@ -1,9 +1,10 @@
 //! A backend with one mistake of choice: the reference's own parts, one of them put together wrongly.
 
-use backend_reference::{Adam, DropoutMasks, Gradients, Inputs, Parameters, backward, clip_coefficient, forward};
+use backend_reference::{Adam, DropoutMasks, Gradients, Inputs, Parameters, backward, forward};
 use harness_contract::{
-    Backend, BackendError, BackendInfo, BiasVectors, CellKind, Device, EpsilonPlacement, GradientNorms, LabelledBatch,
-    Model, ModelSpec, RepeatedWords, StepReport, Tensor, TokenBatch, WeightDecayForm, WeightMap,
+    Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, CellKind, ClipForm, ClipSpec, Device,
+    EpsilonPlacement, GradientNorms, LabelledBatch, Model, ModelSpec, RepeatedWords, StepReport, Tensor, TokenBatch,
+    WeightDecayForm, WeightMap,
 };
 
 /// What can be wrong.
@@ -19,6 +20,12 @@ pub(crate) enum Mistake {
     EpsilonPlacementIgnored,
     /// `(sum g)^2` where the spec says `sum g^2`, and the other way round.
     RepeatedWordsIgnored,
+    /// Bias corrections are exact whatever the spec says.
+    BiasCorrectionIgnored,
+    /// The norm that clips is the gradient's whatever the spec says.
+    ClipFormIgnored,
+    /// Clipping takes the norm over occurrences, and leaves them as they are.
+    ClippingKeepsOccurrences,
     /// Predictions use the masks of the step to come.
     DropoutInPrediction,
     /// Kept elements are not scaled.
@@ -87,13 +94,17 @@ impl Backend for Planted {
         match mistake {
             Mistake::EpsilonPlacementIgnored => spec.adam.epsilon_placement = EpsilonPlacement::AfterCorrection,
             Mistake::RepeatedWordsIgnored => spec.adam.repeated_words = RepeatedWords::SumThenSquare,
+            Mistake::BiasCorrectionIgnored => spec.adam.bias_correction = BiasCorrection::Float64,
+            Mistake::ClipFormIgnored => {
+                spec.clip = spec.clip.map(|clip| ClipSpec { form: ClipForm::Gradient, ..clip });
+            }
             Mistake::MaskIgnored => spec.masking = false,
             Mistake::SeedRounded => spec.dropout.seed = spec.dropout.seed as f64 as u64,
             Mistake::DeviceMissing if spec.device != Device::Cpu => {
                 return Err(BackendError::framework("find the device", spec.device));
             }
             Mistake::ClipStabiliserIgnored => {
-                spec.clip = spec.clip.map(|clip| harness_contract::ClipSpec { stabiliser: 0.0, ..clip });
+                spec.clip = spec.clip.map(|clip| ClipSpec { stabiliser: 0.0, ..clip });
             }
             _ => {}
         }
@@ -104,7 +115,11 @@ impl Backend for Planted {
         } else {
             Parameters::from_weights(&spec, initial)?
         };
-        let adam = Adam::new(&spec);
+        let adam = match mistake {
+            // An optimiser that knows of no clipping takes repeated words as it would without.
+            Mistake::ClippingKeepsOccurrences => Adam::new(&ModelSpec { clip: None, ..spec.clone() }),
+            _ => Adam::new(&spec),
+        };
         let moments = (Parameters::zeros(&spec), Parameters::zeros(&spec));
         let mut model = Wrong { mistake, spec, given, weights, adam, moments, steps: 0 };
         if mistake == Mistake::GatesSwapped {
@@ -235,14 +250,17 @@ impl Model for Wrong {
         let mut gradients = self.gradients(batch, &self.masks(tokens.rows(), tokens.time()));
         self.steps += 1;
         let norm = gradients.parameters.norm();
-        let coefficient = clip_coefficient(self.spec.clip, norm);
-        let mut report =
-            StepReport { loss: gradients.loss, gradient_norm: norm, clipped: coefficient < 1.0, update_norm: None };
+        let factor = |total| self.spec.clip.map_or((1.0, false), |clip| clip.factor(total));
+        let (coefficient, clipped) = factor(match self.spec.clip {
+            Some(ClipSpec { form: ClipForm::Occurrences, .. }) => gradients.norm_over_occurrences(),
+            _ => norm,
+        });
+        let mut report = StepReport { loss: gradients.loss, gradient_norm: norm, clipped, update_norm: None };
         match (self.mistake, self.spec.clip) {
             (Mistake::ClippedPerTensor, Some(_)) => {
                 for tensor in gradients.parameters.tensors_mut() {
                     let norm = tensor.iter().map(|g| g * g).sum::<f64>().sqrt();
-                    let coefficient = clip_coefficient(self.spec.clip, norm);
+                    let (coefficient, _) = factor(norm);
                     tensor.iter_mut().for_each(|g| *g *= coefficient);
                 }
             }

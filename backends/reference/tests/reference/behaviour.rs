@@ -2,7 +2,7 @@
 
 use backend_reference::{DropoutMasks, ReferenceModel};
 use harness_contract::{
-    CellKind, ClipSpec, DropoutSpec, LabelledBatch, Model, ModelSpec, Side, TokenBatch, build_checked,
+    CellKind, ClipForm, ClipSpec, DropoutSpec, LabelledBatch, Model, ModelSpec, Side, TokenBatch, build_checked,
 };
 
 const TOKENS: [i32; 12] = [3, 2, 2, 8, 0, 0, 1, 7, 3, 4, 6, 2];
@@ -80,7 +80,7 @@ fn the_report_holds_the_norm_before_clipping_and_whether_it_was_clipped() {
         .parameters
         .norm();
     for (factor, clipped) in [(0.5, true), (2.0, false)] {
-        spec.clip = Some(ClipSpec { norm: norm * factor, stabiliser: 0.0 });
+        spec.clip = Some(ClipSpec { norm: norm * factor, stabiliser: 0.0, form: ClipForm::Gradient });
         let report = model(&spec).train_batch(batch(), 0.01).unwrap();
         assert_eq!((report.gradient_norm, report.clipped), (norm, clipped));
     }

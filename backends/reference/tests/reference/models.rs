@@ -1,39 +1,15 @@
 //! Small models and batches for the reference's own tests.
 
-use harness_contract::{
-    AdamSpec, BiasVectors, CellKind, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, ModelSpec, Pooling,
-    RepeatedWords, Tensor, WeightDecayForm, WeightDecaySpec, WeightMap,
-};
+use harness_contract::{CellKind, ModelSpec, Tensor, WeightDecayForm, WeightDecaySpec, WeightMap};
 
 /// A small model with odd sizes.
 pub(crate) fn spec(cell: CellKind) -> ModelSpec {
     ModelSpec {
-        cell,
         vocabulary_size: 9,
         embedding_size: 3,
-        hidden_size: 5,
-        layers: 2,
-        bidirectional: false,
-        layer_norm: false,
-        bias_vectors: BiasVectors::Two,
-        gru_form: GruForm::ResetAfter,
-        pooling: Pooling::LastStep,
-        masking: false,
-        dropout: DropoutSpec::NONE,
-        adam: AdamSpec {
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            epsilon_placement: EpsilonPlacement::AfterCorrection,
-            repeated_words: RepeatedWords::SumThenSquare,
-        },
-        clip: None,
         weight_decay: WeightDecaySpec { rate: 0.0, form: WeightDecayForm::Decoupled },
         max_time: 8,
-        max_batch: 8,
-        threads: 1,
-        device: Device::Cpu,
-        kernel: Kernel::Stock,
+        ..ModelSpec::plain(cell)
     }
 }
 

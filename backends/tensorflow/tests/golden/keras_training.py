@@ -18,6 +18,7 @@ import tensorflow as tf
 
 VOCABULARY, EMBEDDING, HIDDEN, LAYERS = 20, 5, 6, 2
 TIME, BATCH, STEPS, RATE = 9, 4, 20, 0.01
+CLIPS = [0.05, 0.7, 1e3]
 CELLS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 
@@ -45,7 +46,7 @@ def batch(step, padding):
     return tokens, labels
 
 
-def train(cell, masking, padding, weight_decay):
+def train(cell, masking, padding, weight_decay, clip=None):
     inputs = keras.Input((TIME,), dtype="int32")
     x = keras.layers.Embedding(VOCABULARY, EMBEDDING, mask_zero=masking)(inputs)
     for layer in range(LAYERS):
@@ -57,7 +58,7 @@ def train(cell, masking, padding, weight_decay):
             for number, w in enumerate(model.get_weights())
         ]
     )
-    optimizer = keras.optimizers.Adam(RATE, weight_decay=weight_decay)
+    optimizer = keras.optimizers.Adam(RATE, weight_decay=weight_decay, global_clipnorm=clip)
     model.compile(optimizer=optimizer, loss=keras.losses.BinaryCrossentropy(from_logits=True))
     probe, _ = batch(STEPS, padding)
     before = model.predict_on_batch(probe).ravel()
@@ -71,6 +72,7 @@ def train(cell, masking, padding, weight_decay):
         "masking": masking,
         "padding": padding,
         "weight_decay": weight_decay or 0.0,
+        "clip": clip,
         "logits_before": before.tolist(),
         "losses": losses,
         "logits_after": model.predict_on_batch(probe).ravel().tolist(),
@@ -86,6 +88,10 @@ for cell in CELLS:
     runs.append(train(cell, True, "front", None))
     runs.append(train(cell, True, "end", None))
     runs.append(train(cell, False, "none", 0.05))
+    # Clipping in every step, in some, and in none: also a norm that is never reached changes what repeated words do.
+    for clip in CLIPS:
+        runs.append(train(cell, False, "front", None, clip))
+    runs.append(train(cell, True, "end", 0.05, CLIPS[0]))
 json.dump(
     {"keras": keras.__version__, "tensorflow": tf.__version__, "runs": runs},
     sys.stdout,

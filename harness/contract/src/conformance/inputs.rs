@@ -5,7 +5,7 @@ use crate::batch::{BatchError, LabelledBatch, Side, TokenBatch};
 use crate::capabilities::Capabilities;
 use crate::parameters::TensorGroup;
 use crate::spec::{
-    AdamSpec, BiasVectors, CellKind, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, ModelSpec, Pooling,
+    AdamSpec, BiasCorrection, BiasVectors, CellKind, Device, EpsilonPlacement, GruForm, Kernel, ModelSpec,
     RepeatedWords, WeightDecayForm, WeightDecaySpec,
 };
 use crate::weights::{Tensor, WeightError, WeightMap};
@@ -73,7 +73,6 @@ impl Stack {
 
     fn with_bias_vectors(self, bias_vectors: BiasVectors, capabilities: &Capabilities, kernel: Kernel) -> ModelSpec {
         ModelSpec {
-            cell: self.cell,
             vocabulary_size: 29,
             embedding_size: 5,
             hidden_size: 7,
@@ -82,26 +81,23 @@ impl Stack {
             layer_norm: self.layer_norm,
             bias_vectors,
             gru_form: self.gru_form,
-            pooling: Pooling::LastStep,
-            masking: false,
-            dropout: DropoutSpec::NONE,
             adam: AdamSpec {
                 beta1: 0.9,
                 beta2: 0.999,
                 epsilon: 1e-7,
                 epsilon_placement: first(&capabilities.epsilon_placements, EpsilonPlacement::AfterCorrection),
                 repeated_words: first(&capabilities.repeated_words, RepeatedWords::SumThenSquare),
+                bias_correction: first(&capabilities.bias_corrections, BiasCorrection::Float64),
             },
-            clip: None,
             weight_decay: WeightDecaySpec {
                 rate: 0.0,
                 form: first(&capabilities.weight_decay_forms, WeightDecayForm::Decoupled),
             },
             max_time: MAX_TIME,
             max_batch: MAX_BATCH,
-            threads: 1,
             device: first(&capabilities.devices, Device::Cpu),
             kernel,
+            ..ModelSpec::plain(self.cell)
         }
     }
 }

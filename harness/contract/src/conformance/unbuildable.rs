@@ -3,8 +3,8 @@
 use crate::bounds;
 use crate::capabilities::Capabilities;
 use crate::spec::{
-    AdamSpec, BiasVectors, CellKind, ClipSpec, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel, ModelSpec,
-    RepeatedWords, WeightDecayForm, WeightDecaySpec,
+    AdamSpec, BiasVectors, CellKind, ClipForm, ClipSpec, Device, DropoutSpec, EpsilonPlacement, GruForm, Kernel,
+    ModelSpec, RepeatedWords, WeightDecayForm, WeightDecaySpec,
 };
 
 /// Specs that make no sense whatever the backend, each with the field that is out of range.
@@ -24,8 +24,10 @@ pub(super) fn spoiled_specs(base: &ModelSpec) -> Vec<(&'static str, ModelSpec)> 
         ("adam.beta1", |spec| spec.adam.beta1 = 1.0),
         ("adam.beta2", |spec| spec.adam.beta2 = -0.5),
         ("adam.epsilon", |spec| spec.adam.epsilon = 0.0),
-        ("clip.norm", |spec| spec.clip = Some(ClipSpec { norm: 0.0, stabiliser: 0.0 })),
-        ("clip.stabiliser", |spec| spec.clip = Some(ClipSpec { norm: 1.0, stabiliser: -1.0 })),
+        ("clip.norm", |spec| spec.clip = Some(ClipSpec { norm: 0.0, stabiliser: 0.0, form: ClipForm::Gradient })),
+        ("clip.stabiliser", |spec| {
+            spec.clip = Some(ClipSpec { norm: 1.0, stabiliser: -1.0, form: ClipForm::Gradient })
+        }),
         ("weight_decay.rate", |spec| spec.weight_decay.rate = -1.0),
         // One beyond each bound, and numbers that lose their meaning in a narrower type.
         ("layers", |spec| spec.layers = bounds::MAX_LAYERS + 1),
@@ -89,6 +91,7 @@ mod tests {
     use super::super::inputs::Stack;
     use super::*;
     use crate::exclusion::Exclusion;
+    use crate::spec::BiasCorrection;
 
     fn capabilities() -> Capabilities {
         Capabilities {
@@ -98,6 +101,8 @@ mod tests {
             gru_forms: vec![GruForm::ResetAfter],
             epsilon_placements: vec![EpsilonPlacement::Hat],
             repeated_words: vec![RepeatedWords::SumThenSquare],
+            bias_corrections: vec![BiasCorrection::Float64],
+            clip_forms: vec![ClipForm::Gradient],
             weight_decay_forms: vec![],
             bidirectional: false,
             layer_norm: true,

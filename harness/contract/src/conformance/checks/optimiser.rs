@@ -4,7 +4,8 @@ use crate::batch::Side;
 use crate::capabilities;
 use crate::error::BackendError;
 use crate::spec::{
-    AdamSpec, BiasVectors, ClipSpec, EpsilonPlacement, ModelSpec, RepeatedWords, WeightDecayForm, WeightDecaySpec,
+    AdamSpec, BiasCorrection, BiasVectors, ClipForm, ClipSpec, EpsilonPlacement, ModelSpec, RepeatedWords,
+    WeightDecayForm, WeightDecaySpec,
 };
 
 use super::super::deviation::{self, PerWeight};
@@ -30,7 +31,11 @@ pub(super) fn run(suite: &mut Suite<'_>) {
     for stack in Stack::PLAIN {
         suite.check_together(checks, &stack.name(), |suite, measures| {
             let spec = suite.spec(stack);
-            trajectory(suite, &ModelSpec { clip: Some(ClipSpec { norm: 0.2, stabiliser: 1e-6 }), ..spec }, measures)
+            trajectory(
+                suite,
+                &ModelSpec { clip: Some(ClipSpec { norm: 0.2, stabiliser: 1e-6, form: ClipForm::Gradient }), ..spec },
+                measures,
+            )
         });
     }
     for stack in Stack::PLAIN {
@@ -52,6 +57,15 @@ pub(super) fn run(suite: &mut Suite<'_>) {
             }
         }
     }
+    // A second beta so near 1 that the float32 nearest to it lies a hundredth of the distance off.
+    for bias_correction in [BiasCorrection::Float64, BiasCorrection::Float32] {
+        let subject = format!("bias corrections in {}", capabilities::name(&bias_correction));
+        suite.check_together(checks, &subject, |suite, measures| {
+            let spec = suite.spec(Stack::PLAIN[1]);
+            let adam = AdamSpec { beta2: 0.999_999, bias_correction, ..spec.adam };
+            trajectory(suite, &ModelSpec { adam, ..spec }, measures)
+        });
+    }
     suite.check_together(checks, "betas of 0", |suite, measures| {
         let spec = suite.spec(Stack::PLAIN[1]);
         let adam = AdamSpec { beta1: 0.0, beta2: 0.0, epsilon: 1e-2, ..spec.adam };
@@ -64,9 +78,13 @@ pub(super) fn run(suite: &mut Suite<'_>) {
     }
 }
 
+/// A norm that no gradient of a trajectory reaches. Clipping over occurrences matters all the same: it sums them.
+const NEVER: f64 = 1e3;
+
 /// Clipping and weight decay, alone and together.
-fn additions() -> [(&'static str, Option<ClipSpec>, Option<WeightDecaySpec>); 5] {
-    let clip = Some(ClipSpec { norm: 0.1, stabiliser: 1e-6 });
+fn additions() -> [(&'static str, Option<ClipSpec>, Option<WeightDecaySpec>); 8] {
+    let clip = Some(ClipSpec { norm: 0.1, stabiliser: 1e-6, form: ClipForm::Gradient });
+    let over_occurrences = |norm| Some(ClipSpec { norm, stabiliser: 0.0, form: ClipForm::Occurrences });
     let coupled = Some(WeightDecaySpec { rate: 0.05, form: WeightDecayForm::Coupled });
     let decoupled = Some(WeightDecaySpec { rate: 0.5, form: WeightDecayForm::Decoupled });
     [
@@ -75,6 +93,9 @@ fn additions() -> [(&'static str, Option<ClipSpec>, Option<WeightDecaySpec>); 5]
         (", coupled decay", None, coupled),
         (", decoupled decay", None, decoupled),
         (", clipped, coupled decay", clip, coupled),
+        (", clipped over occurrences", over_occurrences(0.1), None),
+        (", clipped over occurrences, never reached", over_occurrences(NEVER), None),
+        (", clipped over occurrences, decoupled decay", over_occurrences(0.1), decoupled),
     ]
 }
 
@@ -107,7 +128,8 @@ fn trajectory(suite: &mut Suite<'_>, spec: &ModelSpec, measures: &mut [Measure; 
         clipped += usize::from(expected.clipped);
     }
     // A trajectory that hardly clips would say nothing about clipping.
-    losses.require(spec.clip.is_none() || clipped >= STEPS / 5, format!("only {clipped} steps were clipped"));
+    let often = spec.clip.is_none_or(|clip| clip.norm == NEVER || clipped >= STEPS / 5);
+    losses.require(often, format!("only {clipped} steps were clipped"));
     moved.case(format!("after {STEPS} steps"));
     let found = PerWeight::change(spec, &initial, &model.weights()?, 1.0);
     let expected = PerWeight::change(spec, &initial, &reference.weights()?, 1.0);

@@ -4,7 +4,7 @@ use crate::backend::{Model, StepReport};
 use crate::batch::Side;
 use crate::capabilities::name;
 use crate::error::BackendError;
-use crate::spec::{BiasVectors, ClipSpec, DropoutSpec, ModelSpec};
+use crate::spec::{BiasVectors, ClipForm, ClipSpec, DropoutSpec, ModelSpec};
 use crate::weights::WeightMap;
 
 use super::super::deviation;
@@ -111,7 +111,10 @@ fn undisturbed(suite: &mut Suite<'_>, stack: Stack, measure: &mut Measure) -> Re
 
 /// A model with dropout, where the backend has it, and clipping.
 fn spec(suite: &Suite<'_>, stack: Stack, measure: &mut Measure) -> ModelSpec {
-    let mut spec = ModelSpec { clip: Some(ClipSpec { norm: 0.3, stabiliser: 0.0 }), ..suite.spec(stack) };
+    let mut spec = ModelSpec {
+        clip: Some(ClipSpec { norm: 0.3, stabiliser: 0.0, form: ClipForm::Gradient }),
+        ..suite.spec(stack)
+    };
     let dropout = DropoutSpec { after_embedding: 0.2, between_layers: 0.2, after_last: 0.2, seed: 20 };
     let with_dropout = ModelSpec { dropout, ..spec.clone() };
     if suite.can(&with_dropout, std::slice::from_mut(measure)) {
