@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates below the harness, and which of its own crates each may use.
-const CRATES: [(&str, &[&str]); 3] = [("contract", &[]), ("statistics", &[]), ("drawing", &[])];
+const CRATES: [(&str, &[&str]); 4] =
+    [("text", &[]), ("contract", &["harness-text"]), ("statistics", &[]), ("drawing", &[])];
 
 /// Where a folder uses another: file and line.
 type Uses = BTreeMap<String, BTreeMap<String, String>>;

@@ -17,4 +17,4 @@ pub use counts::{prediction, training_step};
 pub use error::BenchError;
 pub use machine::{copy_bandwidth, matmul_peak};
 pub use plan::{Configuration, Extent, base_study, configurations};
-pub use record::{BENCH_VERSION, BenchRecord, Factor, Measured, Measurement, PeakRecord, Sample, Spread, Timing};
+pub use record::{BENCH_VERSION, BenchRecord, Factor, Measured, Measurement, PeakRecord, Sample, Timing};

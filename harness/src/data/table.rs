@@ -1,5 +1,8 @@
 //! The data in one page, for people.
 
+use harness_text::numbers::count;
+use harness_text::{Align, Table};
+
 use super::{DataSummary, SplitSummary};
 
 /// Reviews in a batch, as the published study has them.
@@ -13,13 +16,12 @@ pub fn summary_table(summary: &DataSummary, max_length: usize) -> String {
         let cells = summary.splits().map(|(_, split)| cell(split));
         [vec![name.to_owned()], cells.to_vec()].concat()
     };
-    let quantile = |name: &str, share: f64| per_split(name, &|split| grouped(u64::from(split.lengths.quantile(share))));
-    let rows = vec![
-        vec!["".into(), "train".into(), "validation".into(), "test".into()],
-        per_split("reviews", &|split| grouped(split.negative + split.positive)),
-        per_split("negative", &|split| grouped(split.negative)),
-        per_split("positive", &|split| grouped(split.positive)),
-        per_split("tokens", &|split| grouped(split.lengths.tokens())),
+    let quantile = |name: &str, share: f64| per_split(name, &|split| count(u64::from(split.lengths.quantile(share))));
+    let rows = [
+        per_split("reviews", &|split| count(split.negative + split.positive)),
+        per_split("negative", &|split| count(split.negative)),
+        per_split("positive", &|split| count(split.positive)),
+        per_split("tokens", &|split| count(split.lengths.tokens())),
         per_split("mean length", &|split| format!("{:.1}", split.lengths.mean())),
         quantile("shortest", 0.0),
         quantile("25 % quantile", 0.25),
@@ -38,15 +40,18 @@ pub fn summary_table(summary: &DataSummary, max_length: usize) -> String {
             format!("{:.1}", split.lengths.mean_padded_sorted(max_length, BATCH))
         }),
         per_split("out-of-vocabulary rate", &|split| percent(split.out_of_vocabulary_rate())),
-        per_split("texts repeated within", &|split| grouped(split.repeated_texts)),
+        per_split("texts repeated within", &|split| count(split.repeated_texts)),
         vec![
             "texts also in train".into(),
             "".into(),
-            grouped(summary.shared.validation_in_train),
-            grouped(summary.shared.test_in_train),
+            count(summary.shared.validation_in_train),
+            count(summary.shared.test_in_train),
         ],
-        vec!["texts also in validation".into(), "".into(), "".into(), grouped(summary.shared.test_in_validation)],
+        vec!["texts also in validation".into(), "".into(), "".into(), count(summary.shared.test_in_validation)],
     ];
+    let mut table =
+        Table::new([("", Align::Left), ("train", Align::Right), ("validation", Align::Right), ("test", Align::Right)]);
+    rows.into_iter().for_each(|row| table.push(row));
     let corpus = &summary.corpus;
     let facts = [
         ("source", corpus.source.clone()),
@@ -54,18 +59,18 @@ pub fn summary_table(summary: &DataSummary, max_length: usize) -> String {
             "corpus",
             format!(
                 "{} negative and {} positive reviews, {} of them repeat an earlier text",
-                grouped(corpus.negative),
-                grouped(corpus.positive),
-                grouped(corpus.repeated_texts)
+                count(corpus.negative),
+                count(corpus.positive),
+                count(corpus.repeated_texts)
             ),
         ),
         (
             "vocabulary",
             format!(
                 "{} embedding rows (padding, unknown and {} of the {} words in train)",
-                grouped(summary.vocabulary_size as u64),
-                grouped(summary.vocabulary_size.saturating_sub(2) as u64),
-                grouped(summary.distinct_training_words as u64)
+                count(summary.vocabulary_size as u64),
+                count(summary.vocabulary_size.saturating_sub(2) as u64),
+                count(summary.distinct_training_words as u64)
             ),
         ),
         ("split seed", summary.settings.seed.to_string()),
@@ -74,42 +79,7 @@ pub fn summary_table(summary: &DataSummary, max_length: usize) -> String {
         ("splits SHA-256", summary.hash.clone()),
     ];
     let facts: String = facts.iter().map(|(name, fact)| format!("- {name}: {fact}\n")).collect();
-    format!("{}\n{facts}", markdown(&rows))
-}
-
-/// A Markdown table with padded cells; the first row is the header, all columns but the first are
-/// aligned to the right.
-fn markdown(rows: &[Vec<String>]) -> String {
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
-            0 => format!("{cell:<width$}"),
-            _ => format!("{cell:>width$}"),
-        });
-        format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
-    };
-    let rules = widths.iter().enumerate().map(|(column, width)| match column {
-        0 => "-".repeat(*width),
-        _ => format!("{}:", "-".repeat(width.saturating_sub(1))),
-    });
-    let rule = rules.collect();
-    let (header, body) = rows.split_at(rows.len().min(1));
-    header.iter().chain([&rule]).chain(body).map(line).collect()
-}
-
-/// A whole number with its thousands apart: 20,000.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    format!("{}\n{facts}", table.to_terminal())
 }
 
 fn percent(share: f64) -> String {

@@ -8,13 +8,11 @@ mod document;
 mod figures;
 mod latex;
 mod lockstep;
-mod numbers;
 mod overview;
 mod published;
 mod results;
 mod scores;
 mod sections;
-mod table;
 
 use std::path::{Path, PathBuf};
 

@@ -4,3 +4,4 @@
 //! reference implementation by a golden file with its recipe beside it (`tests/golden/`).
 
 pub mod metrics;
+pub mod samples;

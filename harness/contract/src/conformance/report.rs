@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use harness_text::{Align, Table};
 use serde::{Deserialize, Serialize};
 
 use crate::backend::LibraryVersion;
@@ -97,30 +98,15 @@ impl Report {
     /// The report as a Markdown table whose columns are aligned for reading as plain text, with the summary above it.
     #[must_use]
     pub fn markdown(&self) -> String {
-        let header =
-            ["check", "subject", "cases", "largest deviation", "tolerance", "outcome", "where"].map(String::from);
-        let rows: Vec<[String; 7]> = std::iter::once(header).chain(self.checks.iter().map(Check::row)).collect();
-        let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..7).map(width).collect();
-        let mut text = format!("{}\n\n", self.summary());
-        for (at, row) in rows.iter().enumerate() {
-            for (cell, width) in row.iter().zip(&widths) {
-                let _ = write!(text, "| {cell:width$} ");
-            }
-            text.push_str("|\n");
-            if at == 0 {
-                for width in &widths {
-                    let _ = write!(text, "|{}", "-".repeat(width + 2));
-                }
-                text.push_str("|\n");
-            }
-        }
-        text
+        let columns = ["check", "subject", "cases", "largest deviation", "tolerance", "outcome", "where"];
+        let mut table = Table::new(columns.map(|column| (column, Align::Left)));
+        self.checks.iter().for_each(|check| table.push(check.row()));
+        format!("{}\n\n{}", self.summary(), table.to_terminal())
     }
 }
 
 impl Check {
-    fn row(&self) -> [String; 7] {
+    fn row(&self) -> Vec<String> {
         let outcome = match self.outcome {
             Outcome::Pass => "pass",
             Outcome::Fail => "FAIL",
@@ -131,15 +117,14 @@ impl Check {
             let separator = if detail.is_empty() { "" } else { "; " };
             let _ = write!(detail, "{separator}not run: {}", self.missing.join(", "));
         }
-        [
+        vec![
             self.name.clone(),
             self.subject.clone(),
             self.cases.to_string(),
             self.deviation.map_or_else(|| "-".into(), number),
             number(self.tolerance),
             outcome.into(),
-            // A bar or a line break would end the cell.
-            detail.replace('|', "/").replace('\n', " "),
+            detail,
         ]
     }
 }

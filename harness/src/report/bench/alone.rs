@@ -4,10 +4,11 @@ use harness_contract::CellKind;
 
 use super::growth::series;
 use super::words::{QUICK, environment, memory, spread};
-use crate::bench::{BenchRecord, Factor, Measured, Measurement, Sample, Spread, Timing, prediction, training_step};
-use crate::report::numbers::{self, NONE, percent, significant};
-use crate::report::table::{Align, Table};
+use crate::bench::{BenchRecord, Factor, Measured, Measurement, Sample, Timing, prediction, training_step};
 use harness_drawing::Drawing;
+use harness_statistics::samples::Spread;
+use harness_text::numbers::{self, NONE, percent, significant};
+use harness_text::{Align, Table};
 
 /// The whole document.
 pub(super) fn document(record: &BenchRecord, drawings: &[Drawing]) -> String {

@@ -3,8 +3,9 @@
 use csv::Writer;
 
 use crate::bench::peers::{PeerMeasured, PeersRecord};
-use crate::bench::{BenchRecord, Measured, Sample, Spread, prediction, training_step};
+use crate::bench::{BenchRecord, Measured, Sample, prediction, training_step};
 use crate::report::ReportError;
+use harness_statistics::samples::Spread;
 
 /// One row a configuration.
 pub(super) fn measurements(record: &BenchRecord) -> Result<String, ReportError> {

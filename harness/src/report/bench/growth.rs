@@ -2,7 +2,8 @@
 
 use harness_contract::CellKind;
 
-use crate::bench::{BenchRecord, Factor, Spread};
+use crate::bench::{BenchRecord, Factor};
+use harness_statistics::samples::Spread;
 
 /// The cost of one backend's step on one cell at each value of a factor.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,10 +4,10 @@ mod goals;
 mod grid;
 
 use super::words::{QUICK, environment, memory, ratio, spread};
-use crate::bench::Spread;
 use crate::bench::peers::{Comparison, PeerMeasured, PeerTiming, PeersRecord, Role, SubjectRecord};
-use crate::report::numbers::{self, NONE, significant};
-use crate::report::table::{Align, Table};
+use harness_statistics::samples::Spread;
+use harness_text::numbers::{self, NONE, significant};
+use harness_text::{Align, Table};
 
 /// The whole document.
 pub(super) fn document(record: &PeersRecord) -> String {

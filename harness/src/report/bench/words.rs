@@ -1,9 +1,9 @@
 //! How reports of benchmarks write samples, machines and versions.
 
-use crate::bench::Spread;
 use crate::record::{BackendRecord, Environment};
-use crate::report::numbers::{self, NONE};
-use crate::report::table::{Align, Table};
+use harness_statistics::samples::Spread;
+use harness_text::numbers::{self, NONE};
+use harness_text::{Align, Table};
 
 /// Median with least and greatest behind it, e.g. `12.3 (12.1–14.0)`.
 pub(super) fn spread(spread: Option<Spread>, write: fn(f64) -> String) -> String {

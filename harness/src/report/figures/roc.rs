@@ -7,10 +7,10 @@ use harness_drawing::{
     Axis, Canvas, Figure, Frame, Grid, Labels, Point, Stroke, figure_width, fitted, part_name, simplified,
 };
 
-use crate::report::numbers;
 use crate::report::overview::{Group, Overview, standing};
 use crate::report::scores::Scores;
 use harness_statistics::metrics::{MetricsError, RocPoint, roc_curve};
+use harness_statistics::samples::mean_and_deviation;
 
 /// How far a drawn curve may lie from the exact one, as a rate: a fifth of a point on paper, a seventh of its width.
 const TOLERANCE: f64 = 1e-3;
@@ -108,7 +108,7 @@ fn curves(
         curves.push(simplified(&curve.iter().map(rates).collect::<Vec<_>>(), TOLERANCE));
     }
     let areas: Vec<_> = runs.iter().filter_map(|run| Some(run.record.as_ref()?.test?.auc)).collect();
-    let label = match numbers::mean_and_deviation(&areas) {
+    let label = match mean_and_deviation(&areas) {
         None => standing(first).to_owned(),
         Some((mean, None)) => format!("AUC {mean:.3}"),
         Some((mean, Some(deviation))) => format!("AUC {mean:.3} ± {deviation:.3}"),

@@ -5,7 +5,8 @@ use harness_drawing::legend::{self, Entry, Key};
 use harness_drawing::theme::{INK, MUTED, RULE, SeriesStyle, TEXT, TWO_COLUMNS, series_style};
 use harness_drawing::{Axis, Canvas, Figure, Frame, Grid, Labels, Lie, Point, Stroke, Writing};
 
-use crate::bench::{BenchRecord, Factor, Spread, prediction, training_step};
+use crate::bench::{BenchRecord, Factor, prediction, training_step};
+use harness_statistics::samples::Spread;
 
 /// A panel for each kind of work, and whether it is prediction.
 const PANELS: [(&str, bool); 2] = [("training step", false), ("prediction", true)];

@@ -4,8 +4,8 @@ use harness_drawing::legend::{self, Entry, Key};
 use harness_drawing::theme::{INK, MUTED, ONE_COLUMN, SeriesStyle, TEXT, TWO_COLUMNS, series_style};
 use harness_drawing::{Axis, Canvas, Figure, Frame, Labels, Lie, Rect, Stroke, Writing, part_name, text_room};
 
-use crate::report::numbers;
 use crate::report::overview::{Overview, standing};
+use harness_text::numbers;
 
 /// Bars that fit on a page.
 const BARS: usize = 36;

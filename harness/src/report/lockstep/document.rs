@@ -5,9 +5,9 @@ use harness_contract::CellKind;
 use super::floor::{FACTOR, cells, effect, floors, level, of_cell, times_the_floor};
 use super::{name_of, native, settings};
 use crate::lockstep::{Comparison, Ending, LockstepRecord, Subject, THRESHOLDS, WeightsPart};
-use crate::report::numbers::{NONE, significant};
-use crate::report::table::{Align, Table};
 use harness_drawing::Drawing;
+use harness_text::numbers::{NONE, significant};
+use harness_text::{Align, Table};
 
 /// The whole document.
 pub(super) fn document(record: &LockstepRecord, drawings: &[Drawing]) -> String {

@@ -5,8 +5,8 @@ use harness_contract::CellKind;
 use super::floor::{FACTOR, LEAST, cells, effect, floors, level, of_cell, stands_out, strongest};
 use super::switched;
 use crate::lockstep::{Comparison, Ending, LockstepRecord, Subject};
-use crate::report::numbers::{NONE, significant};
-use crate::report::table::{Align, Table};
+use harness_text::numbers::{NONE, significant};
+use harness_text::{Align, Table};
 
 /// A table for each cell, and the settings that change nothing.
 pub(super) fn native(record: &LockstepRecord) -> String {

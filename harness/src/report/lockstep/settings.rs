@@ -3,8 +3,8 @@
 use super::floor::{cells, of_cell};
 use crate::lockstep::{LockstepRecord, Subject};
 use crate::plan::{flat, value_text};
-use crate::report::numbers::{NONE, bytes, utc_date};
-use crate::report::table::{Align, Table};
+use harness_text::numbers::{NONE, bytes, utc_date};
+use harness_text::{Align, Table};
 
 /// Keys that no step of a lockstep depends on.
 const NOT_USED: [&str; 5] = ["epochs", "evaluation_batch_size", "checkpoint", "input_gradient_norms", "scheduler"];

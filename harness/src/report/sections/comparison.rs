@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::record::RunRecord;
-use crate::report::numbers::{self, NONE};
 use crate::report::overview::{Group, Overview, mean_over_epochs};
 use crate::report::published::{Published, PublishedResult};
-use crate::report::table::{Align, Table};
 use harness_statistics::metrics::Metrics;
+use harness_statistics::samples::mean_and_deviation;
+use harness_text::numbers::{self, NONE};
+use harness_text::{Align, Table};
 
 /// The variant that carries the study's own configuration.
 const BASE: &str = "base";
@@ -101,7 +102,7 @@ fn push_rows(
     let mut third = blank("difference");
     for (_, published, regenerated) in METRICS {
         let values: Vec<_> = tests.iter().map(regenerated).collect();
-        match numbers::mean_and_deviation(&values) {
+        match mean_and_deviation(&values) {
             None => {
                 second.push(NONE.into());
                 third.push(NONE.into());
@@ -221,7 +222,7 @@ impl Agreement {
     fn of(row: &PublishedResult, tests: &[Metrics], published: &Published) -> Option<Self> {
         let first = tests.first()?;
         let mean = |of: fn(&Metrics) -> f64| {
-            numbers::mean_and_deviation(&tests.iter().map(of).collect::<Vec<_>>()).map(|(mean, _)| mean)
+            mean_and_deviation(&tests.iter().map(of).collect::<Vec<_>>()).map(|(mean, _)| mean)
         };
         let examples = first.examples as f64;
         let positives = (first.confusion.tp + first.confusion.fn_) as f64;
@@ -380,7 +381,7 @@ fn times(overview: &Overview<'_>, published: &Published) -> String {
                 .into_iter()
                 .filter_map(|record| mean_over_epochs(record, |epoch| epoch.timing.train_seconds))
                 .collect();
-            let mean = numbers::mean_and_deviation(&times);
+            let mean = mean_and_deviation(&times);
             row.push(mean.map_or_else(|| NONE.to_owned(), |(mean, _)| numbers::seconds(mean)));
         }
         table.push(row);

@@ -3,8 +3,8 @@
 use harness_contract::DefaultRow;
 
 use crate::record::StudyRecord;
-use crate::report::numbers::NONE;
-use crate::report::table::{Align, Table};
+use harness_text::numbers::NONE;
+use harness_text::{Align, Table};
 
 /// The defaults side by side, rows that differ in bold, then where each was read; `None` if no backend could be asked.
 pub(in crate::report) fn defaults(study: &StudyRecord) -> Option<String> {

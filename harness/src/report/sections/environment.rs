@@ -1,9 +1,9 @@
 //! Where the runs were made and with what.
 
 use crate::record::{Environment, RunRecord};
-use crate::report::numbers::{self, NONE};
 use crate::report::overview::Overview;
-use crate::report::table::{Align, Table};
+use harness_text::numbers::{self, NONE};
+use harness_text::{Align, Table};
 
 /// What an environment says of one item.
 type Item = (&'static str, fn(&RunRecord) -> String);

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::plan::Protocol;
 use crate::record::RunRecord;
-use crate::report::numbers::NONE;
 use crate::report::overview::Overview;
-use crate::report::table::{Align, Table};
+use harness_text::numbers::NONE;
+use harness_text::{Align, Table};
 
 /// A setting of a run: its value and its origin.
 type Setting = (String, String);

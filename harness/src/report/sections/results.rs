@@ -4,9 +4,10 @@ use harness_contract::CellKind;
 use polars::prelude::{AnyValue, DataFrame};
 
 use crate::record::StudyResults;
-use crate::report::numbers::{self, NONE};
 use crate::report::overview::{Overview, mean_over_epochs};
-use crate::report::table::{Align, Table};
+use harness_statistics::samples::mean_and_deviation;
+use harness_text::numbers::{self, NONE};
+use harness_text::{Align, Table};
 
 /// How a column of the results frame is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +95,7 @@ pub(in crate::report) fn over_seeds(overview: &Overview<'_>) -> Option<String> {
     for group in overview.groups() {
         let records = group.records(overview.results);
         let tests: Vec<_> = records.iter().filter_map(|record| record.test).collect();
-        let spread = |values: Vec<f64>, write: fn(f64) -> String| match numbers::mean_and_deviation(&values) {
+        let spread = |values: Vec<f64>, write: fn(f64) -> String| match mean_and_deviation(&values) {
             None => NONE.to_owned(),
             Some((mean, None)) => format!("{} (n = 1)", write(mean)),
             Some((mean, Some(deviation))) => {

@@ -1,9 +1,9 @@
 //! How training went and what it cost, one row a run.
 
 use crate::record::{EpochRecord, RunRecord};
-use crate::report::numbers::{self, NONE};
 use crate::report::overview::{Overview, mean_over_epochs, mean_over_steps, standing};
-use crate::report::table::{Align, Table};
+use harness_text::numbers::{self, NONE};
+use harness_text::{Align, Table};
 
 /// A table's number columns: header and what a record says.
 type Columns<const N: usize> = [(&'static str, fn(&RunRecord) -> Option<String>); N];

@@ -3,11 +3,11 @@
 use harness_contract::CellKind;
 
 use super::{grid, memory_ratio, ours, ratios};
-use crate::bench::Spread;
 use crate::bench::peers::{Comparison, Framework, PeersRecord, Role, SubjectRecord};
 use crate::report::bench::words::ratio;
-use crate::report::numbers::{percent, significant};
-use crate::report::table::{Align, Table};
+use harness_statistics::samples::Spread;
+use harness_text::numbers::{percent, significant};
+use harness_text::{Align, Table};
 
 /// The most that a training step may take of the plain script's: SimpleRNN, LSTM, GRU.
 const STEP: [(Framework, [f64; 3]); 2] =

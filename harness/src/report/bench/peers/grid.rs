@@ -3,11 +3,11 @@
 use harness_contract::CellKind;
 
 use super::or_none;
-use crate::bench::Spread;
 use crate::bench::peers::{Framework, GridRecord, GridRun, PeersRecord, Role};
 use crate::report::bench::words::{memory, ratio};
-use crate::report::numbers::{count, percent, seconds, significant};
-use crate::report::table::{Align, Table};
+use harness_statistics::samples::Spread;
+use harness_text::numbers::{count, percent, seconds, significant};
+use harness_text::{Align, Table};
 
 /// Whose time a row of the table is: that of the fastest with one of these roles, cell by cell.
 const PLAIN: &[Role] = &[Role::Plain];

@@ -1,22 +1,25 @@
 //! How reports write numbers.
 
 /// What stands where there is no number.
-pub(super) const NONE: &str = "–";
+pub const NONE: &str = "–";
 
 /// A share or an area with four digits.
-pub(super) fn metric(value: f64) -> String {
+#[must_use]
+pub fn metric(value: f64) -> String {
     format!("{value:.4}")
 }
 
 /// A difference with its sign and three digits, the precision of the published figures.
-pub(super) fn difference(value: f64) -> String {
+#[must_use]
+pub fn difference(value: f64) -> String {
     // Rounding first, so that -0.0001 is not written as -0.000.
     let rounded = (value * 1000.0).round() / 1000.0;
     if rounded == 0.0 { "0.000".into() } else { format!("{rounded:+.3}").replace('-', "−") }
 }
 
 /// A count with commas between thousands.
-pub(super) fn count(value: u64) -> String {
+#[must_use]
+pub fn count(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.chars().enumerate() {
@@ -29,12 +32,14 @@ pub(super) fn count(value: u64) -> String {
 }
 
 /// Seconds: three significant digits below a hundred, none after the point above.
-pub(super) fn seconds(value: f64) -> String {
+#[must_use]
+pub fn seconds(value: f64) -> String {
     significant(value)
 }
 
 /// A number with three significant digits, in scientific notation where it is tiny or huge.
-pub(super) fn significant(value: f64) -> String {
+#[must_use]
+pub fn significant(value: f64) -> String {
     let size = value.abs();
     match size {
         _ if value == 0.0 => "0".into(),
@@ -53,30 +58,22 @@ fn count_signed(value: f64) -> String {
 }
 
 /// A share as a percentage with one digit.
-pub(super) fn percent(share: f64) -> String {
+#[must_use]
+pub fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
 /// Bytes in mebibytes or gibibytes.
-pub(super) fn bytes(value: u64) -> String {
+#[must_use]
+pub fn bytes(value: u64) -> String {
     const MEBIBYTE: f64 = 1024.0 * 1024.0;
     let mebibytes = value as f64 / MEBIBYTE;
     if mebibytes < 1024.0 { format!("{mebibytes:.0} MiB") } else { format!("{:.2} GiB", mebibytes / 1024.0) }
 }
 
-/// Mean and sample standard deviation (`n - 1`) of values; the deviation is `None` for fewer than two.
-pub(super) fn mean_and_deviation(values: &[f64]) -> Option<(f64, Option<f64>)> {
-    if values.is_empty() {
-        return None;
-    }
-    let number = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / number;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    Some((mean, (values.len() > 1).then(|| (squares / (number - 1.0)).sqrt())))
-}
-
 /// The day on which a second since 1970-01-01 UTC falls, as `2024-02-29`.
-pub(super) fn utc_date(unix_seconds: u64) -> String {
+#[must_use]
+pub fn utc_date(unix_seconds: u64) -> String {
     // Howard Hinnant's `civil_from_days`: days are counted from 0000-03-01, so that a leap day is the
     // last of its year, in eras of 400 years.
     let days = unix_seconds / 86_400 + 719_468;
@@ -105,13 +102,6 @@ mod tests {
         assert_eq!(difference(-0.0001), "0.000");
         assert_eq!(difference(0.0621), "+0.062");
         assert_eq!(difference(-0.5), "−0.500");
-    }
-
-    #[test]
-    fn deviation_is_that_of_a_sample() {
-        assert_eq!(mean_and_deviation(&[]), None);
-        assert_eq!(mean_and_deviation(&[2.0]), Some((2.0, None)));
-        assert_eq!(mean_and_deviation(&[1.0, 3.0]), Some((2.0, Some(2.0_f64.sqrt()))));
     }
 
     #[test]

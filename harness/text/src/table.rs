@@ -2,7 +2,7 @@
 
 /// On which side a column is aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Align {
+pub enum Align {
     /// Words.
     Left,
     /// Numbers.
@@ -11,35 +11,48 @@ pub(super) enum Align {
 
 /// A table of text, header first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Table {
+pub struct Table {
     columns: Vec<(String, Align)>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
     /// A table without rows.
-    pub(super) fn new(columns: impl IntoIterator<Item = (impl Into<String>, Align)>) -> Self {
+    #[must_use]
+    pub fn new(columns: impl IntoIterator<Item = (impl Into<String>, Align)>) -> Self {
         Self { columns: columns.into_iter().map(|(name, align)| (name.into(), align)).collect(), rows: Vec::new() }
     }
 
     /// Appends a row; short rows are filled with empty cells.
-    pub(super) fn push(&mut self, mut row: Vec<String>) {
+    pub fn push(&mut self, mut row: Vec<String>) {
         row.resize(self.columns.len(), String::new());
         self.rows.push(row);
     }
 
     /// Whether it has no rows.
-    pub(super) fn is_empty(&self) -> bool {
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// The table as GitHub's Markdown has it, with columns padded so that it reads well as text too.
-    pub(super) fn to_markdown(&self) -> String {
+    /// The table as GitHub's Markdown has it, for a document: columns are padded to their widest cell, but to no more than 40 characters.
+    #[must_use]
+    pub fn to_markdown(&self) -> String {
+        self.padded(40)
+    }
+
+    /// The table as GitHub's Markdown has it, for a terminal: every column is padded to its widest cell.
+    #[must_use]
+    pub fn to_terminal(&self) -> String {
+        self.padded(usize::MAX)
+    }
+
+    fn padded(&self, widest: usize) -> String {
         let header: Vec<_> = self.columns.iter().map(|(name, _)| escape(name)).collect();
         let rows: Vec<Vec<_>> = self.rows.iter().map(|row| row.iter().map(|cell| escape(cell)).collect()).collect();
         let width = |place: usize| {
             let cells = rows.iter().filter_map(|row| row.get(place)).chain(header.get(place));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or(0).clamp(3, 40)
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0).clamp(3, widest)
         };
         let widths: Vec<_> = (0..header.len()).map(width).collect();
         let line = |cells: &[String]| {
