@@ -40,6 +40,24 @@ impl Adam {
         }
     }
 
+    /// An optimiser that has taken `steps` steps and arrived at these moments.
+    #[must_use]
+    pub fn at(spec: &ModelSpec, steps: u64, first: Parameters, second: Parameters) -> Self {
+        Self { first, second, steps, ..Self::new(spec) }
+    }
+
+    /// How many steps it has taken.
+    #[must_use]
+    pub const fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// The first and second moments.
+    #[must_use]
+    pub const fn moments(&self) -> [&Parameters; 2] {
+        [&self.first, &self.second]
+    }
+
     /// One update with a gradient that is clipped already. `words` are the rows of the embedding that `gradients.occurrences` belong to, `[batch, time]`.
     ///
     /// A word that isn't in the batch has gradient 0, yet its moments decay and its row moves, as with any other parameter.

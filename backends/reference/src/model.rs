@@ -1,9 +1,11 @@
 //! The reference behind the contract's two traits. A new backend begins here.
 
+use std::collections::BTreeMap;
+
 use harness_contract::{
-    Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, Capabilities, CellKind, ClipForm, Device,
-    EpsilonPlacement, GradientNorms, GruForm, Kernel, LabelledBatch, LibraryVersion, Model, ModelSpec, RepeatedWords,
-    StepReport, TokenBatch, WeightDecayForm, WeightMap,
+    Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, Capabilities, CellKind, ClipForm, Device, Element,
+    Elements, EpsilonPlacement, GradientNorms, GruForm, Kernel, LabelledBatch, LibraryVersion, Model, ModelSpec,
+    ModelState, RepeatedWords, StatePart, StepReport, TokenBatch, WeightDecayForm, WeightMap,
 };
 
 use crate::adam::Adam;
@@ -21,8 +23,12 @@ pub struct ReferenceModel {
     spec: ModelSpec,
     weights: Parameters,
     adam: Adam,
-    steps: u64,
+    /// Steps whose dropout masks are drawn.
+    drawn: u64,
 }
+
+/// The one random stream.
+const DROPOUT: &str = "dropout";
 
 impl Backend for ReferenceBackend {
     fn describe(&self) -> BackendInfo {
@@ -47,8 +53,8 @@ impl Backend for ReferenceBackend {
                 masking: true,
                 dropout: true,
                 input_gradient_norms: true,
-                update_norm: false,
-                state: None,
+                update_norm: true,
+                state: Some(Element::Float64),
                 devices: vec![Device::Cpu],
                 max_layers: None,
                 exclusions: vec![],
@@ -60,6 +66,10 @@ impl Backend for ReferenceBackend {
     fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
         Ok(Box::new(ReferenceModel::new(spec, initial)?))
     }
+
+    fn resume(&mut self, spec: &ModelSpec, state: &ModelState) -> Result<Box<dyn Model>, BackendError> {
+        Ok(Box::new(ReferenceModel::at(spec, state)?))
+    }
 }
 
 impl ReferenceModel {
@@ -69,7 +79,18 @@ impl ReferenceModel {
     /// The first weight that doesn't fit the spec.
     pub fn new(spec: &ModelSpec, initial: &WeightMap) -> Result<Self, BackendError> {
         let weights = Parameters::from_weights(spec, initial)?;
-        Ok(Self { spec: spec.clone(), weights, adam: Adam::new(spec), steps: 0 })
+        Ok(Self { spec: spec.clone(), weights, adam: Adam::new(spec), drawn: 0 })
+    }
+
+    /// A model that goes on from a state.
+    ///
+    /// # Errors
+    /// The first part that is not there, or a stream that is not this model's.
+    pub fn at(spec: &ModelSpec, state: &ModelState) -> Result<Self, BackendError> {
+        let part = |part| Parameters::from_state(spec, state, part);
+        let adam = Adam::at(spec, state.steps, part(StatePart::FirstMoment)?, part(StatePart::SecondMoment)?);
+        let drawn = state.only_position(DROPOUT)?;
+        Ok(Self { spec: spec.clone(), weights: part(StatePart::Weights)?, adam, drawn })
     }
 
     /// The weights in full precision.
@@ -96,9 +117,9 @@ impl ReferenceModel {
 impl Model for ReferenceModel {
     fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
         let tokens = batch.tokens();
-        let masks = DropoutMasks::draw(&self.spec, self.steps, tokens.rows(), tokens.time());
+        let masks = DropoutMasks::draw(&self.spec, self.drawn, tokens.rows(), tokens.time());
         let mut gradients = self.gradients(batch, &masks);
-        self.steps += 1;
+        self.drawn += 1;
 
         let gradient_norm = gradients.parameters.norm();
         let (factor, clipped) = self.spec.clip.map_or((1.0, false), |clip| {
@@ -112,6 +133,16 @@ impl Model for ReferenceModel {
         let words = Inputs::new(&self.spec, tokens).words;
         self.adam.step(&mut self.weights, gradients, &words, learning_rate);
         Ok(report)
+    }
+
+    fn train_batch_measured(
+        &mut self,
+        batch: LabelledBatch<'_>,
+        learning_rate: f64,
+    ) -> Result<StepReport, BackendError> {
+        let before = self.weights.clone();
+        let report = self.train_batch(batch, learning_rate)?;
+        Ok(StepReport { update_norm: Some(self.weights.distance(&before)), ..report })
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the contract's logits are f32")]
@@ -129,5 +160,18 @@ impl Model for ReferenceModel {
         let steps = gradients.occurrences.chunks_exact(self.spec.embedding_size);
         let norm = |d: &[f64]| d.iter().map(|d| d * d).sum::<f64>().sqrt() as f32;
         Ok(GradientNorms { norms: steps.map(norm).collect() })
+    }
+
+    fn state(&self) -> Result<ModelState, BackendError> {
+        let [first, second] = self.adam.moments();
+        let streams = BTreeMap::from([(DROPOUT.to_owned(), vec![self.drawn])]);
+        ModelState::of(&self.spec, (self.adam.steps(), streams), |part, place, _| {
+            let all = match part {
+                StatePart::Weights => &self.weights,
+                StatePart::FirstMoment => first,
+                StatePart::SecondMoment => second,
+            };
+            Ok(Elements::Float64(all.tensors()[place].clone()))
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! One number for every parameter of a model: its weights, their gradient, or a moment of Adam.
 
-use harness_contract::{BackendError, BiasVectors, ModelSpec, Tensor, WeightMap};
+use harness_contract::{BackendError, BiasVectors, ModelSpec, ModelState, StatePart, Tensor, WeightMap};
 
 /// A number for every parameter, in the model's structure.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,6 +101,18 @@ impl Parameters {
         Ok(weights)
     }
 
+    /// One part of a state, in full precision.
+    ///
+    /// # Errors
+    /// The first tensor that is missing from it or is not float64.
+    pub fn from_state(spec: &ModelSpec, state: &ModelState, part: StatePart) -> Result<Self, BackendError> {
+        let mut parameters = Self::zeros(spec);
+        for (parameter, values) in spec.parameters().iter().zip(parameters.tensors_mut()) {
+            values.copy_from_slice(state.float64(part, &parameter.name)?);
+        }
+        Ok(parameters)
+    }
+
     /// Every trainable tensor, in the order of [`ModelSpec::parameters`]; the embedding is the first.
     #[must_use]
     pub fn tensors(&self) -> Vec<&Vec<f64>> {
@@ -136,6 +148,13 @@ impl Parameters {
         }
         all.extend([&mut self.head_weight, &mut self.head_bias]);
         all
+    }
+
+    /// The Euclidean norm of the difference to other numbers of the same model.
+    #[must_use]
+    pub fn distance(&self, other: &Self) -> f64 {
+        let pairs = self.tensors().into_iter().flatten().zip(other.tensors().into_iter().flatten());
+        pairs.map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt()
     }
 
     /// The Euclidean norm of all numbers together.

@@ -228,18 +228,22 @@ impl ModelState {
         }
     }
 
-    /// The position of a stream that is one number.
+    /// The position of the one stream that a backend has, where that is one number.
     ///
     /// # Errors
-    /// If it is not there, or is none.
-    pub fn position(&self, stream: &str) -> Result<u64, StateError> {
+    /// If the stream is not there, is something else, or there are others.
+    pub fn only_position(&self, stream: &str) -> Result<u64, StateError> {
+        let field = "streams";
+        if let Some(other) = self.streams.keys().find(|name| *name != stream) {
+            return Err(StateError::Field { field, reason: format!("this backend has no stream `{other}`") });
+        }
         match self.streams.get(stream).map(Vec::as_slice) {
             Some([position]) => Ok(*position),
-            Some(other) => Err(StateError::Field {
-                field: "streams",
-                reason: format!("the position of `{stream}` has {} words, not one", other.len()),
-            }),
-            None => Err(StateError::Field { field: "streams", reason: format!("`{stream}` is missing") }),
+            Some(other) => {
+                let reason = format!("the position of `{stream}` has {} words, not one", other.len());
+                Err(StateError::Field { field, reason })
+            }
+            None => Err(StateError::Field { field, reason: format!("`{stream}` is missing") }),
         }
     }
 

@@ -30,6 +30,10 @@ pub(super) fn conform(arguments: &ConformArguments, common: &Common) -> Result<u
     let refusals = conformance::run_frames(&mut |frame| worker.exchange(frame), &info, &options, &mut watch);
     let mut report = conformance::run(&mut backend, &mut oracle, &options, &mut watch);
     report.checks.splice(0..0, refusals);
+    if info.capabilities.state.is_some() {
+        let mut elsewhere = start(&registry, &arguments.name)?;
+        report.checks.extend(conformance::run_elsewhere(&mut backend, &mut elsewhere, &options, &mut watch));
+    }
     print(&report.markdown())?;
     // The table is long and wide: what failed stands below it once more.
     for check in report.failures() {

@@ -6,7 +6,7 @@ mod workers;
 
 use std::collections::BTreeSet;
 
-use harness_contract::conformance::{CHECKS, Options, Outcome, Report, run};
+use harness_contract::conformance::{CHECKS, Options, Outcome, Report, run, run_elsewhere};
 
 use planted::{Mistake, Planted};
 
@@ -123,6 +123,11 @@ fn an_ignored_mask_is_caught_by_padding_and_by_logits() {
 }
 
 #[test]
+fn an_id_of_0_that_is_masked_is_caught_by_logits_and_gradients() {
+    caught(Mistake::IdZeroMasked, &["logits", "gradients", "input-gradients"]);
+}
+
+#[test]
 fn an_answer_read_one_step_early_is_caught_by_logits() {
     caught(Mistake::LastStepOffByOne, &["logits", "gradients", "input-gradients"]);
 }
@@ -196,6 +201,40 @@ fn predictions_that_use_up_dropout_masks_are_caught_by_training() {
     let report = examined(Mistake::PredictionDisturbsTheStream, &["training-undisturbed"]);
     let named = |detail: &str| detail.starts_with("predicting between steps: ");
     assert!(report.failures().all(|check| named(&check.detail)), "{}", report.markdown());
+}
+
+#[test]
+fn a_state_that_loses_a_part_is_caught_whichever_it_is() {
+    for mistake in [
+        Mistake::StateRoundsWeights,
+        Mistake::StateForgetsFirstMoments,
+        Mistake::StateForgetsSecondMoments,
+        Mistake::StateForgetsSteps,
+        Mistake::StateForgetsStream,
+    ] {
+        caught(mistake, &["state-resumes"]);
+        let mut backends = [Planted(mistake), Planted(mistake)];
+        let [here, there] = &mut backends;
+        let checks = run_elsewhere(here, there, &Options::default(), &mut |_| {});
+        assert!(checks.iter().all(|check| check.outcome == Outcome::Fail), "{mistake:?}: {checks:?}");
+    }
+}
+
+#[test]
+fn the_reference_goes_on_in_another_backend_of_its_kind() {
+    let [mut here, mut there] = [backend_reference::new(), backend_reference::new()];
+    let checks = run_elsewhere(&mut here, &mut there, &Options::default(), &mut |_| {});
+    assert!(checks.iter().all(|check| check.outcome == Outcome::Pass && check.cases == 4), "{checks:?}");
+}
+
+#[test]
+fn the_norm_of_something_else_is_caught() {
+    caught(Mistake::UpdateNormOfTheGradient, &["update-norm"]);
+}
+
+#[test]
+fn a_step_that_is_another_one_when_measured_is_caught() {
+    caught(Mistake::MeasuringDraws, &["measuring-changes-nothing"]);
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use backend_reference::{Adam, DropoutMasks, Gradients, Inputs, Parameters, backward, forward};
 use harness_contract::{
-    Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, CellKind, ClipForm, ClipSpec, Device,
-    EpsilonPlacement, GradientNorms, LabelledBatch, Model, ModelSpec, RepeatedWords, StepReport, Tensor, TokenBatch,
-    WeightDecayForm, WeightMap,
+    Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, CellKind, ClipForm, ClipSpec, Device, Elements,
+    EpsilonPlacement, GradientNorms, LabelledBatch, Model, ModelSpec, ModelState, RepeatedWords, StatePart, StepReport,
+    Tensor, TokenBatch, WeightDecayForm, WeightMap,
 };
 
 /// What can be wrong.
@@ -70,6 +70,22 @@ pub(crate) enum Mistake {
     PredictionDisturbsTheStream,
     /// Every prediction moves a weight.
     PredictionMovesAWeight,
+    /// A model that goes on has its weights rounded to float32.
+    StateRoundsWeights,
+    /// A model that goes on begins with first moments of 0.
+    StateForgetsFirstMoments,
+    /// A model that goes on begins with second moments of 0.
+    StateForgetsSecondMoments,
+    /// A model that goes on counts Adam's steps from 0.
+    StateForgetsSteps,
+    /// A model that goes on draws its first masks again.
+    StateForgetsStream,
+    /// The norm of an update is that of the gradient.
+    UpdateNormOfTheGradient,
+    /// Measuring an update takes the masks of another step.
+    MeasuringDraws,
+    /// Id 0 at either end of a row's words is masked like padding.
+    IdZeroMasked,
 }
 
 /// The backend.
@@ -127,6 +143,31 @@ impl Backend for Planted {
         }
         Ok(Box::new(model))
     }
+
+    fn resume(&mut self, spec: &ModelSpec, state: &ModelState) -> Result<Box<dyn Model>, BackendError> {
+        Ok(Box::new(resumed(self.0, spec, state)?))
+    }
+}
+
+/// The model of a state, with what is forgotten of it.
+fn resumed(mistake: Mistake, spec: &ModelSpec, state: &ModelState) -> Result<Wrong, BackendError> {
+    let part = |part| Parameters::from_state(spec, state, part);
+    let mut weights = part(StatePart::Weights)?;
+    let mut first = part(StatePart::FirstMoment)?;
+    let mut second = part(StatePart::SecondMoment)?;
+    let mut steps = state.steps;
+    let mut drawn = state.only_position("dropout")?;
+    match mistake {
+        Mistake::StateRoundsWeights => weights = Parameters::from_weights(spec, &weights.to_weights(spec)?)?,
+        Mistake::StateForgetsFirstMoments => first = Parameters::zeros(spec),
+        Mistake::StateForgetsSecondMoments => second = Parameters::zeros(spec),
+        Mistake::StateForgetsSteps => steps = 0,
+        Mistake::StateForgetsStream => drawn = 0,
+        _ => {}
+    }
+    let adam = Adam::at(spec, steps, first.clone(), second.clone());
+    let moments = (first, second);
+    Ok(Wrong { mistake, spec: spec.clone(), given: spec.bias_vectors, weights, adam, moments, steps: drawn })
 }
 
 struct Wrong {
@@ -145,6 +186,17 @@ impl Wrong {
         if self.mistake == Mistake::LastStepOffByOne {
             for answer in &mut inputs.answers[0] {
                 *answer = answer.saturating_sub(1);
+            }
+        }
+        if self.mistake == Mistake::IdZeroMasked && self.spec.masking {
+            for (row, valid) in inputs.valid.iter_mut().enumerate() {
+                let words = &inputs.words[row * inputs.time..][..inputs.time];
+                let read = |step: &usize| words[*step] != 0;
+                if let (Some(first), Some(last)) = (valid.clone().find(read), valid.clone().rfind(read)) {
+                    *valid = first..last + 1;
+                    inputs.answers[0][row] = last;
+                    inputs.answers[1][row] = first;
+                }
             }
         }
         inputs
@@ -288,6 +340,34 @@ impl Model for Wrong {
             }
         }
         Ok(report)
+    }
+
+    fn train_batch_measured(
+        &mut self,
+        batch: LabelledBatch<'_>,
+        learning_rate: f64,
+    ) -> Result<StepReport, BackendError> {
+        if self.mistake == Mistake::MeasuringDraws {
+            self.steps += 1;
+        }
+        let before = self.weights.clone();
+        let report = self.train_batch(batch, learning_rate)?;
+        let moved = self.weights.distance(&before);
+        let wrong = self.mistake == Mistake::UpdateNormOfTheGradient;
+        Ok(StepReport { update_norm: Some(if wrong { report.gradient_norm } else { moved }), ..report })
+    }
+
+    fn state(&self) -> Result<ModelState, BackendError> {
+        let [first, second] = self.adam.moments();
+        let streams = [("dropout".to_owned(), vec![self.steps])].into();
+        ModelState::of(&self.spec, (self.adam.steps(), streams), |part, place, _| {
+            let all = match part {
+                StatePart::Weights => &self.weights,
+                StatePart::FirstMoment => first,
+                StatePart::SecondMoment => second,
+            };
+            Ok(Elements::Float64(all.tensors()[place].clone()))
+        })
     }
 
     fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {

@@ -105,7 +105,7 @@ pub(crate) fn examined(mistake: Mistake) -> Vec<Check> {
 
 fn caught(mistake: Mistake) -> BTreeSet<String> {
     let checks = examined(mistake);
-    assert_eq!(checks.len(), 5);
+    assert_eq!(checks.len(), 7);
     checks.into_iter().filter(|check| check.outcome == Outcome::Fail).map(|check| check.name).collect()
 }
 
@@ -160,5 +160,5 @@ fn a_worker_whose_model_outlives_a_build_with_a_bad_payload_is_caught() {
 
 #[test]
 fn a_worker_that_does_not_name_what_is_wrong_is_caught_everywhere() {
-    assert_eq!(caught(Mistake::NothingNamed).len(), 5);
+    assert_eq!(caught(Mistake::NothingNamed).len(), 6);
 }

@@ -8,10 +8,14 @@ use serde_json::{Value, json};
 use crate::backend::BackendInfo;
 use crate::batch::Side;
 use crate::bounds::{MAX_AXES, MAX_TENSORS};
+use crate::capabilities::Unsupported;
 use crate::error::{BackendError, ErrorKind};
 use crate::spec::{DropoutSpec, Kernel, ModelSpec};
+use crate::state::Element;
 use crate::weights::WeightMap;
-use crate::wire::{Frame, PROTOCOL_VERSION, Reply, Request, batch_payload, weights_payload};
+use crate::wire::{
+    Frame, PROTOCOL_VERSION, Reply, Request, StateHeader, StreamHeader, TensorHeader, batch_payload, weights_payload,
+};
 
 use super::Options;
 use super::inputs::{MAX_BATCH, MAX_TIME, Rows, Stack, weights};
@@ -39,9 +43,11 @@ pub fn run_frames(
     let Some(spec) = specs.into_iter().find(|spec| capabilities.check(spec).is_ok()) else { return Vec::new() };
     let mut talk = Talk { exchange, spec };
     type Body = fn(&mut Talk<'_, '_>, &BackendInfo, &mut Measure) -> Result<(), BackendError>;
-    let checks: [(&str, Body); 5] = [
+    let checks: [(&str, Body); 7] = [
         ("request-refused", requests),
         ("weights-refused", weights_refused),
+        ("ability-refused", abilities_refused),
+        ("state-refused", states_refused),
         ("spec-refused", specs_refused),
         ("unsupported-refused", unsupported_refused),
         ("batch-refused", batches_refused),
@@ -287,6 +293,118 @@ fn weights_refused(talk: &mut Talk<'_, '_>, _: &BackendInfo, measure: &mut Measu
         // "One that is refused leaves no model."
         measure.case(format!("predicting after a build with {what}"));
         talk.refused(prediction.clone().frame(), ErrorKind::Request, "", measure)?;
+    }
+    talk.build()
+}
+
+/// Asks for each ability that the backend says it lacks.
+fn abilities_refused(talk: &mut Talk<'_, '_>, info: &BackendInfo, measure: &mut Measure) -> Result<(), BackendError> {
+    talk.build()?;
+    let before = talk.logits()?;
+    if info.capabilities.update_norm {
+        measure.case("a step of which the update is measured");
+        let measured = talk.training()?.with(|it| it.header["update_norm"] = json!(true));
+        match (talk.exchange)(measured.frame())? {
+            (Reply::Step { .. }, payload) => measure.require(payload.len() == 24, "the report has not three numbers"),
+            (other, _) => return Err(unexpected("train-batch", &other)),
+        }
+    } else {
+        measure.case("a step of which the update should be measured");
+        let measured = talk.training()?.with(|it| it.header["update_norm"] = json!(true));
+        talk.refused(measured.frame(), ErrorKind::Unsupported, "update_norm", measure)?;
+        measure.require(talk.logits()? == before, "other logits after the refusal");
+    }
+    if info.capabilities.state.is_none() {
+        measure.case("the state");
+        let state = Message::new(&Request::State {}, Vec::new())?;
+        talk.refused(state.frame(), ErrorKind::Unsupported, "state", measure)?;
+        measure.case("going on from a state");
+        let header = StateHeader { steps: 0, streams: Vec::new(), element: Element::Float32, tensors: Vec::new() };
+        let resume = Request::Resume { spec: Box::new(talk.spec.clone()), state: header };
+        talk.refused(Message::new(&resume, Vec::new())?.frame(), ErrorKind::Unsupported, "state", measure)?;
+    }
+    talk.build()
+}
+
+/// Spoils a state in every way that doesn't take knowing its streams.
+fn states_refused(talk: &mut Talk<'_, '_>, info: &BackendInfo, measure: &mut Measure) -> Result<(), BackendError> {
+    let Some(element) = info.capabilities.state else {
+        measure.lacks(&Unsupported { setting: "state".into(), supported: "only trainings at once".into() });
+        return Ok(());
+    };
+    talk.build()?;
+    talk.step()?;
+    let (header, payload) = match (talk.exchange)(Message::new(&Request::State {}, Vec::new())?.frame())? {
+        (Reply::State { state }, payload) => (state, payload),
+        (other, _) => return Err(unexpected("state", &other)),
+    };
+    let logits = talk.logits()?;
+    let resume = |state: StateHeader, payload: Vec<u8>| {
+        Message::new(&Request::Resume { spec: Box::new(talk.spec.clone()), state }, payload)
+    };
+    let with = |change: &dyn Fn(&mut StateHeader)| {
+        let mut changed = header.clone();
+        change(&mut changed);
+        resume(changed, payload.clone())
+    };
+    let width = usize::try_from(element.bytes()).unwrap_or(8);
+    let other = if element == Element::Float32 { Element::Float64 } else { Element::Float32 };
+    let elements = payload.len() / width;
+    let Some((last, tensors)) = header.tensors.split_last() else {
+        measure.require(false, "a state without tensors");
+        return Ok(());
+    };
+    let kept = payload.len() - width * last.shape.iter().product::<usize>();
+    let mut spoiled = vec![
+        (
+            "a tensor missing",
+            last.name.clone(),
+            resume(StateHeader { tensors: tensors.to_vec(), ..header.clone() }, payload[..kept].to_vec())?,
+        ),
+        (
+            "a tensor of another model",
+            "weights/x".into(),
+            with(&|it| it.tensors.push(TensorHeader { name: "weights/x".into(), shape: vec![0] }))?,
+        ),
+        (
+            "a tensor twice",
+            last.name.clone(),
+            resume(
+                StateHeader { tensors: header.tensors.iter().chain([last]).cloned().collect(), ..header.clone() },
+                [&payload[..], &payload[kept..]].concat(),
+            )?,
+        ),
+        ("a tensor of another shape", header.tensors[0].name.clone(), with(&|it| it.tensors[0].shape.push(1))?),
+        (
+            "elements of another kind",
+            String::new(),
+            resume(
+                StateHeader { element: other, ..header.clone() },
+                vec![0; elements * usize::try_from(other.bytes()).unwrap_or(8)],
+            )?,
+        ),
+        ("more steps than can be counted", "steps".into(), with(&|it| it.steps = u64::MAX)?),
+    ];
+    let unknown = StreamHeader { name: "not a stream of anyone".into(), position: vec![1] };
+    spoiled.push(("a stream of nobody", "stream".into(), with(&|it| it.streams.push(unknown.clone()))?));
+    for (at, stream) in header.streams.iter().enumerate() {
+        spoiled.push(("a stream missing", stream.name.clone(), with(&|it| drop(it.streams.remove(at)))?));
+        spoiled.push(("a stream without a word", stream.name.clone(), with(&|it| it.streams[at].position.clear())?));
+        spoiled.push(("a stream twice", stream.name.clone(), with(&|it| it.streams.push(stream.clone()))?));
+    }
+    let good = resume(header.clone(), payload.clone())?;
+    let prediction = talk.prediction()?;
+    for (what, mentions, message) in spoiled {
+        talk.build()?;
+        measure.case(format!("going on from a state with {what}"));
+        talk.refused(message.frame(), ErrorKind::State, &mentions, measure)?;
+        measure.case(format!("predicting after a state with {what}"));
+        talk.refused(prediction.clone().frame(), ErrorKind::Request, "", measure)?;
+    }
+    measure.case("going on from the good state after all of them");
+    match (talk.exchange)(good.frame())?.0 {
+        Reply::Done => measure.require(talk.logits()? == logits, "other logits than where it was taken"),
+        other => return Err(unexpected("resume", &other)),
     }
     talk.build()
 }

@@ -5,8 +5,8 @@ use crate::batch::{BatchError, LabelledBatch, Side, TokenBatch};
 use crate::capabilities::Capabilities;
 use crate::parameters::TensorGroup;
 use crate::spec::{
-    AdamSpec, BiasCorrection, BiasVectors, CellKind, Device, EpsilonPlacement, GruForm, Kernel, ModelSpec,
-    RepeatedWords, WeightDecayForm, WeightDecaySpec,
+    AdamSpec, BiasCorrection, BiasVectors, CellKind, ClipForm, ClipSpec, Device, DropoutSpec, EpsilonPlacement,
+    GruForm, Kernel, ModelSpec, RepeatedWords, WeightDecayForm, WeightDecaySpec,
 };
 use crate::weights::{Tensor, WeightError, WeightMap};
 
@@ -102,6 +102,14 @@ impl Stack {
     }
 }
 
+/// The model with clipping that acts often, and with dropout where that can be had: everything that a training carries from step to step.
+pub(super) fn eventful(plain: ModelSpec, can: impl FnOnce(&ModelSpec) -> bool) -> ModelSpec {
+    let clipped = ModelSpec { clip: Some(ClipSpec { norm: 0.3, stabiliser: 0.0, form: ClipForm::Gradient }), ..plain };
+    let dropout = DropoutSpec { after_embedding: 0.2, between_layers: 0.2, after_last: 0.2, seed: 20 };
+    let with_dropout = ModelSpec { dropout, ..clipped.clone() };
+    if can(&with_dropout) { with_dropout } else { clipped }
+}
+
 fn first<T: Copy>(listed: &[T], otherwise: T) -> T {
     listed.first().copied().unwrap_or(otherwise)
 }
@@ -190,7 +198,7 @@ impl Rows {
         Self { tokens, lengths, labels, time, padding }
     }
 
-    /// `rows` rows of words of the model's vocabulary, padded to `time`. The first is as long as the batch, the second one word long; words repeat, within a row and across rows.
+    /// `rows` rows of words of the model's vocabulary, id 0 among them, padded to `time`. The first is as long as the batch, the second one word long; words repeat, within a row and across rows.
     pub(super) fn drawn(spec: &ModelSpec, rows: usize, time: usize, padding: Side, random: &mut Random) -> Self {
         let lengths = (0..rows).map(|row| match row {
             0 => time,
@@ -198,7 +206,7 @@ impl Rows {
             _ => 1 + random.below(time),
         });
         let lengths: Vec<usize> = lengths.collect();
-        let mut word = || i32::try_from(1 + random.below(spec.vocabulary_size - 1)).unwrap_or(1);
+        let mut word = || i32::try_from(random.below(spec.vocabulary_size)).unwrap_or(1);
         let sequences: Vec<Vec<i32>> = lengths.iter().map(|&length| (0..length).map(|_| word()).collect()).collect();
         Self::padded(&sequences, time, padding)
     }

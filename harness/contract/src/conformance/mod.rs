@@ -12,6 +12,7 @@
 
 mod checks;
 mod deviation;
+mod elsewhere;
 mod frames;
 mod gradient;
 mod inputs;
@@ -21,6 +22,7 @@ mod report;
 mod suite;
 mod unbuildable;
 
+pub use elsewhere::run_elsewhere;
 pub use frames::{Exchange, run_frames};
 pub use report::{Check, Outcome, Report};
 
@@ -56,6 +58,14 @@ pub const CHECKS: &[(&str, &str)] = &[
     (
         "weights-refused",
         "a missing, unknown, misshapen or non-finite weight is refused by name, and the backend stays usable",
+    ),
+    (
+        "ability-refused",
+        "a state or an update norm that the backend doesn't have is refused by the ability's name, and the worker stays usable",
+    ),
+    (
+        "state-refused",
+        "a tensor missing, unknown or misshapen, other elements, streams or too many steps are refused, and leave no model",
     ),
     ("spec-refused", "a spec that makes no sense is refused by field, and the backend stays usable"),
     (
@@ -97,8 +107,17 @@ pub const CHECKS: &[(&str, &str)] = &[
     ("training-repeats", "the same spec, weights and batches give the same bytes again, whatever was built in between"),
     (
         "training-undisturbed",
-        "predicting, reading weights and input gradients between steps changes no byte of the training",
+        "predicting, reading weights, input gradients and states between steps changes no byte of the training",
     ),
+    (
+        "state-resumes",
+        "five steps, the state, a model made of it and five steps more give the bytes of ten, with dropout and clipping, in the same process and in another",
+    ),
+    (
+        "update-norm",
+        "the reported norm of an update is that of the difference of the weights, clipped, decayed and with learning rate 0",
+    ),
+    ("measuring-changes-nothing", "a step whose update is measured is the same step to the byte"),
     ("dropout-prediction", "dropout is off in predictions, before and after training steps"),
     ("dropout-mask", "each element is dropped or scaled by 1 / (1 - rate), nothing between"),
     (

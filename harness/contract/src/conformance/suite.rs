@@ -135,6 +135,11 @@ impl<'a> Suite<'a> {
         self.can(spec, measures) && note(reference, measures)
     }
 
+    /// The examined backend itself.
+    pub(super) fn backend(&mut self) -> &mut dyn Backend {
+        self.backend
+    }
+
     /// A model of the examined backend.
     pub(super) fn build(&mut self, spec: &ModelSpec, weights: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
         build_checked(self.backend, spec, weights)

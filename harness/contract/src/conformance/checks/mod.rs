@@ -8,6 +8,8 @@ mod optimiser;
 mod prediction;
 mod refusal;
 mod repetition;
+pub(super) mod state;
+mod update_norm;
 mod yardstick;
 
 use super::suite::Suite;
@@ -24,6 +26,8 @@ pub(super) fn run_all(suite: &mut Suite<'_>) {
         optimiser::run(suite);
         extremes::run(suite);
         repetition::training(suite);
+        state::run(suite);
+        update_norm::run(suite);
         dropout::run(suite);
         dropout_masks::run(suite);
     }

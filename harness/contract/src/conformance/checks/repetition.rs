@@ -4,7 +4,7 @@ use crate::backend::{Model, StepReport};
 use crate::batch::Side;
 use crate::capabilities::name;
 use crate::error::BackendError;
-use crate::spec::{BiasVectors, ClipForm, ClipSpec, DropoutSpec, ModelSpec};
+use crate::spec::{BiasVectors, ModelSpec};
 use crate::weights::WeightMap;
 
 use super::super::deviation;
@@ -58,7 +58,7 @@ struct Trained {
 }
 
 fn repeats(suite: &mut Suite<'_>, stack: Stack, measure: &mut Measure) -> Result<(), BackendError> {
-    let spec = spec(suite, stack, measure);
+    let spec = eventful(suite, stack, measure);
     if !suite.can(&spec, std::slice::from_mut(measure)) {
         return Ok(());
     }
@@ -78,7 +78,7 @@ fn repeats(suite: &mut Suite<'_>, stack: Stack, measure: &mut Measure) -> Result
 }
 
 fn undisturbed(suite: &mut Suite<'_>, stack: Stack, measure: &mut Measure) -> Result<(), BackendError> {
-    let spec = spec(suite, stack, measure);
+    let spec = eventful(suite, stack, measure);
     if !suite.can(&spec, std::slice::from_mut(measure)) {
         return Ok(());
     }
@@ -90,6 +90,10 @@ fn undisturbed(suite: &mut Suite<'_>, stack: Stack, measure: &mut Measure) -> Re
     if suite.capabilities().input_gradient_norms {
         let norms: Call = |model, batch| model.input_gradient_norms(batch.labelled()?).map(drop);
         calls.push(("reading input gradients between steps", norms));
+    }
+    if suite.capabilities().state.is_some() {
+        let state: Call = |model, _| model.state().map(drop);
+        calls.push(("reading the state between steps", state));
     }
     let alone = train(suite, &spec, |_, _| Ok(()))?;
     let together = train(suite, &spec, |model, batch| calls.iter().try_for_each(|(_, call)| call(model, batch)))?;
@@ -103,24 +107,15 @@ fn undisturbed(suite: &mut Suite<'_>, stack: Stack, measure: &mut Measure) -> Re
         }
     }
     if measure.is_exact() {
-        measure.case("predicting, reading weights and input gradients between steps");
+        measure.case("predicting, reading weights, input gradients and states between steps");
         compare(&together, &alone, measure);
     }
     Ok(())
 }
 
-/// A model with dropout, where the backend has it, and clipping.
-fn spec(suite: &Suite<'_>, stack: Stack, measure: &mut Measure) -> ModelSpec {
-    let mut spec = ModelSpec {
-        clip: Some(ClipSpec { norm: 0.3, stabiliser: 0.0, form: ClipForm::Gradient }),
-        ..suite.spec(stack)
-    };
-    let dropout = DropoutSpec { after_embedding: 0.2, between_layers: 0.2, after_last: 0.2, seed: 20 };
-    let with_dropout = ModelSpec { dropout, ..spec.clone() };
-    if suite.can(&with_dropout, std::slice::from_mut(measure)) {
-        spec = with_dropout;
-    }
-    spec
+/// The stack's model with all that a training carries from step to step; notes where the backend has no dropout.
+pub(super) fn eventful(suite: &Suite<'_>, stack: Stack, measure: &mut Measure) -> ModelSpec {
+    inputs::eventful(suite.spec(stack), |spec| suite.can(spec, std::slice::from_mut(measure)))
 }
 
 /// Six steps, each after `between`.
