@@ -5,3 +5,4 @@
 
 pub mod metrics;
 pub mod samples;
+pub mod spectrum;
