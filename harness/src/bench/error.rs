@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use harness_drawing::DrawingError;
+
 use crate::plan::PlanError;
 
 /// A measurement that can't be made.
@@ -27,6 +29,9 @@ pub enum BenchError {
         /// Why.
         source: io::Error,
     },
+    /// A figure can't be drawn or written.
+    #[error(transparent)]
+    Drawing(#[from] DrawingError),
     /// The environment of the real frameworks is missing.
     #[error("there is no Python at {}; run `just oracles`, or name one with --python", path.display())]
     NoPython {

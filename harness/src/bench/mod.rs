@@ -1,10 +1,11 @@
 //! Measuring speed: the backends alone, and beside the plain scripts that a user would write.
 //!
-//! Measuring leaves a record, a JSON file; tables and figures are functions of it (`report::write_bench`,
-//! `report::write_peers`). What a step has to compute and to move is counted from the model's specification ([`counts`]).
+//! Measuring leaves a record, a JSON file; tables and figures are functions of it ([`write_bench`],
+//! [`write_peers`]). What a step has to compute and to move is counted from the model's specification ([`counts`]).
 
 mod alone;
 pub mod counts;
+mod document;
 mod error;
 mod machine;
 pub mod peers;
@@ -14,6 +15,7 @@ mod text;
 
 pub use alone::{BenchEvent, BenchOptions, measure};
 pub use counts::{prediction, training_step};
+pub use document::{write_bench, write_peers};
 pub use error::BenchError;
 pub use machine::{copy_bandwidth, matmul_peak};
 pub use plan::{Configuration, Extent, base_study, configurations};

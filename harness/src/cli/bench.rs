@@ -9,12 +9,11 @@ use super::ask::ask_backends;
 use super::exit::{COMPLETED, CliError, FAILED, NOT_ALL_COMPLETED, print, say};
 use crate::bench::{
     BENCH_VERSION, BenchEvent, BenchOptions, BenchRecord, Configuration, Extent, Measured, PeakRecord, base_study,
-    configurations, copy_bandwidth, matmul_peak, measure,
+    configurations, copy_bandwidth, matmul_peak, measure, write_bench,
 };
 use crate::grid::{Machine, allowed_cores};
 use crate::plan::{Asked, Overrides};
 use crate::record::{BackendRecord, read_json, write_json};
-use crate::report;
 use crate::worker::Registry;
 
 /// The record of a measurement in its folder.
@@ -43,7 +42,7 @@ pub(super) fn bench(arguments: &BenchArguments, common: &Common) -> Result<u8, C
 }
 
 fn write_report(record: &BenchRecord, out: &Path) -> Result<(), CliError> {
-    let files = report::write_bench(record, out).map_err(|error| CliError::new("write the tables", error))?;
+    let files = write_bench(record, out).map_err(|error| CliError::new("write the tables", error))?;
     print(&files.iter().map(|path| format!("{}\n", path.display())).collect::<String>())
 }
 

@@ -15,12 +15,11 @@ use crate::bench::peers::{
     Comparing, EncodingRecord, EncodingTask, Framework, GridShape, PeerEvent, PeerMeasured, PeersRecord, Scripts,
     UNCOUNTED_STEPS, compare, compare_encoding, export, grid_record,
 };
-use crate::bench::{BENCH_VERSION, base_study};
+use crate::bench::{BENCH_VERSION, base_study, write_peers};
 use crate::data::{EncodedData, Source, tokenizer_path};
 use crate::grid::{Machine, allowed_cores};
 use crate::plan::{Asked, Overrides, Protocol, Study, resolve, resolve_data};
 use crate::record::{load_study, read_json, write_json};
-use crate::report;
 use crate::worker::Registry;
 
 /// The record of a comparison in its folder.
@@ -39,8 +38,7 @@ pub(super) fn bench_peers(arguments: &BenchPeersArguments, common: &Common) -> R
             record
         }
     };
-    let files =
-        report::write_peers(&record, &arguments.out).map_err(|error| CliError::new("write the tables", error))?;
+    let files = write_peers(&record, &arguments.out).map_err(|error| CliError::new("write the tables", error))?;
     print(&files.iter().map(|path| format!("{}\n", path.display())).collect::<String>())?;
     let mut subjects = record.comparisons.iter().flat_map(|comparison| &comparison.subjects);
     let failed = subjects.any(|subject| matches!(subject.measured, PeerMeasured::Failed { .. }));

@@ -14,11 +14,10 @@ use super::run::stop_on_signals;
 use crate::grid::Machine;
 use crate::lockstep::{
     Comparison, Ending, LOCKSTEP_VERSION, LockstepError, LockstepEvent, LockstepRecord, SideRequest, SidesRequest,
-    WalkOptions, plan_lockstep, reading_steps, walk_all,
+    WalkOptions, lockstep_text, plan_lockstep, reading_steps, walk_all, write_lockstep,
 };
 use crate::plan::{Division, Overrides, Study, resolve_data};
 use crate::record::{read_json, write_json};
-use crate::report::{lockstep_text, write_lockstep};
 use crate::worker::Registry;
 
 /// What is compared where no study is named: the published model on the whole corpus.

@@ -8,6 +8,7 @@
 mod arm;
 mod comparisons;
 mod difference;
+mod document;
 mod initial;
 mod record;
 mod schedule;
@@ -23,6 +24,7 @@ use sha2::{Digest, Sha256};
 
 pub use comparisons::{LockstepPlan, plan_lockstep};
 pub use difference::{THRESHOLDS, WeightsPart, first_above, relative};
+pub use document::{lockstep_text, write_lockstep};
 pub use record::{
     ArmRecord, Comparison, Difference, Ending, InertSetting, LOCKSTEP_VERSION, LockstepRecord, Reading, StepPair,
     Subject, TensorDifference,

@@ -1,6 +1,7 @@
 //! The two sides of a lockstep: which backend, told what, for each cell.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use harness_contract::{BackendInfo, CellKind};
 
@@ -86,6 +87,17 @@ pub enum LockstepError {
     /// Initial weights can't be drawn.
     #[error("could not draw initial weights: {0}")]
     Weights(#[from] harness_contract::WeightError),
+    /// A figure can't be drawn or written.
+    #[error(transparent)]
+    Drawing(#[from] harness_drawing::DrawingError),
+    /// A table can't be written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
 }
 
 impl SidesRequest {

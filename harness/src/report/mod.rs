@@ -3,11 +3,9 @@
 //! [`write()`] turns a study's records into `report.md`, tables in three formats and figures. It reads records and
 //! predictions and nothing else: no clock, no environment, no framework. The same records give the same bytes.
 
-mod bench;
 mod document;
 mod figures;
 mod latex;
-mod lockstep;
 mod overview;
 mod published;
 mod results;
@@ -19,8 +17,6 @@ use std::path::{Path, PathBuf};
 use harness_drawing::DrawingError;
 use polars::prelude::PolarsError;
 
-pub use bench::{write_bench, write_peers};
-pub use lockstep::{lockstep_text, write_lockstep};
 pub use published::{
     PUBLISHED_VERSION, Published, PublishedClaim, PublishedData, PublishedFramework, PublishedParameters,
     PublishedProtocol, PublishedResult, published,
@@ -81,12 +77,6 @@ pub enum ReportError {
         what: &'static str,
         /// Why.
         source: PolarsError,
-    },
-    /// A table can't be written as CSV.
-    #[error("a table as CSV: {reason}")]
-    Csv {
-        /// Why.
-        reason: String,
     },
     /// A figure can't be drawn or written.
     #[error(transparent)]

@@ -9,9 +9,9 @@ use harness::bench::peers::{
     grid_record,
 };
 use harness::bench::{BENCH_VERSION, BenchRecord, Factor, Measured, Measurement, PeakRecord, Sample, Timing};
+use harness::bench::{write_bench, write_peers};
 use harness::contract::{CellKind, Kernel, LibraryVersion, ModelSpec};
 use harness::record::BackendRecord;
-use harness::report;
 use tempfile::TempDir;
 
 use super::figures::labels;
@@ -200,7 +200,7 @@ fn text(directory: &TempDir, name: &str) -> String {
 
 #[test]
 fn a_benchmark_reads_well_and_its_figures_say_what_they_show() {
-    let directory = written(|path| drop(report::write_bench(&measured(), path).unwrap()));
+    let directory = written(|path| drop(write_bench(&measured(), path).unwrap()));
     insta::assert_snapshot!(text(&directory, "bench.md"));
     insta::assert_snapshot!(labels(&text(&directory, "roofline.svg")).join("\n"));
     insta::assert_snapshot!(labels(&text(&directory, "growth.svg")).join("\n"));
@@ -208,7 +208,7 @@ fn a_benchmark_reads_well_and_its_figures_say_what_they_show() {
 
 #[test]
 fn every_configuration_is_a_row_of_the_csv() {
-    let directory = written(|path| drop(report::write_bench(&measured(), path).unwrap()));
+    let directory = written(|path| drop(write_bench(&measured(), path).unwrap()));
     let table = text(&directory, "bench.csv");
     let mut reader = csv::Reader::from_reader(table.as_bytes());
     let columns = reader.headers().unwrap().clone();
@@ -231,24 +231,24 @@ fn a_benchmark_without_a_peak_has_no_roofline_and_one_that_varied_nothing_no_gro
     let mut record = measured();
     record.peaks.iter_mut().for_each(|peak| peak.matmul_gflops.clear());
     record.measurements.retain(|row| row.factor == Factor::Kernel);
-    let directory = written(|path| assert_eq!(report::write_bench(&record, path).unwrap().len(), 2));
+    let directory = written(|path| assert_eq!(write_bench(&record, path).unwrap().len(), 2));
     let written = text(&directory, "bench.md");
     assert!(!written.contains("![") && !written.contains("How cost grows") && !written.contains("NaN"), "{written}");
 }
 
 #[test]
 fn a_comparison_reads_well() {
-    let directory = written(|path| drop(report::write_peers(&compared(), path).unwrap()));
+    let directory = written(|path| drop(write_peers(&compared(), path).unwrap()));
     insta::assert_snapshot!(text(&directory, "peers.md"));
 }
 
 #[test]
 fn a_grid_that_is_not_whole_has_no_ratio() {
     let mut record = compared();
-    let whole = written(|path| drop(report::write_peers(&record, path).unwrap()));
+    let whole = written(|path| drop(write_peers(&record, path).unwrap()));
     assert!(text(&whole, "peers.md").contains("whole grid / the two scripts"));
     record.grid.as_mut().unwrap().not_completed = 1;
-    let part = written(|path| drop(report::write_peers(&record, path).unwrap()));
+    let part = written(|path| drop(write_peers(&record, path).unwrap()));
     assert!(text(&part, "peers.md").contains("so there is no ratio"));
     assert!(!text(&part, "peers.md").contains("whole grid / the two scripts"));
 }

@@ -11,9 +11,9 @@ use harness::lockstep::{
     ArmRecord, Comparison, Difference, Ending, InertSetting, LOCKSTEP_VERSION, LockstepRecord, Reading, SideRequest,
     SidesRequest, StepPair, Subject, TensorDifference, plan_lockstep, reading_steps,
 };
+use harness::lockstep::{lockstep_text, write_lockstep};
 use harness::plan::{Asked, Division, Study};
 use harness::record::{BackendRecord, Environment};
-use harness::report::{lockstep_text, write_lockstep};
 use harness::worker::WorkerProgram;
 use tempfile::TempDir;
 

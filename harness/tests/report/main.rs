@@ -71,8 +71,8 @@ fn gallery() {
     }
     let speed = gallery.join("speed");
     fs::create_dir_all(&speed).unwrap();
-    report::write_bench(&bench::measured(), &speed).unwrap();
-    report::write_peers(&bench::compared(), &speed).unwrap();
+    harness::bench::write_bench(&bench::measured(), &speed).unwrap();
+    harness::bench::write_peers(&bench::compared(), &speed).unwrap();
 }
 
 fn names(files: &[PathBuf]) -> Vec<String> {

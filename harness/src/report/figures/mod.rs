@@ -1,11 +1,8 @@
 //! The figures of a report, each a function of records that draws the same on SVG and PNG.
 
 mod epochs;
-mod growth;
 mod histograms;
-mod lockstep;
 mod roc;
-mod roofline;
 mod seconds;
 
 use std::path::Path;
@@ -15,14 +12,9 @@ use harness_drawing::{Drawing, DrawingError, Figure, save};
 use super::ReportError;
 use super::overview::Overview;
 use super::scores::Scores;
-use crate::bench::BenchRecord;
-use crate::lockstep::LockstepRecord;
 
 /// What stands below every figure of a demonstration, so that none can be taken for a result.
 const DEMONSTRATION: &str = "Demonstration: these figures stand for nothing.";
-
-/// What stands below every figure of a short measurement.
-const SHORT: &str = "A short measurement: these figures are not to be quoted.";
 
 /// What a figure is about; the report has a section for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,25 +58,6 @@ pub(super) fn draw_all(
     drawings.add(Subject::Epochs, &epochs::gradient_norms(overview))?;
     drawings.add(Subject::Seconds, &seconds::seconds(overview))?;
     Ok(drawings.all)
-}
-
-/// Draws the figures of a benchmark into a directory; those that it has nothing for are left out.
-///
-/// # Errors
-/// If a figure can't be drawn or written.
-pub(super) fn draw_bench(record: &BenchRecord, directory: &Path) -> Result<Vec<Drawing>, DrawingError> {
-    let note = record.quick.then_some(SHORT);
-    let roofline = roofline::roofline(record).map(|figure| save(&figure, note, directory));
-    let growth = growth::growth(record).map(|figure| save(&figure, note, directory));
-    roofline.into_iter().chain(growth).collect()
-}
-
-/// Draws the figures of a lockstep into a directory.
-///
-/// # Errors
-/// If a figure can't be drawn or written.
-pub(super) fn draw_lockstep(record: &LockstepRecord, directory: &Path) -> Result<Vec<Drawing>, DrawingError> {
-    lockstep::lockstep(record).iter().map(|figure| save(figure, None, directory)).collect()
 }
 
 /// What has been drawn so far, and where to.

@@ -5,8 +5,9 @@ use harness_drawing::legend::{Entry, Key};
 use harness_drawing::theme::{CURVE, INK, MUTED, RULE, dashed_stroke, series_style};
 use harness_drawing::{Axis, Line, LinePanels, PanelRow, Point, Stroke};
 
+use super::floor::{cells, of_cell, strongest};
+use super::name_of;
 use crate::lockstep::{Comparison, LockstepRecord, Reading, Subject, THRESHOLDS};
-use crate::report::lockstep::{cells, name_of, of_cell, strongest};
 
 /// The least difference that is drawn.
 const LOWEST: f64 = 1e-10;

@@ -2,7 +2,7 @@
 
 use harness_contract::CellKind;
 
-use super::growth::series;
+use super::growth::{Series, series};
 use super::words::{QUICK, environment, memory, spread};
 use crate::bench::{BenchRecord, Factor, Measured, Measurement, Sample, Timing, prediction, training_step};
 use harness_drawing::Drawing;
@@ -196,7 +196,7 @@ fn growth(record: &BenchRecord, drawings: &[Drawing]) -> String {
             row.push(series.exponent().map_or_else(|| NONE.to_owned(), power));
             table.push(row);
         }
-        let exponents: Vec<f64> = all.iter().filter_map(super::Series::exponent).collect();
+        let exponents: Vec<f64> = all.iter().filter_map(Series::exponent).collect();
         let range = Spread::of(exponents).map_or_else(String::new, |range| {
             format!(
                 " A step's cost grows with its power {} in the middle, {} to {}.",

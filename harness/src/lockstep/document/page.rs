@@ -10,7 +10,7 @@ use harness_text::numbers::{NONE, significant};
 use harness_text::{Align, Table};
 
 /// The whole document.
-pub(super) fn document(record: &LockstepRecord, drawings: &[Drawing]) -> String {
+pub(super) fn page(record: &LockstepRecord, drawings: &[Drawing]) -> String {
     let [a, b] = &record.sides;
     let mut text = format!("# {a} and {b} in lockstep\n\n{}", lead(record));
     section(&mut text, "Where the losses part", &losses(record));

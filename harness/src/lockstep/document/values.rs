@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use super::name_of;
-use crate::lockstep::LockstepRecord;
-use crate::report::ReportError;
+use crate::lockstep::{LockstepError, LockstepRecord};
 
 const STEPS: [&str; 9] = [
     "cell",
@@ -23,7 +22,7 @@ const WEIGHTS: [&str; 8] = ["cell", "compared", "step", "tensor", "distance", "n
 ///
 /// # Errors
 /// If the file can't be written.
-pub(super) fn write_steps(record: &LockstepRecord, path: &Path) -> Result<(), ReportError> {
+pub(super) fn write_steps(record: &LockstepRecord, path: &Path) -> Result<(), LockstepError> {
     let rows = record.comparisons.iter().flat_map(|comparison| {
         let name = name_of(record, &comparison.subject);
         comparison.steps.iter().map(move |pair| {
@@ -44,7 +43,7 @@ pub(super) fn write_steps(record: &LockstepRecord, path: &Path) -> Result<(), Re
 ///
 /// # Errors
 /// If the file can't be written.
-pub(super) fn write_weights(record: &LockstepRecord, path: &Path) -> Result<(), ReportError> {
+pub(super) fn write_weights(record: &LockstepRecord, path: &Path) -> Result<(), LockstepError> {
     let mut rows = Vec::new();
     for comparison in &record.comparisons {
         let name = name_of(record, &comparison.subject);
@@ -64,12 +63,12 @@ fn rounded(value: f64) -> String {
     format!("{value:.5e}")
 }
 
-fn write(path: &Path, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), ReportError> {
-    let io = |error: csv::Error| ReportError::Io { path: path.into(), source: error.into() };
+fn write(path: &Path, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<(), LockstepError> {
+    let io = |error: csv::Error| LockstepError::Io { path: path.into(), source: error.into() };
     let mut writer = csv::Writer::from_path(path).map_err(io)?;
     writer.write_record(header).map_err(io)?;
     for row in rows {
         writer.write_record(&row).map_err(io)?;
     }
-    writer.flush().map_err(|source| ReportError::Io { path: path.into(), source })
+    writer.flush().map_err(|source| LockstepError::Io { path: path.into(), source })
 }

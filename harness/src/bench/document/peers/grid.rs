@@ -3,8 +3,8 @@
 use harness_contract::CellKind;
 
 use super::or_none;
+use crate::bench::document::words::{memory, ratio};
 use crate::bench::peers::{Framework, GridRecord, GridRun, PeersRecord, Role};
-use crate::report::bench::words::{memory, ratio};
 use harness_statistics::samples::Spread;
 use harness_text::numbers::{count, percent, seconds, significant};
 use harness_text::{Align, Table};

@@ -1,14 +1,13 @@
 //! The tables of benchmarks as CSV, with every digit.
 
-use csv::Writer;
+use std::path::Path;
 
 use crate::bench::peers::{PeerMeasured, PeersRecord};
-use crate::bench::{BenchRecord, Measured, Sample, prediction, training_step};
-use crate::report::ReportError;
+use crate::bench::{BenchError, BenchRecord, Measured, Sample, prediction, training_step};
 use harness_statistics::samples::Spread;
 
 /// One row a configuration.
-pub(super) fn measurements(record: &BenchRecord) -> Result<String, ReportError> {
+pub(super) fn write_measurements(record: &BenchRecord, path: &Path) -> Result<(), BenchError> {
     let mut rows = vec![
         [
             "factor",
@@ -80,11 +79,11 @@ pub(super) fn measurements(record: &BenchRecord) -> Result<String, ReportError> 
         });
         rows.push(cells);
     }
-    text(&rows)
+    write(path, &rows)
 }
 
 /// One row for each that took part, cell and number of threads.
-pub(super) fn subjects(record: &PeersRecord) -> Result<String, ReportError> {
+pub(super) fn write_subjects(record: &PeersRecord, path: &Path) -> Result<(), BenchError> {
     let mut rows = vec![
         [
             "cell",
@@ -131,15 +130,14 @@ pub(super) fn subjects(record: &PeersRecord) -> Result<String, ReportError> {
             rows.push(cells);
         }
     }
-    text(&rows)
+    write(path, &rows)
 }
 
-fn text(rows: &[Vec<String>]) -> Result<String, ReportError> {
-    let failed = |reason: String| ReportError::Csv { reason };
-    let mut writer = Writer::from_writer(Vec::new());
+fn write(path: &Path, rows: &[Vec<String>]) -> Result<(), BenchError> {
+    let io = |error: csv::Error| BenchError::Io { path: path.into(), source: error.into() };
+    let mut writer = csv::Writer::from_path(path).map_err(io)?;
     for row in rows {
-        writer.write_record(row).map_err(|error| failed(error.to_string()))?;
+        writer.write_record(row).map_err(io)?;
     }
-    let bytes = writer.into_inner().map_err(|error| failed(error.to_string()))?;
-    String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+    writer.flush().map_err(|source| BenchError::Io { path: path.into(), source })
 }

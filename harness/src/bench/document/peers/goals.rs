@@ -3,8 +3,8 @@
 use harness_contract::CellKind;
 
 use super::{grid, memory_ratio, ours, ratios};
+use crate::bench::document::words::ratio;
 use crate::bench::peers::{Comparison, Framework, PeersRecord, Role, SubjectRecord};
-use crate::report::bench::words::ratio;
 use harness_statistics::samples::Spread;
 use harness_text::numbers::{percent, significant};
 use harness_text::{Align, Table};

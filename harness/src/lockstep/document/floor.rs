@@ -10,7 +10,7 @@ pub(super) const FACTOR: f64 = 10.0;
 pub(super) const LEAST: f64 = 1e-6;
 
 /// The cells of a record, in its order.
-pub(in crate::report) fn cells(record: &LockstepRecord) -> Vec<CellKind> {
+pub(super) fn cells(record: &LockstepRecord) -> Vec<CellKind> {
     let mut cells = Vec::new();
     for comparison in &record.comparisons {
         if !cells.contains(&comparison.cell) {
@@ -21,7 +21,7 @@ pub(in crate::report) fn cells(record: &LockstepRecord) -> Vec<CellKind> {
 }
 
 /// The comparisons of a cell.
-pub(in crate::report) fn of_cell(record: &LockstepRecord, cell: CellKind) -> impl Iterator<Item = &Comparison> {
+pub(super) fn of_cell(record: &LockstepRecord, cell: CellKind) -> impl Iterator<Item = &Comparison> {
     record.comparisons.iter().filter(move |comparison| comparison.cell == cell)
 }
 
@@ -59,7 +59,7 @@ pub(super) fn stands_out(comparison: &Comparison, level: &[f64]) -> Option<(u64,
 
 /// Comparisons with one setting switched, the strongest effect first: the relative difference of the probe's logits at the last reading,
 /// which is of the same reviews for all of them.
-pub(in crate::report) fn strongest(record: &LockstepRecord, cell: CellKind) -> Vec<&Comparison> {
+pub(super) fn strongest(record: &LockstepRecord, cell: CellKind) -> Vec<&Comparison> {
     let mut all: Vec<_> = of_cell(record, cell).filter(|own| matches!(own.subject, Subject::Switched { .. })).collect();
     all.sort_by(|one, other| effect(other).total_cmp(&effect(one)));
     all

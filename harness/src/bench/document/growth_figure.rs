@@ -5,8 +5,8 @@ use harness_drawing::legend::{self, Entry, Key};
 use harness_drawing::theme::{TWO_COLUMNS, series_style};
 use harness_drawing::{Axis, Canvas, Figure, Frame, Grid, Labels, Point, Stroke};
 
+use super::growth::{Series, series};
 use crate::bench::{BenchRecord, Factor};
-use crate::report::bench::{Series, series};
 
 /// The figure.
 #[derive(Debug)]

@@ -1,22 +1,22 @@
 //! A lockstep as table, figure and CSV, each a function of its record.
 
-mod document;
+mod figure;
 mod floor;
 mod native;
+mod page;
 mod settings;
 mod values;
 
 use std::path::{Path, PathBuf};
 
-pub(super) use floor::{cells, of_cell, strongest};
+use harness_drawing::{Drawing, DrawingError, save};
 
-use super::{ReportError, figures, write_text};
-use crate::lockstep::{LockstepRecord, Subject};
+use super::{LockstepError, LockstepRecord, Subject};
 
 /// The report of a lockstep as Markdown, without figures.
 #[must_use]
 pub fn lockstep_text(record: &LockstepRecord) -> String {
-    document::document(record, &[])
+    page::page(record, &[])
 }
 
 /// Writes `report.md`, `lockstep.csv`, `lockstep-weights.csv` and the figures of a lockstep into a directory that is there, and returns the files
@@ -24,17 +24,21 @@ pub fn lockstep_text(record: &LockstepRecord) -> String {
 ///
 /// # Errors
 /// If a figure can't be drawn or a file not be written.
-pub fn write_lockstep(record: &LockstepRecord, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let drawings = figures::draw_lockstep(record, directory)?;
+pub fn write_lockstep(record: &LockstepRecord, directory: &Path) -> Result<Vec<PathBuf>, LockstepError> {
+    let figures = figure::lockstep(record);
+    let drawings: Result<Vec<Drawing>, DrawingError> =
+        figures.iter().map(|figure| save(figure, None, directory)).collect();
+    let drawings = drawings?;
     let files = ["report.md", "lockstep.csv", "lockstep-weights.csv"].map(|name| directory.join(name));
-    write_text(&files[0], &document::document(record, &drawings))?;
+    std::fs::write(&files[0], page::page(record, &drawings))
+        .map_err(|source| LockstepError::Io { path: files[0].clone(), source })?;
     values::write_steps(record, &files[1])?;
     values::write_weights(record, &files[2])?;
     Ok(files.into_iter().chain(drawings.into_iter().flat_map(|drawing| drawing.paths)).collect())
 }
 
 /// What a comparison is of, in a few words.
-pub(super) fn name_of(record: &LockstepRecord, subject: &Subject) -> String {
+fn name_of(record: &LockstepRecord, subject: &Subject) -> String {
     let [a, b] = &record.sides;
     let side = |place: &usize| record.sides.get(*place).map_or("", String::as_str);
     match subject {
@@ -49,7 +53,7 @@ pub(super) fn name_of(record: &LockstepRecord, subject: &Subject) -> String {
 }
 
 /// The settings that are switched, in a few words.
-pub(super) fn switched(keys: &[String]) -> String {
+fn switched(keys: &[String]) -> String {
     match keys {
         [key] => key.clone(),
         keys => format!("all {} initialisers", keys.len()),

@@ -7,13 +7,13 @@ use harness_statistics::samples::Spread;
 
 /// The cost of one backend's step on one cell at each value of a factor.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::report) struct Series {
+pub(super) struct Series {
     /// The backend.
-    pub(in crate::report) backend: String,
+    pub(super) backend: String,
     /// The cell.
-    pub(in crate::report) cell: CellKind,
+    pub(super) cell: CellKind,
     /// Values of the factor, ascending, with the milliseconds of a training step.
-    pub(in crate::report) points: Vec<(f64, Spread)>,
+    pub(super) points: Vec<(f64, Spread)>,
 }
 
 impl Series {
@@ -26,7 +26,7 @@ impl Series {
 }
 
 /// Every series of a factor, cells in their order and backends in that of the record. What could not be measured is left out.
-pub(in crate::report) fn series(record: &BenchRecord, factor: Factor) -> Vec<Series> {
+pub(super) fn series(record: &BenchRecord, factor: Factor) -> Vec<Series> {
     let mut all = Vec::new();
     for cell in CellKind::ALL {
         for backend in &record.backends {

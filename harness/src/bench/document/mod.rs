@@ -1,0 +1,56 @@
+//! Tables and figures of measurements, each a pure function of a record.
+
+mod alone;
+mod csv;
+mod growth;
+mod growth_figure;
+mod peers;
+mod roofline;
+mod words;
+
+use std::path::{Path, PathBuf};
+
+use harness_drawing::{Drawing, save};
+
+use super::peers::PeersRecord;
+use super::{BenchError, BenchRecord};
+
+/// What stands below every figure of a short measurement.
+const SHORT: &str = "A short measurement: these figures are not to be quoted.";
+
+/// Writes what the backends were measured to do alone into `directory`: `bench.md`, `bench.csv`, then the figures, SVG before PNG;
+/// returns the files written.
+///
+/// # Errors
+/// If a figure can't be drawn or a file not be written.
+pub fn write_bench(record: &BenchRecord, directory: &Path) -> Result<Vec<PathBuf>, BenchError> {
+    let drawings = drawings(record, directory)?;
+    let files = [directory.join("bench.md"), directory.join("bench.csv")];
+    write_text(&files[0], &alone::document(record, &drawings))?;
+    csv::write_measurements(record, &files[1])?;
+    Ok(files.into_iter().chain(drawings.into_iter().flat_map(|drawing| drawing.paths)).collect())
+}
+
+/// Writes what the backends were measured to do beside plain scripts into `directory`: `peers.md` and `peers.csv`; returns the files
+/// written.
+///
+/// # Errors
+/// If a file can't be written.
+pub fn write_peers(record: &PeersRecord, directory: &Path) -> Result<Vec<PathBuf>, BenchError> {
+    let files = [directory.join("peers.md"), directory.join("peers.csv")];
+    write_text(&files[0], &peers::document(record))?;
+    csv::write_subjects(record, &files[1])?;
+    Ok(files.into())
+}
+
+/// Those figures that the record has something for.
+fn drawings(record: &BenchRecord, directory: &Path) -> Result<Vec<Drawing>, BenchError> {
+    let note = record.quick.then_some(SHORT);
+    let roofline = roofline::roofline(record).map(|figure| save(&figure, note, directory));
+    let growth = growth_figure::growth(record).map(|figure| save(&figure, note, directory));
+    Ok(roofline.into_iter().chain(growth).collect::<Result<_, _>>()?)
+}
+
+fn write_text(path: &Path, text: &str) -> Result<(), BenchError> {
+    std::fs::write(path, text).map_err(|source| BenchError::Io { path: path.into(), source })
+}
