@@ -81,7 +81,7 @@ impl Display {
                     record.epoch,
                     record.train_loss,
                     record.validation.log_loss,
-                    record.validation.accuracy,
+                    record.validation.confusion.accuracy(),
                     record.timing.train_seconds + record.timing.evaluation_seconds,
                 );
                 if self.bars.is_none() {

@@ -112,7 +112,7 @@ impl Job {
         let test = trained.as_ref().map(|trained| trained.test);
         let ended = RunEvent::Ended {
             outcome: outcome.clone(),
-            test_accuracy: test.as_ref().map(|metrics| metrics.accuracy),
+            test_accuracy: test.as_ref().map(|metrics| metrics.confusion.accuracy()),
             seconds,
         };
         events.note(&ended);

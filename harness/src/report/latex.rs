@@ -3,16 +3,13 @@
 use polars::prelude::DataFrame;
 
 use super::overview::Overview;
-use super::sections::results::{NUMBERS, name_headers, result_rows};
-
-/// Short headers for [`NUMBERS`], in its order.
-const HEADERS: [&str; NUMBERS.len()] =
-    ["Acc.", "Prec.", "Recall", "F1", "AUC", "Log loss", "Pred.\\ pos.", "Parameters", "s/epoch"];
+use super::sections::results::{name_headers, number_columns, result_rows};
 
 /// The results table as a float with rules of `booktabs`; a run that did not complete says why across its row.
 pub(super) fn results(overview: &Overview<'_>, frame: &DataFrame) -> String {
     let study = &overview.results.study;
     let names = name_headers(overview);
+    let numbers = number_columns();
     let caption = if study.demonstration {
         format!("{} Demonstration size: these figures stand for nothing.", sentence(&escape(&study.title)))
     } else {
@@ -21,9 +18,13 @@ pub(super) fn results(overview: &Overview<'_>, frame: &DataFrame) -> String {
     let mut text = String::from("% Needs \\usepackage{booktabs}.\n\\begin{table*}\n  \\centering\n");
     text.push_str(&format!("  \\caption{{{caption}}}\n  \\label{{tab:{}}}\n", label(&study.name)));
     text.push_str("  \\small\n  \\setlength{\\tabcolsep}{4.5pt}\n");
-    text.push_str(&format!("  \\begin{{tabular}}{{{}{}}}\n", "l".repeat(names.len()), "r".repeat(NUMBERS.len())));
+    text.push_str(&format!("  \\begin{{tabular}}{{{}{}}}\n", "l".repeat(names.len()), "r".repeat(numbers.len())));
     text.push_str("    \\toprule\n");
-    let headers: Vec<_> = names.iter().map(|name| capitalised(name)).chain(HEADERS.map(str::to_owned)).collect();
+    let headers: Vec<_> = names
+        .iter()
+        .map(|name| capitalised(name))
+        .chain(numbers.iter().map(|column| column.latex.to_owned()))
+        .collect();
     text.push_str(&format!("    {} \\\\\n    \\midrule\n", headers.join(" & ")));
     for row in result_rows(overview, frame) {
         let mut cells: Vec<_> = row.names.iter().map(|name| escape(name)).collect();
@@ -31,7 +32,7 @@ pub(super) fn results(overview: &Overview<'_>, frame: &DataFrame) -> String {
             cells.extend(row.numbers.iter().map(|number| escape(number)));
         } else {
             let why = row.reason.map_or_else(String::new, |reason| format!(": {}", escape(&reason)));
-            let span = NUMBERS.len();
+            let span = numbers.len();
             cells.push(format!("\\multicolumn{{{span}}}{{p{{0.6\\linewidth}}}}{{\\emph{{{}}}{why}}}", row.outcome));
         }
         text.push_str(&format!("    {} \\\\\n", cells.join(" & ")));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use harness_contract::CellKind;
 use harness_contract::defaults::Batching;
+use harness_statistics::metrics::{METRICS, Metric};
 use serde::{Deserialize, Deserializer};
 
 use super::ReportError;
@@ -11,6 +12,9 @@ use crate::plan::SchedulerKind;
 
 /// The version of `published.toml` that this build reads.
 pub const PUBLISHED_VERSION: u32 = 1;
+
+/// Keys of the metrics that decide whether a published result is reproduced; every result has them.
+const DECISIVE: [&str; 3] = ["accuracy", "recall", "auc"];
 
 /// What the published study says of itself. A figure it does not give is absent.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -114,16 +118,8 @@ pub struct PublishedResult {
     pub framework: String,
     /// The cell.
     pub cell: CellKind,
-    /// Accuracy, a share.
-    pub accuracy: f64,
-    /// Precision, a share.
-    pub precision: f64,
-    /// Recall, a share.
-    pub recall: f64,
-    /// F1, a share.
-    pub f1: f64,
-    /// Area under the ROC curve.
-    pub auc: f64,
+    /// What it printed of the test split, by the key of the metric. Every result has the same.
+    pub figures: BTreeMap<String, f64>,
 }
 
 /// A claim of the published study.
@@ -141,6 +137,13 @@ impl Published {
     #[must_use]
     pub fn framework_of(&self, backend: &str) -> Option<&PublishedFramework> {
         self.frameworks.values().find(|framework| framework.backend == backend)
+    }
+
+    /// The metrics that the study printed, in the order of [`METRICS`].
+    #[must_use]
+    pub fn metrics(&self) -> Vec<&'static Metric> {
+        let printed = |metric: &&Metric| self.results.iter().any(|row| row.figures.contains_key(metric.key));
+        METRICS.iter().filter(printed).collect()
     }
 
     /// The published figures of a backend's framework and a cell.
@@ -172,6 +175,18 @@ fn parse(text: &str) -> Result<Published, ReportError> {
         }
         if found.results[..place].iter().any(|other| (&other.framework, other.cell) == (&row.framework, row.cell)) {
             return Err(broken(format!("{} {} has two results", row.framework, row.cell)));
+        }
+    }
+    if let Some(key) = DECISIVE.iter().find(|key| found.results.iter().any(|row| !row.figures.contains_key(**key))) {
+        return Err(broken(format!("a result has no `{key}`, which decides whether it is reproduced")));
+    }
+    let keys = |row: &PublishedResult| row.figures.keys().cloned().collect::<Vec<_>>();
+    for row in &found.results {
+        if let Some(key) = row.figures.keys().find(|key| Metric::named(key).is_none()) {
+            return Err(broken(format!("`{key}` is not a metric")));
+        }
+        if keys(row) != keys(&found.results[0]) {
+            return Err(broken(format!("{} {} has other figures than the first result", row.framework, row.cell)));
         }
     }
     for (place, claim) in found.claims.iter().enumerate() {
@@ -207,9 +222,12 @@ mod tests {
         let found = published().unwrap();
         assert_eq!(found.results.len(), 6);
         let gru = found.result("libtorch", CellKind::Gru).unwrap();
-        assert_eq!((gru.accuracy, gru.precision, gru.recall, gru.f1, gru.auc), (0.868, 0.850, 0.893, 0.871, 0.942));
+        let printed: Vec<_> =
+            found.metrics().into_iter().map(|metric| (metric.title, gru.figures[metric.key])).collect();
+        let expected = [("accuracy", 0.868), ("precision", 0.850), ("recall", 0.893), ("F1", 0.871), ("AUC", 0.942)];
+        assert_eq!(printed, expected);
         let lstm = found.result("tensorflow", CellKind::Lstm).unwrap();
-        assert_eq!((lstm.accuracy, lstm.auc), (0.511, 0.513));
+        assert_eq!((lstm.figures["accuracy"], lstm.figures["auc"]), (0.511, 0.513));
         let ids: Vec<_> = found.claims.iter().map(|claim| claim.id.clone()).collect();
         assert_eq!(ids, (1..=14).map(|number| format!("C{number}")).collect::<Vec<_>>());
         assert_eq!(found.parameters.one_layer[&CellKind::Lstm], 49_408);
@@ -224,6 +242,9 @@ mod tests {
             ("framework = \"keras\"\ncell = \"rnn\"", "framework = \"jax\"\ncell = \"rnn\"", "`jax`"),
             ("cell = \"lstm\"", "cell = \"rnn\"", "keras rnn has two results"),
             ("id = \"C2\"", "id = \"C1\"", "claim C1 is there twice"),
+            ("precision = 0.00", "precession = 0.00", "`precession` is not a metric"),
+            (", recall = 0.271", "", "no `recall`"),
+            (", f1 = 0.356", "", "keras lstm has other figures than the first result"),
             ("rnn = 40.0", "elman = 40.0", "`elman` is not a cell"),
         ] {
             let error = parse(&text.replacen(from, to, 1)).unwrap_err().to_string();

@@ -11,7 +11,7 @@ use super::ReportError;
 use super::overview::{Overview, mean_over_epochs, mean_over_steps, reason, standing};
 use super::published::Published;
 use crate::record::{EpochRecord, RunRecord, RunResult};
-use harness_statistics::metrics::Metrics;
+use harness_statistics::metrics::{METRICS, Metrics};
 
 /// The table of every run of the plan, in its order. What a run does not have is null.
 ///
@@ -28,7 +28,7 @@ pub(super) fn results_frame(overview: &Overview<'_>, published: Option<&Publishe
             .and_then(|published| published.framework_of(&run.planned.key.backend))
             .map(|found| found.title.clone())
     };
-    let columns = vec![
+    let plan = vec![
         rows.column("backend", |run| run.planned.key.backend.clone()),
         rows.column("framework", framework),
         rows.column("cell", |run| run.planned.key.cell.name()),
@@ -36,18 +36,15 @@ pub(super) fn results_frame(overview: &Overview<'_>, published: Option<&Publishe
         rows.column("seed", |run| run.planned.key.seed),
         rows.column("outcome", standing),
         rows.column("reason", reason),
-        rows.of_test("accuracy", |test| test.accuracy),
-        rows.of_test("precision", |test| test.precision),
-        rows.of_test("recall", |test| test.recall),
-        rows.of_test("f1", |test| test.f1),
-        rows.of_test("auc", |test| test.auc),
-        rows.of_test("log_loss", |test| test.log_loss),
+    ];
+    let metrics = METRICS.iter().map(|metric| rows.of_record(metric.key, |record| metric.of(record.test.as_ref()?)));
+    let rest = vec![
         rows.of_test("tn", |test| test.confusion.tn),
         rows.of_test("fp", |test| test.confusion.fp),
         rows.of_test("fn", |test| test.confusion.fn_),
         rows.of_test("tp", |test| test.confusion.tp),
-        rows.of_test("predicted_positive", |test| test.predicted_positive),
-        rows.of_test("test_examples", |test| test.examples),
+        rows.of_test("predicted_positive", |test| test.confusion.predicted_positive()),
+        rows.of_test("test_examples", |test| test.confusion.examples()),
         rows.of_record("epochs", |record| Some(record.epochs.len() as u64)),
         rows.of_record("tested_epoch", |record| (record.tested_epoch > 0).then_some(record.tested_epoch)),
         rows.of_record("parameters_embedding", |record| Some(record.parameters.embedding)),
@@ -58,7 +55,7 @@ pub(super) fn results_frame(overview: &Overview<'_>, published: Option<&Publishe
         rows.of_last_epoch("last_learning_rate", |epoch| epoch.learning_rate),
         rows.of_last_epoch("last_train_loss", |epoch| epoch.train_loss),
         rows.of_last_epoch("last_validation_loss", |epoch| epoch.validation.log_loss),
-        rows.of_last_epoch("last_validation_accuracy", |epoch| epoch.validation.accuracy),
+        rows.of_last_epoch("last_validation_accuracy", |epoch| epoch.validation.confusion.accuracy()),
         rows.of_last_epoch("last_validation_auc", |epoch| epoch.validation.auc),
         rows.of_record("gradient_norm_mean", |record| mean_over_steps(record, |epoch| epoch.gradient_norm_mean)),
         rows.of_record("gradient_norm_max", |record| {
@@ -83,6 +80,7 @@ pub(super) fn results_frame(overview: &Overview<'_>, published: Option<&Publishe
         rows.of_record("jobs", |record| u64::try_from(record.environment.jobs).ok()),
         rows.column("fingerprint", |run| run.planned.fingerprint.clone()),
     ];
+    let columns = plan.into_iter().chain(metrics).chain(rest).collect();
     DataFrame::new(runs.len(), columns).map_err(|source| ReportError::Table { what: "the results table", source })
 }
 
@@ -135,7 +133,7 @@ impl Rows<'_> {
         Series::new(name.into(), values).into()
     }
 
-    /// A column of a metric on the test split.
+    /// A column of a count on the test split.
     fn of_test<T>(&self, name: &str, value: impl Fn(&Metrics) -> T) -> Column
     where
         Series: NamedFrom<Vec<Option<T>>, [Option<T>]>,

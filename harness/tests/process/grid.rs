@@ -31,7 +31,7 @@ fn a_grid_runs_to_its_report_and_is_not_run_again() {
     assert_eq!(record.outcome, Outcome::Completed);
     assert_eq!(record.epochs.len(), 2);
     assert_eq!(record.epochs[0].steps, 8);
-    assert!(record.test.as_ref().unwrap().accuracy > 0.9, "one word decides; {:?}", record.test);
+    assert!(record.test.as_ref().unwrap().confusion.accuracy() > 0.9, "one word decides; {:?}", record.test);
     assert!(record.peak_memory_bytes.unwrap() > 100_000);
 
     let before = bench.bytes_below("runs/small/runs");

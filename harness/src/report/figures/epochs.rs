@@ -34,7 +34,7 @@ struct Row {
 pub(super) fn learning_curves(overview: &Overview<'_>) -> Vec<LinePanels> {
     let train = Quantity { of: |epoch| epoch.train_loss, name: "training", second: true };
     let validation = Quantity { of: |epoch| epoch.validation.log_loss, name: "validation", second: false };
-    let accuracy = Quantity { of: |epoch| epoch.validation.accuracy, name: "validation", second: false };
+    let accuracy = Quantity { of: |epoch| epoch.validation.confusion.accuracy(), name: "validation", second: false };
     let chance = Stroke { color: MUTED, width: RULE, dash: Some((2.0, 2.0)) };
     let figure = |variant: &&str| {
         let records = records_of(overview, variant);

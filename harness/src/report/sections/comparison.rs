@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::record::RunRecord;
 use crate::report::overview::{Group, Overview, mean_over_epochs};
 use crate::report::published::{Published, PublishedResult};
-use harness_statistics::metrics::Metrics;
+use harness_statistics::metrics::{Metric, Metrics};
 use harness_statistics::samples::mean_and_deviation;
 use harness_text::numbers::{self, NONE};
 use harness_text::{Align, Table};
@@ -15,18 +15,6 @@ const BASE: &str = "base";
 
 /// The 97.5 % quantile of the normal distribution.
 const TWO_SIDED_95: f64 = 1.959_963_984_540_054;
-
-/// The metrics that the published table gives.
-const METRICS: [(&str, Published64, Regenerated64); 5] = [
-    ("accuracy", |row| row.accuracy, |test| test.accuracy),
-    ("precision", |row| row.precision, |test| test.precision),
-    ("recall", |row| row.recall, |test| test.recall),
-    ("F1", |row| row.f1, |test| test.f1),
-    ("AUC", |row| row.auc, |test| test.auc),
-];
-
-type Published64 = fn(&PublishedResult) -> f64;
-type Regenerated64 = fn(&Metrics) -> f64;
 
 /// The section's text, or why there is no comparison.
 pub(in crate::report) fn comparison(overview: &Overview<'_>, published: &Published) -> String {
@@ -69,7 +57,7 @@ pub(in crate::report) fn comparison(overview: &Overview<'_>, published: &Publish
     let mut table = Table::new(
         [("published as", Align::Left), ("backend", Align::Left), ("cell", Align::Left), ("figures", Align::Left)]
             .into_iter()
-            .chain(METRICS.map(|(name, ..)| (name, Align::Right))),
+            .chain(published.metrics().into_iter().map(|metric| (metric.title, Align::Right))),
     );
     for (row, group) in &groups {
         push_rows(&mut table, row, group, overview, published);
@@ -96,26 +84,32 @@ fn push_rows(
     let blank = |what: &str| ["", "", "", what].map(str::to_owned).to_vec();
     let tests = tests_of(group, overview);
     let mut first = start("published");
-    first.extend(METRICS.map(|(_, of, _)| format!("{:.3}", of(row))));
+    let figure = |metric: &Metric| row.figures.get(metric.key).copied();
+    first
+        .extend(published.metrics().into_iter().map(|metric| figure(metric).map_or_else(|| NONE.into(), three_digits)));
     table.push(first);
     let mut second = blank(&regenerated_label(group, overview, tests.len()));
     let mut third = blank("difference");
-    for (_, published, regenerated) in METRICS {
-        let values: Vec<_> = tests.iter().map(regenerated).collect();
-        match mean_and_deviation(&values) {
-            None => {
-                second.push(NONE.into());
-                third.push(NONE.into());
-            }
-            Some((mean, deviation)) => {
+    for metric in published.metrics() {
+        let values: Vec<_> = tests.iter().filter_map(|test| metric.of(test)).collect();
+        let found = mean_and_deviation(&values);
+        second.push(found.map_or_else(
+            || NONE.into(),
+            |(mean, deviation)| {
                 let spread = deviation.map_or_else(String::new, |deviation| format!(" ± {deviation:.3}"));
-                second.push(format!("{mean:.3}{spread}"));
-                third.push(numbers::difference(mean - published(row)));
-            }
-        }
+                format!("{}{spread}", three_digits(mean))
+            },
+        ));
+        let difference = found.zip(figure(metric)).map(|((mean, _), published)| numbers::difference(mean - published));
+        third.push(difference.unwrap_or_else(|| NONE.into()));
     }
     table.push(second);
     table.push(third);
+}
+
+/// The precision of the published figures.
+fn three_digits(value: f64) -> String {
+    format!("{value:.3}")
 }
 
 /// `regenerated`, and how many of how many seeds, or how the run ended, where that matters.
@@ -224,21 +218,22 @@ impl Agreement {
         let mean = |of: fn(&Metrics) -> f64| {
             mean_and_deviation(&tests.iter().map(of).collect::<Vec<_>>()).map(|(mean, _)| mean)
         };
-        let examples = first.examples as f64;
+        let examples = first.confusion.examples() as f64;
         let positives = (first.confusion.tp + first.confusion.fn_) as f64;
         let then_examples = published.data.test as f64;
         let then_positives = published.data.test_positives as f64;
+        let published = |key: &str| row.figures.get(key).copied();
         let share = |here: f64, then: f64, number: f64, then_number: f64| {
             Difference::new(here, then, share_variance(here, number) + share_variance(then, then_number))
         };
-        let auc = mean(|test| test.auc)?;
+        let (auc, then_auc) = (mean(|test| test.auc)?, published("auc")?);
         let auc_variances = auc_variance(auc, positives, examples - positives)
-            + auc_variance(row.auc, then_positives, then_examples - then_positives);
+            + auc_variance(then_auc, then_positives, then_examples - then_positives);
         Some(Self {
             figures: [
-                share(mean(|test| test.accuracy)?, row.accuracy, examples, then_examples),
-                share(mean(|test| test.recall)?, row.recall, positives, then_positives),
-                Difference::new(auc, row.auc, auc_variances),
+                share(mean(|test| test.confusion.accuracy())?, published("accuracy")?, examples, then_examples),
+                share(mean(|test| test.confusion.recall())?, published("recall")?, positives, then_positives),
+                Difference::new(auc, then_auc, auc_variances),
             ],
         })
     }
@@ -340,7 +335,7 @@ fn record_departures(row: &PublishedResult, record: &RunRecord, published: &Publ
         departure("recurrent layers", stated.layers, here.layers),
         departure("both directions", stated.bidirectional, here.bidirectional),
         departure("dropout", stated.dropout, here.dropout.rate),
-        record.test.and_then(|test| departure("test reviews", published.data.test, test.examples)),
+        record.test.and_then(|test| departure("test reviews", published.data.test, test.confusion.examples())),
     ];
     if let Some(framework) = published.frameworks.get(&row.framework) {
         let words = |text: String| text.to_lowercase();

@@ -5,40 +5,55 @@ use polars::prelude::{AnyValue, DataFrame};
 
 use crate::record::StudyResults;
 use crate::report::overview::{Overview, mean_over_epochs};
+use harness_statistics::metrics::{METRICS, Metric, Shown};
 use harness_statistics::samples::mean_and_deviation;
 use harness_text::numbers::{self, NONE};
 use harness_text::{Align, Table};
 
-/// How a column of the results frame is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::report) enum Shown {
-    /// A share or an area.
-    Metric,
-    /// A count.
+/// A column of numbers that people see.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::report) struct NumberColumn {
+    /// Its name in the results frame.
+    name: &'static str,
+    /// Its header.
+    header: &'static str,
+    /// Its header in LaTeX.
+    pub(in crate::report) latex: &'static str,
+    /// How its values are written.
+    written: Written,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Written {
+    Metric(&'static Metric),
     Count,
-    /// Seconds.
     Seconds,
 }
 
-/// The columns of numbers that people see: name in the frame, header, how it is written.
-pub(in crate::report) const NUMBERS: [(&str, &str, Shown); 9] = [
-    ("accuracy", "accuracy", Shown::Metric),
-    ("precision", "precision", Shown::Metric),
-    ("recall", "recall", Shown::Metric),
-    ("f1", "F1", Shown::Metric),
-    ("auc", "AUC", Shown::Metric),
-    ("log_loss", "log loss", Shown::Metric),
-    ("predicted_positive", "predicted positive", Shown::Count),
-    ("parameters_total", "parameters", Shown::Count),
-    ("train_seconds_per_epoch", "s/epoch", Shown::Seconds),
-];
+/// The columns of numbers that people see: the metrics, then what else describes a run.
+pub(in crate::report) fn number_columns() -> Vec<NumberColumn> {
+    let shown = METRICS.iter().filter(|metric| metric.shown != Shown::Files);
+    let of_metric = |metric: &'static Metric| NumberColumn {
+        name: metric.key,
+        header: metric.title,
+        latex: metric.latex,
+        written: Written::Metric(metric),
+    };
+    let others = [
+        ("predicted_positive", "predicted positive", "Pred.\\ pos.", Written::Count),
+        ("parameters_total", "parameters", "Parameters", Written::Count),
+        ("train_seconds_per_epoch", "s/epoch", "s/epoch", Written::Seconds),
+    ];
+    let others = others.map(|(name, header, latex, written)| NumberColumn { name, header, latex, written });
+    shown.map(of_metric).chain(others).collect()
+}
 
 /// One row of the table that people read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::report) struct ResultRow {
     /// Backend and cell; variant and seed where the study has several.
     pub(in crate::report) names: Vec<String>,
-    /// A text for each of [`NUMBERS`].
+    /// A text for each of [`number_columns`].
     pub(in crate::report) numbers: Vec<String>,
     /// The outcome.
     pub(in crate::report) outcome: String,
@@ -57,9 +72,10 @@ pub(in crate::report) fn name_headers(overview: &Overview<'_>) -> Vec<&'static s
 /// The rows of the results frame as people read them.
 pub(in crate::report) fn result_rows(overview: &Overview<'_>, frame: &DataFrame) -> Vec<ResultRow> {
     let headers = name_headers(overview);
+    let columns = number_columns();
     let row = |place| ResultRow {
         names: headers.iter().map(|name| named(name, &text(frame, name, place).unwrap_or_default())).collect(),
-        numbers: NUMBERS.iter().map(|(column, _, shown)| number(frame, column, place, *shown)).collect(),
+        numbers: columns.iter().map(|column| number(frame, column, place)).collect(),
         outcome: text(frame, "outcome", place).unwrap_or_default(),
         reason: text(frame, "reason", place),
     };
@@ -69,7 +85,7 @@ pub(in crate::report) fn result_rows(overview: &Overview<'_>, frame: &DataFrame)
 /// The results table in Markdown: one row a run, with the reason in the row of one that did not complete.
 pub(in crate::report) fn results(overview: &Overview<'_>, frame: &DataFrame) -> String {
     let names = name_headers(overview).into_iter().map(|name| (name, Align::Left));
-    let numbers = NUMBERS.iter().map(|(_, header, _)| (*header, Align::Right));
+    let numbers = number_columns().into_iter().map(|column| (column.header, Align::Right));
     let mut table = Table::new(names.chain(numbers).chain([("outcome", Align::Left)]));
     for row in result_rows(overview, frame) {
         let outcome = match row.reason {
@@ -86,7 +102,8 @@ pub(in crate::report) fn over_seeds(overview: &Overview<'_>) -> Option<String> {
     if !overview.has_seeds() {
         return None;
     }
-    let columns = ["accuracy", "F1", "AUC", "log loss", "s/epoch"].map(|name| (name, Align::Right));
+    let metrics = || METRICS.iter().filter(|metric| metric.shown == Shown::Everywhere);
+    let columns = metrics().map(|metric| metric.title).chain(["s/epoch"]).map(|name| (name, Align::Right));
     let mut headers = vec![("backend", Align::Left), ("cell", Align::Left)];
     headers.extend(overview.has_variants().then_some(("variant", Align::Left)));
     headers.extend([("completed", Align::Right)]);
@@ -95,23 +112,23 @@ pub(in crate::report) fn over_seeds(overview: &Overview<'_>) -> Option<String> {
     for group in overview.groups() {
         let records = group.records(overview.results);
         let tests: Vec<_> = records.iter().filter_map(|record| record.test).collect();
-        let spread = |values: Vec<f64>, write: fn(f64) -> String| match mean_and_deviation(&values) {
+        let spread = |values: Vec<f64>, write: &dyn Fn(f64) -> String| match mean_and_deviation(&values) {
             None => NONE.to_owned(),
             Some((mean, None)) => format!("{} (n = 1)", write(mean)),
             Some((mean, Some(deviation))) => {
                 format!("{} ± {} (n = {})", write(mean), write(deviation), values.len())
             }
         };
-        let of = |metric: fn(&harness_statistics::metrics::Metrics) -> f64| {
-            spread(tests.iter().map(metric).collect(), numbers::metric)
+        let of = |metric: &Metric| {
+            spread(tests.iter().filter_map(|test| metric.of(test)).collect(), &|value| metric.text(value))
         };
         let completed = records.iter().filter(|record| record.test.is_some());
         let times = completed.filter_map(|record| mean_over_epochs(record, |epoch| epoch.timing.train_seconds));
         let mut row = vec![group.backend.to_owned(), group.cell.title().to_owned()];
         row.extend(overview.has_variants().then(|| group.variant.to_owned()));
         row.push(format!("{} of {}", tests.len(), group.runs.len()));
-        row.extend([of(|test| test.accuracy), of(|test| test.f1), of(|test| test.auc), of(|test| test.log_loss)]);
-        row.push(spread(times.collect(), numbers::seconds));
+        row.extend(metrics().map(of));
+        row.push(spread(times.collect(), &numbers::seconds));
         table.push(row);
     }
     Some(table.to_markdown())
@@ -147,12 +164,12 @@ fn text(frame: &DataFrame, column: &str, row: usize) -> Option<String> {
     value(frame, column, row).map(|value| value.get_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
-fn number(frame: &DataFrame, column: &str, row: usize, shown: Shown) -> String {
-    let found = value(frame, column, row);
-    let written = found.and_then(|value| match shown {
-        Shown::Metric => value.extract::<f64>().map(numbers::metric),
-        Shown::Count => value.extract::<u64>().map(numbers::count),
-        Shown::Seconds => value.extract::<f64>().map(numbers::seconds),
+fn number(frame: &DataFrame, column: &NumberColumn, row: usize) -> String {
+    let found = value(frame, column.name, row);
+    let written = found.and_then(|value| match column.written {
+        Written::Metric(metric) => value.extract::<f64>().map(|value| metric.text(value)),
+        Written::Count => value.extract::<u64>().map(numbers::count),
+        Written::Seconds => value.extract::<f64>().map(numbers::seconds),
     });
     written.unwrap_or_else(|| NONE.to_owned())
 }

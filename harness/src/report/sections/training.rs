@@ -15,7 +15,7 @@ pub(in crate::report) fn training(overview: &Overview<'_>) -> String {
         ("tested epoch", |record| (record.tested_epoch > 0).then(|| record.tested_epoch.to_string())),
         ("train loss", |record| last(record, |epoch| numbers::metric(epoch.train_loss))),
         ("validation loss", |record| last(record, |epoch| numbers::metric(epoch.validation.log_loss))),
-        ("validation accuracy", |record| last(record, |epoch| numbers::metric(epoch.validation.accuracy))),
+        ("validation accuracy", |record| last(record, |epoch| numbers::metric(epoch.validation.confusion.accuracy()))),
         ("validation AUC", |record| last(record, |epoch| numbers::metric(epoch.validation.auc))),
         ("learning rate", |record| last(record, |epoch| epoch.learning_rate.to_string())),
         ("gradient norm, mean", |record| {

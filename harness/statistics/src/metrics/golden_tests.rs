@@ -1,8 +1,10 @@
 //! Every figure against scikit-learn's, on the cases that `tests/golden/metrics/make_cases.py` wrote.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
-use super::{Confusion, evaluate, log_loss::row_loss, roc_curve};
+use super::{Confusion, METRICS, evaluate, log_loss::row_loss, roc_curve};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -14,13 +16,9 @@ struct Case {
     name: String,
     logits: Vec<f64>,
     labels: Vec<u8>,
-    accuracy: f64,
-    precision: f64,
-    recall: f64,
-    f1: f64,
-    auc: f64,
-    log_loss: f64,
-    log_loss_unclipped: f64,
+    /// By the key of the metric.
+    metrics: BTreeMap<String, f64>,
+    log_loss_clipped: f64,
     confusion: [u64; 4],
     roc_full: Vec<(f64, f64, Option<f64>)>,
     roc_dropped: Vec<(f64, f64, Option<f64>)>,
@@ -51,14 +49,12 @@ fn every_metric_equals_scikit_learns() {
         let found = evaluate(&case.logits(), &case.labels).unwrap();
         let [tn, fp, fn_, tp] = case.confusion;
         assert_eq!(found.confusion, Confusion { tn, fp, fn_, tp }, "{}", case.name);
-        assert_eq!(found.predicted_positive, fp + tp, "{}", case.name);
-        assert_eq!(found.examples, case.labels.len() as u64, "{}", case.name);
-        assert_close(&case.name, "accuracy", found.accuracy, case.accuracy);
-        assert_close(&case.name, "precision", found.precision, case.precision);
-        assert_close(&case.name, "recall", found.recall, case.recall);
-        assert_close(&case.name, "F1", found.f1, case.f1);
-        assert_close(&case.name, "AUC", found.auc, case.auc);
-        assert_close(&case.name, "unclipped log loss", found.log_loss, case.log_loss_unclipped);
+        assert_eq!(found.confusion.predicted_positive(), fp + tp, "{}", case.name);
+        assert_eq!(found.confusion.examples(), case.labels.len() as u64, "{}", case.name);
+        assert_eq!(case.metrics.len(), METRICS.len(), "{}: every metric has its golden value", case.name);
+        for metric in &METRICS {
+            assert_close(&case.name, metric.title, metric.of(&found).unwrap(), case.metrics[metric.key]);
+        }
     }
 }
 
@@ -72,7 +68,7 @@ fn log_loss_equals_scikit_learns_once_its_clipping_is_applied() {
         clipped_cases += usize::from(losses.iter().any(|loss| *loss > ceiling));
         let floor = -(-f64::EPSILON).ln_1p();
         let clipped: f64 = losses.iter().map(|loss| loss.clamp(floor, ceiling)).sum();
-        assert_close(&case.name, "clipped log loss", clipped / losses.len() as f64, case.log_loss);
+        assert_close(&case.name, "clipped log loss", clipped / losses.len() as f64, case.log_loss_clipped);
     }
     assert_eq!(clipped_cases, 1, "only the case of extreme logits is meant to be clipped");
 }

@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::{AucComparison, Confusion, MetricsError, auc, auc_interval, compare_aucs, evaluate, log_loss, roc_curve};
+use super::{
+    AucComparison, Confusion, METRICS, Metrics, MetricsError, auc, auc_interval, compare_aucs, evaluate, log_loss,
+    roc_curve,
+};
 
 /// Scores on a coarse grid, so that ties are common, with both classes at least `least` times.
 fn rows(least: usize) -> impl Strategy<Value = (Vec<f32>, Vec<u8>)> {
@@ -114,7 +117,7 @@ proptest! {
         prop_assert_eq!(tn + fp + fn_ + tp, labels.len() as u64);
         prop_assert_eq!(tp + fn_, positives);
         prop_assert_eq!(tp + fp, scores.iter().filter(|score| **score > 0.0).count() as u64);
-        prop_assert!((found.accuracy - (tn + tp) as f64 / labels.len() as f64).abs() < 1e-15);
+        prop_assert!((found.confusion.accuracy() - (tn + tp) as f64 / labels.len() as f64).abs() < 1e-15);
     }
 
     #[test]
@@ -241,7 +244,31 @@ fn log_loss_of_huge_logits_is_finite_and_exact() {
 #[test]
 fn metrics_survive_json() {
     let found = evaluate(&[0.3, -0.7, 0.1, 2.0], &[0, 0, 1, 1]).unwrap();
+    assert!(found.is_complete());
     let text = serde_json::to_string(&found).unwrap();
     assert!(text.contains("\"fn\":0"), "{text}");
-    assert_eq!(serde_json::from_str::<super::Metrics>(&text).unwrap(), found);
+    assert_eq!(serde_json::from_str::<Metrics>(&text).unwrap(), found);
+}
+
+#[test]
+fn metrics_of_other_builds_are_read() {
+    // As version 0.1.0 wrote them, and one that is not known yet.
+    let text = r#"{"accuracy":0.5,"precision":0.5,"recall":0.5,"f1":0.5,"auc":0.75,"log_loss":0.5,"later":[1],
+        "confusion":{"tn":1,"fp":1,"fn":1,"tp":1},"predicted_positive":2,"examples":4}"#;
+    let found: Metrics = serde_json::from_str(text).unwrap();
+    assert_eq!(found, Metrics::new(Confusion { tn: 1, fp: 1, fn_: 1, tp: 1 }, 0.75, 0.5));
+    let error = serde_json::from_str::<Metrics>(&text.replace("\"auc\"", "\"area\"")).unwrap_err().to_string();
+    assert!(error.contains("missing field `auc`"), "{error}");
+}
+
+#[test]
+fn every_metric_prefers_right_answers() {
+    let labels = [0, 0, 0, 1, 1, 1];
+    let right = evaluate(&[-2.0, -1.0, -3.0, 1.0, 2.0, 3.0], &labels).unwrap();
+    let wrong = evaluate(&[2.0, -1.0, 3.0, 1.0, -2.0, -3.0], &labels).unwrap();
+    for metric in &METRICS {
+        let (right, wrong) = (metric.of(&right).unwrap(), metric.of(&wrong).unwrap());
+        assert_eq!(right > wrong, metric.higher_is_better, "{}: {right} and {wrong}", metric.title);
+        assert!(right != wrong, "{}", metric.title);
+    }
 }

@@ -16,6 +16,8 @@ mod auc;
 mod confusion;
 mod delong;
 mod error;
+mod json;
+mod list;
 mod log_loss;
 mod roc;
 
@@ -24,39 +26,41 @@ mod golden_tests;
 #[cfg(test)]
 mod law_tests;
 
-use serde::{Deserialize, Serialize};
-
 pub use auc::auc;
 pub use confusion::Confusion;
 pub use delong::{AucComparison, AucInterval, auc_interval, compare_aucs};
 pub use error::MetricsError;
+pub use list::{METRICS, Metric, Shown, Source};
 pub use log_loss::log_loss;
 pub use roc::{RocPoint, roc_curve};
 
 /// What [`evaluate`] found about one set of logits.
 ///
 /// All ratios are shares in `0..=1`, never percentages.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Metrics {
-    /// Share of rows predicted rightly.
-    pub accuracy: f64,
-    /// Share of the positive predictions that are right; 0 when nothing is predicted positive.
-    pub precision: f64,
-    /// Share of the positive rows that are predicted positive.
-    pub recall: f64,
-    /// Harmonic mean of precision and recall; 0 when no positive row is found.
-    pub f1: f64,
+    /// How many rows of each class were predicted as which.
+    pub confusion: Confusion,
     /// Area under the ROC curve, ties counted half (see [`auc`]).
     pub auc: f64,
     /// Mean binary cross-entropy in nats (see [`log_loss`]).
     pub log_loss: f64,
-    /// The four counts that accuracy, precision, recall and F1 come from.
-    pub confusion: Confusion,
-    /// Number of rows predicted positive.
-    pub predicted_positive: u64,
-    /// Number of rows.
-    pub examples: u64,
+    /// What metrics of [`Source::Predictions`] found, in the order of [`METRICS`].
+    measured: [Option<f64>; list::COUNT],
+}
+
+impl Metrics {
+    /// Metrics of which no more is known than these three.
+    #[must_use]
+    pub const fn new(confusion: Confusion, auc: f64, log_loss: f64) -> Self {
+        Self { confusion, auc, log_loss, measured: [None; list::COUNT] }
+    }
+
+    /// Whether every metric of [`METRICS`] is known. One that is not can be had by [`evaluate`] from the predictions.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        METRICS.iter().all(|metric| metric.of(self).is_some())
+    }
 }
 
 /// Measures `logits` `[examples]` against `labels` `[examples]` (0 or 1).
@@ -68,16 +72,11 @@ pub struct Metrics {
 pub fn evaluate(logits: &[f32], labels: &[u8]) -> Result<Metrics, MetricsError> {
     let auc = auc(logits, labels)?;
     let log_loss = log_loss(logits, labels)?;
-    let confusion = Confusion::count(logits, labels)?;
-    Ok(Metrics {
-        accuracy: confusion.accuracy(),
-        precision: confusion.precision(),
-        recall: confusion.recall(),
-        f1: confusion.f1(),
-        auc,
-        log_loss,
-        confusion,
-        predicted_positive: confusion.predicted_positive(),
-        examples: confusion.examples(),
-    })
+    let mut found = Metrics::new(Confusion::count(logits, labels)?, auc, log_loss);
+    for (metric, value) in METRICS.iter().zip(&mut found.measured) {
+        if let Source::Predictions(of) = metric.source {
+            *value = Some(of(logits, labels)?);
+        }
+    }
+    Ok(found)
 }

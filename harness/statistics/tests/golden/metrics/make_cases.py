@@ -4,8 +4,8 @@
     venv/bin/python make_cases.py > cases.json
 
 Logits are rounded to 32 bits first, since that is what a backend hands over. scikit-learn's log loss
-clips probabilities to [eps, 1 - eps]; `log_loss` is its value given the column pair (1 - p, p), and
-`log_loss_unclipped` the same mean from numpy's logaddexp, which clips nothing.
+clips probabilities to [eps, 1 - eps]; `log_loss_clipped` is its value given the column pair (1 - p, p), and
+`log_loss` the same mean from numpy's logaddexp, which clips nothing.
 """
 
 import json
@@ -38,16 +38,17 @@ def case(name, logits, labels):
         "name": name,
         "logits": logits.tolist(),
         "labels": labels.tolist(),
-        "accuracy": float(metrics.accuracy_score(labels, predicted)),
-        "precision": float(precision),
-        "recall": float(recall),
-        "f1": float(f1),
-        "auc": float(metrics.roc_auc_score(labels, logits)),
-        "log_loss": float(
+        # By the key of the metric in `harness/statistics/src/metrics/list.rs`.
+        "metrics": {
+            "accuracy": float(metrics.accuracy_score(labels, predicted)),
+            "precision": float(precision),
+            "recall": float(recall),
+            "f1": float(f1),
+            "auc": float(metrics.roc_auc_score(labels, logits)),
+            "log_loss": float(np.mean(np.logaddexp(0.0, np.where(labels == 1, -logits, logits)))),
+        },
+        "log_loss_clipped": float(
             metrics.log_loss(labels, np.column_stack([expit(-logits), expit(logits)]), labels=[0, 1])
-        ),
-        "log_loss_unclipped": float(
-            np.mean(np.logaddexp(0.0, np.where(labels == 1, -logits, logits)))
         ),
         "confusion": [int(tn), int(fp), int(fn), int(tp)],
         **curves,
