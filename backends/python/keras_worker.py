@@ -68,6 +68,7 @@ class Keras:
         gc.freeze()
         self.info = {
             "name": "keras",
+            "numerics": 1,
             "libraries": [{"name": name, "version": version} for name, version in libraries.items()],
             "capabilities": CAPABILITIES,
             "native_defaults": defaults,

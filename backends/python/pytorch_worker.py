@@ -54,6 +54,7 @@ class PyTorch:
         libraries = {"torch": torch.__version__, "python": platform.python_version()}
         self.info = {
             "name": "pytorch",
+            "numerics": 1,
             "libraries": [{"name": name, "version": version} for name, version in libraries.items()],
             "capabilities": CAPABILITIES,
             "native_defaults": pytorch_defaults.native_defaults(),

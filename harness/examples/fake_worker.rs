@@ -64,6 +64,7 @@ impl Backend for Fake {
     fn describe(&self) -> BackendInfo {
         BackendInfo {
             name: self.manner.clone(),
+            numerics: 1,
             libraries: vec![LibraryVersion { name: "fake".into(), version: "1".into() }],
             capabilities: capabilities(),
             native_defaults: Some(native_defaults()),

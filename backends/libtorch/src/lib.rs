@@ -53,6 +53,7 @@ pub fn new() -> Result<Libtorch, BackendError> {
     Ok(Libtorch {
         info: BackendInfo {
             name: "libtorch".into(),
+            numerics: 1,
             libraries: libraries.into(),
             capabilities: capabilities(),
             native_defaults: Some(defaults::native_defaults()),

@@ -34,6 +34,7 @@ impl Backend for ReferenceBackend {
     fn describe(&self) -> BackendInfo {
         BackendInfo {
             name: "reference".into(),
+            numerics: 1,
             libraries: vec![LibraryVersion {
                 name: env!("CARGO_PKG_NAME").into(),
                 version: env!("CARGO_PKG_VERSION").into(),

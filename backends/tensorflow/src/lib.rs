@@ -41,6 +41,7 @@ impl Backend for TensorFlow {
     fn describe(&self) -> BackendInfo {
         BackendInfo {
             name: "tensorflow".into(),
+            numerics: 1,
             libraries: vec![
                 LibraryVersion { name: "backend-tensorflow".into(), version: env!("CARGO_PKG_VERSION").into() },
                 LibraryVersion { name: "libtensorflow".into(), version: self.version.clone() },

@@ -115,6 +115,9 @@ pub struct BackendInfo {
     pub name: String,
     /// Versions of the backend itself and of the libraries it computes with.
     pub libraries: Vec<LibraryVersion>,
+    /// Moves whenever equal specs, weights and batches would give other numbers than before, so that no run made before is taken for one made now.
+    #[serde(default)]
+    pub numerics: u32,
     /// What it can build.
     pub capabilities: Capabilities,
     /// Its framework's defaults; none for a backend that has no framework.

@@ -1,6 +1,7 @@
 //! One run from start to record.
 
-use std::fs::{self, File};
+use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,10 +14,11 @@ use super::environment::Machine;
 use super::events::RunEvent;
 use super::schedule::GridOptions;
 use crate::data::EncodedData;
-use crate::plan::{Protocol, ResolvedSettings, RunKey};
+use crate::plan::{HARNESS_NUMERICS, Protocol, ResolvedSettings, RunKey};
 use crate::record::{
-    BackendRecord, EpochRecord, Outcome, ParameterCounts, RECORD_VERSION, RecordError, RunRecord, write_json,
-    write_predictions, write_weights,
+    BackendRecord, Draft, EpochRecord, FORMAT, Numerics, Observation, Outcome, ParameterCounts, PlannedRun,
+    RecordError, RunRecord, StepRecord, WEIGHTS, file_record, write_json, write_predictions, write_steps,
+    write_weights,
 };
 use crate::train::{ComputeClock, Progress, RunSettings, TrainError, Trained, initial_weights, train};
 use crate::worker::{Worker, WorkerFailure, WorkerOptions, WorkerProgram};
@@ -58,7 +60,9 @@ pub struct JobContext<'a> {
 /// What a run came to before its record is written.
 #[derive(Default)]
 struct Course {
+    start: Observation,
     epochs: Vec<EpochRecord>,
+    steps: Vec<StepRecord>,
     peak_memory_bytes: Option<u64>,
     first_step: Option<Instant>,
 }
@@ -74,25 +78,20 @@ impl Job {
         cores: Option<&[usize]>,
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<Option<Outcome>, RecordError> {
-        let io = |source| RecordError::Io { path: self.directory.clone(), source };
-        // Whatever lies here is the rest of a run that did not end.
-        match fs::remove_dir_all(&self.directory) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-            _ => fs::create_dir_all(&self.directory).map_err(io)?,
-        }
+        let draft = Draft::begin(&self.directory)?;
         let protocol = &self.settings.protocol;
         let environment =
             context.machine.environment(protocol.threads, context.options.jobs, &protocol.device.to_string());
         write_json(
-            &self.directory.join("resolved.json"),
+            &draft.directory().join("resolved.json"),
             &json!({ "key": self.key, "fingerprint": self.fingerprint, "model": self.model, "protocol": protocol,
                      "origins": self.settings.origins, "environment": environment }),
         )?;
-        let mut events = EventLog::create(&self.directory)?;
+        let mut events = EventLog::create(draft.directory())?;
         tell(RunEvent::Started { epochs: protocol.epochs });
         let start = Instant::now();
         let mut course = Course::default();
-        let result = self.train(context, cores, &mut course, &mut |event| {
+        let result = self.train(context, draft.directory(), cores, &mut course, &mut |event| {
             events.note(&event);
             tell(event);
         });
@@ -106,9 +105,10 @@ impl Job {
             Err(Ending::Outcome(outcome)) => (outcome, None),
         };
         if let Some(trained) = &trained {
-            write_predictions(&self.directory.join("predictions.parquet"), &trained.predictions)?;
-            write_weights(&self.directory.join("weights.safetensors"), &trained.weights, &self.fingerprint)?;
+            write_predictions(&draft.directory().join("predictions.parquet"), &trained.predictions)?;
+            write_weights(&draft.directory().join(WEIGHTS), &trained.weights, &self.fingerprint)?;
         }
+        write_steps(&draft.directory().join("steps.parquet"), &course.steps)?;
         let test = trained.as_ref().map(|trained| trained.test);
         let ended = RunEvent::Ended {
             outcome: outcome.clone(),
@@ -117,34 +117,49 @@ impl Job {
         };
         events.note(&ended);
         events.finish()?;
-        let record = RunRecord {
-            version: RECORD_VERSION,
+        let mut record = RunRecord {
+            version: FORMAT,
             study: context.study.into(),
             key: self.key.clone(),
             fingerprint: self.fingerprint.clone(),
             outcome: outcome.clone(),
             backend: BackendRecord { name: self.info.name.clone(), libraries: self.info.libraries.clone() },
+            executable_sha256: file_record(&self.program.path).ok().map(|file| file.sha256),
+            numerics: Numerics { harness: HARNESS_NUMERICS, backend: self.info.numerics },
             protocol: protocol.clone(),
             origins: self.settings.origins.clone(),
             model: self.model.clone(),
             parameters: parameter_counts(&self.model),
             data_hash: context.data.summary.hash.clone(),
             environment,
+            start: course.start,
             epochs: course.epochs,
             tested_epoch: trained.as_ref().map_or(0, |trained| trained.tested_epoch),
             test,
             peak_memory_bytes: course.peak_memory_bytes,
             wall_seconds: seconds,
             first_step_seconds: course.first_step.map(|at| at.duration_since(start).as_secs_f64()),
+            files: BTreeMap::new(),
         };
-        write_json(&self.directory.join("record.json"), &record)?;
+        draft.publish(&mut record, &self.planned())?;
         tell(ended);
         Ok(Some(outcome))
+    }
+
+    /// The run as a plan lists it.
+    fn planned(&self) -> PlannedRun {
+        PlannedRun {
+            key: self.key.clone(),
+            fingerprint: self.fingerprint.clone(),
+            directory: self.directory.to_string_lossy().into_owned(),
+            unavailable: None,
+        }
     }
 
     fn train(
         &self,
         context: &JobContext<'_>,
+        directory: &Path,
         cores: Option<&[usize]>,
         course: &mut Course,
         tell: &mut dyn FnMut(RunEvent),
@@ -155,7 +170,7 @@ impl Job {
             .check(&self.model)
             .map_err(|error| Ending::Outcome(Outcome::Unsupported { reason: error.to_string() }))?;
         let clock = ComputeClock::default();
-        let log = self.directory.join("worker.log");
+        let log = directory.join("worker.log");
         let options = WorkerOptions {
             request_deadline: context.options.deadline,
             log: Some(&log),
@@ -169,9 +184,11 @@ impl Job {
         let run = RunSettings { protocol, seed: self.key.seed, data: context.data, clock: &clock };
         let mut observe = |progress: Progress<'_>| {
             match progress {
-                Progress::Step { epoch, done, of, loss } => {
+                Progress::Start(observation) => course.start = observation.clone(),
+                Progress::Step { epoch, done, of, step } => {
                     course.first_step.get_or_insert_with(Instant::now);
-                    tell(RunEvent::Step { epoch, done, of, loss });
+                    course.steps.push(step);
+                    tell(RunEvent::Step { epoch, done, of, loss: step.loss.into() });
                 }
                 Progress::Evaluated { split, done, of } => {
                     tell(RunEvent::Evaluated { split: split.name(), done, of });

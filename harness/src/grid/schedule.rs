@@ -16,7 +16,9 @@ use super::execute::{Job, JobContext};
 use super::lock::{LockError, StudyLock};
 use crate::data::EncodedData;
 use crate::plan::{Asked, Division, ResolvedRun, RunKey, Study, fingerprint};
-use crate::record::{Outcome, PlannedRun, RECORD_VERSION, RecordError, RunRecord, StudyRecord, read_json, write_json};
+use crate::record::{
+    FORMAT, Outcome, PlannedRun, RecordError, RunState, StudyRecord, load_run, read_study, write_json,
+};
 use crate::worker::WorkerProgram;
 
 /// How a grid is run.
@@ -65,6 +67,19 @@ pub enum GridError {
         /// Why.
         source: io::Error,
     },
+    /// The directory is another study's.
+    #[error(
+        "{} holds the study `{holds}`, and a directory belongs to one study; give `{asked}` a directory of its own with --out",
+        directory.display()
+    )]
+    OtherStudy {
+        /// The directory.
+        directory: PathBuf,
+        /// Whose it is.
+        holds: String,
+        /// Which study was asked for.
+        asked: String,
+    },
     /// A fingerprint can't be computed.
     #[error("could not compute a fingerprint: {0}")]
     Fingerprint(#[from] serde_json::Error),
@@ -84,12 +99,36 @@ pub fn prepare(
 ) -> Result<PreparedStudy, GridError> {
     fs::create_dir_all(directory).map_err(|source| GridError::Directory { path: directory.into(), source })?;
     let lock = StudyLock::take(directory)?;
+    let before = read_study(directory)?;
+    if let Some(other) = before.as_ref().filter(|before| before.name != study.file.name) {
+        return Err(GridError::OtherStudy {
+            directory: directory.into(),
+            holds: other.name.clone(),
+            asked: study.file.name.clone(),
+        });
+    }
+    let before: Vec<PlannedRun> =
+        before.into_iter().flat_map(|before| [before.runs, before.earlier].concat()).collect();
     let mut planned = Vec::with_capacity(runs.len());
     for run in runs {
-        planned.push(plan_run(run, asked, programs, data, directory)?);
+        let (mut own, job) = plan_run(run, asked, programs, data, directory)?;
+        // What a backend made that can't be started now is still there.
+        if let Some(made) =
+            before.iter().find(|made| job.is_none() && made.key == own.key && !made.fingerprint.is_empty())
+        {
+            own = PlannedRun { unavailable: own.unavailable, ..made.clone() };
+        }
+        planned.push((own, job));
+    }
+    let mut earlier: Vec<PlannedRun> = Vec::new();
+    for made in before {
+        let known = planned.iter().map(|(own, _)| own).chain(&earlier).any(|own| own.fingerprint == made.fingerprint);
+        if !known && !made.fingerprint.is_empty() && !matches!(load_run(directory, &made)?, RunState::Absent) {
+            earlier.push(made);
+        }
     }
     let record = StudyRecord {
-        version: RECORD_VERSION,
+        version: FORMAT,
         name: study.file.name.clone(),
         title: study.file.title.clone(),
         division: match study.file.division {
@@ -98,6 +137,7 @@ pub fn prepare(
         },
         demonstration: study.file.demonstration,
         runs: planned.iter().map(|(planned, _)| planned.clone()).collect(),
+        earlier,
         data: data.summary.clone(),
         native_defaults: asked
             .iter()
@@ -170,6 +210,13 @@ pub fn run_grid(
     let mut waiting = Vec::new();
     for (planned, job) in &prepared.planned {
         let Some(job) = job else {
+            if !planned.fingerprint.is_empty()
+                && let Some(outcome) = kept_outcome(&prepared.directory, planned)?
+            {
+                summary.count(&outcome);
+                tell(GridEvent { key: planned.key.clone(), event: RunEvent::Kept(outcome) });
+                continue;
+            }
             summary.not_completed += 1;
             let reason = planned.unavailable.clone().unwrap_or_default();
             tell(GridEvent { key: planned.key.clone(), event: RunEvent::Kept(Outcome::Unsupported { reason }) });
@@ -237,16 +284,11 @@ impl GridSummary {
 
 /// How a planned run ended, if it has and need not be made again.
 fn kept_outcome(directory: &Path, planned: &PlannedRun) -> Result<Option<Outcome>, RecordError> {
-    let path = directory.join(&planned.directory).join("record.json");
-    if !path.exists() {
-        return Ok(None);
-    }
-    let record: RunRecord = read_json(&path)?;
-    Ok(match record.outcome {
-        outcome @ (Outcome::Completed | Outcome::Diverged { .. }) => Some(outcome),
+    Ok(load_run(directory, planned)?.record().and_then(|record| match &record.outcome {
+        outcome @ (Outcome::Completed | Outcome::Diverged { .. }) => Some(outcome.clone()),
         // A worker that died, fell silent or could not do it may do better the next time.
         Outcome::Failed { .. } | Outcome::TimedOut { .. } | Outcome::Unsupported { .. } => None,
-    })
+    }))
 }
 
 /// Multiplications of a training epoch, up to a factor that all runs of a study share.

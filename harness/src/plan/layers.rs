@@ -8,7 +8,7 @@ use toml::{Table, Value};
 use super::settings::Settings;
 
 /// The tables of a protocol whose keys are set one by one.
-const NESTED: [&str; 4] = ["adam", "dropout", "initializers", "scheduler"];
+const NESTED: [&str; 5] = ["adam", "dropout", "initializers", "scheduler", "stop"];
 
 /// A value and where it came from, by dotted key.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -11,10 +11,10 @@ mod show;
 mod study_file;
 
 pub use differences::{SettingDifference, differences, flat, value_text, with_settings_of};
-pub use fingerprint::fingerprint;
+pub use fingerprint::{HARNESS_NUMERICS, fingerprint};
 pub use key::RunKey;
-pub use protocol::{Checkpoint, DropoutSettings, Protocol, Scheduler, SchedulerKind};
+pub use protocol::{Checkpoint, DropoutSettings, Protocol, Scheduler, SchedulerKind, Stop, StopKind};
 pub use resolve::{Asked, Overrides, ResolvedRun, ResolvedSettings, override_data, resolve, resolve_data};
-pub use settings::{AdamKeys, DropoutKeys, SchedulerKeys, Settings, native_settings};
+pub use settings::{AdamKeys, DropoutKeys, SchedulerKeys, Settings, StopKeys, native_settings};
 pub use show::plan_text;
 pub use study_file::{Division, PlanError, Study, StudyFile, Variant};

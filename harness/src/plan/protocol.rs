@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 /// Every knob of one run. A field per key of a study file's `[protocol]` table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Protocol {
     /// Passes over the training split.
     pub epochs: u32,
@@ -27,6 +26,8 @@ pub struct Protocol {
     pub padding: Side,
     /// Where longer reviews are cut.
     pub truncation: Side,
+    /// Padded steps between a row's last word and the last step, with padding in front.
+    pub gap: usize,
     /// How many steps a training batch is padded to.
     pub batching: Batching,
     /// Whether padded steps leave the state as it was.
@@ -67,8 +68,14 @@ pub struct Protocol {
     pub scheduler: Scheduler,
     /// Which epoch's weights are tested and kept.
     pub checkpoint: Checkpoint,
-    /// Whether input gradient norms are recorded after each epoch.
+    /// When a run ends before its last epoch.
+    pub stop: Stop,
+    /// Whether input gradient norms are recorded before the first epoch and after each.
     pub input_gradient_norms: bool,
+    /// Whether the spectrum of the recurrent kernels is recorded before the first epoch and after each.
+    pub recurrent_spectrum: bool,
+    /// Whether the norm of each step's change of the weights is recorded.
+    pub update_norms: bool,
     /// Threads the framework computes with.
     pub threads: usize,
     /// Where to compute.
@@ -79,7 +86,6 @@ pub struct Protocol {
 
 /// Dropout as a study gives it: one rate and the places where it acts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DropoutSettings {
     /// The share of values that are set to 0.
     pub rate: f64,
@@ -99,7 +105,6 @@ pub enum SchedulerKind {
 
 /// The learning-rate schedule. The other fields matter to `plateau` only.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Scheduler {
     /// Which one.
     pub kind: SchedulerKind,
@@ -117,6 +122,36 @@ pub struct Scheduler {
     pub cooldown: u32,
     /// The learning rate never goes below this.
     pub min_learning_rate: f64,
+}
+
+/// When a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StopKind {
+    /// After its last epoch.
+    Never,
+    /// So many epochs after it has escaped chance.
+    AfterEscape,
+}
+
+/// When a run ends before its last epoch. The other fields matter to `after-escape` only.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Stop {
+    /// Which rule.
+    pub kind: StopKind,
+    /// A run has escaped when its validation AUC is at least this at the end of an epoch.
+    pub auc: f64,
+    /// Epochs that are trained after that one.
+    pub epochs: u32,
+}
+
+impl Stop {
+    /// Whether a run ends with an epoch, given the first one at whose end it had escaped.
+    #[must_use]
+    pub fn ends(&self, epoch: u32, escaped: Option<u32>) -> bool {
+        self.kind == StopKind::AfterEscape
+            && escaped.is_some_and(|escaped| epoch >= escaped.saturating_add(self.epochs))
+    }
 }
 
 /// Which epoch's weights are tested and kept.
@@ -159,7 +194,7 @@ impl Protocol {
                 form: self.clip_form,
             }),
             weight_decay: WeightDecaySpec { rate: self.weight_decay, form: self.weight_decay_form },
-            max_time: self.max_length,
+            max_time: self.max_length + self.gap,
             max_batch: self.batch_size,
             threads: self.threads,
             device: self.device,

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use harness_contract::{BackendInfo, CellKind, ModelSpec};
+use harness_contract::{BackendInfo, CellKind, ModelSpec, Pooling, Side};
 use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::differences::differences;
 use super::key::RunKey;
 use super::layers::Layers;
-use super::protocol::{Protocol, SchedulerKind};
+use super::protocol::{Protocol, SchedulerKind, StopKind};
 use super::settings::{Settings, native_settings};
 use super::study_file::{Division, PlanError, Study, Variant};
 use crate::data::DataSettings;
@@ -93,6 +93,8 @@ pub fn resolve(
         name: "base".into(),
         backends: None,
         cells: None,
+        seeds: None,
+        title: None,
         protocol: Settings::default(),
         backend: BTreeMap::new(),
     }];
@@ -112,7 +114,7 @@ pub fn resolve(
                 check_matched(&row)?;
             }
             for (backend, settings) in row {
-                for &seed in &study.file.seeds {
+                for &seed in variant.seeds.as_ref().unwrap_or(&study.file.seeds) {
                     let key = RunKey { backend: backend.clone(), cell, variant: variant.name.clone(), seed };
                     runs.push(ResolvedRun { key, settings: settings.clone() });
                 }
@@ -261,6 +263,26 @@ fn check(protocol: &Protocol, cell: CellKind, layers: &Layers) -> Result<(), Pla
     }
     if !(protocol.clip_norm.is_finite() && protocol.clip_norm >= 0.0) {
         return refuse("clip_norm", "must be a positive number, or 0 for no clipping".into());
+    }
+    if protocol.gap > 0 {
+        if protocol.padding != Side::Front || protocol.masking {
+            return refuse("gap", "only with padding = \"front\" and without masking".into());
+        }
+        if protocol.pooling != Pooling::LastStep {
+            return refuse("gap", "only with pooling = \"last-step\", which reads beyond the gap".into());
+        }
+    }
+    if protocol.stop.kind == StopKind::AfterEscape && !(protocol.stop.auc > 0.5 && protocol.stop.auc < 1.0) {
+        return refuse("stop.auc", format!("{} does not lie in (0.5, 1)", protocol.stop.auc));
+    }
+    for (key, value) in [
+        ("scheduler.threshold", protocol.scheduler.threshold),
+        ("scheduler.min_learning_rate", protocol.scheduler.min_learning_rate),
+        ("stop.auc", protocol.stop.auc),
+    ] {
+        if !(value.is_finite() && value >= 0.0) {
+            return refuse(key, format!("{value} is neither 0 nor a positive number"));
+        }
     }
     if protocol.scheduler.kind == SchedulerKind::Plateau
         && !(protocol.scheduler.factor > 0.0 && protocol.scheduler.factor < 1.0)

@@ -9,7 +9,7 @@ use harness_contract::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::protocol::{Checkpoint, SchedulerKind};
+use super::protocol::{Checkpoint, SchedulerKind, StopKind};
 
 /// A subset of the keys of a [`super::Protocol`]; the fields mean what they mean there.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,7 @@ pub struct Settings {
     pub max_length: Option<usize>,
     pub padding: Option<Side>,
     pub truncation: Option<Side>,
+    pub gap: Option<usize>,
     pub batching: Option<Batching>,
     pub masking: Option<bool>,
     pub pooling: Option<Pooling>,
@@ -43,7 +44,10 @@ pub struct Settings {
     pub weight_decay_form: Option<WeightDecayForm>,
     pub scheduler: SchedulerKeys,
     pub checkpoint: Option<Checkpoint>,
+    pub stop: StopKeys,
     pub input_gradient_norms: Option<bool>,
+    pub recurrent_spectrum: Option<bool>,
+    pub update_norms: Option<bool>,
     pub threads: Option<usize>,
     pub device: Option<Device>,
     pub kernel: Option<Kernel>,
@@ -84,6 +88,16 @@ pub struct SchedulerKeys {
     pub patience_rule: Option<PatienceRule>,
     pub cooldown: Option<u32>,
     pub min_learning_rate: Option<f64>,
+}
+
+/// A subset of the keys of [`super::Stop`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "documented where they are resolved")]
+pub struct StopKeys {
+    pub kind: Option<StopKind>,
+    pub auc: Option<f64>,
+    pub epochs: Option<u32>,
 }
 
 /// The settings that a backend's native defaults amount to, for one cell.

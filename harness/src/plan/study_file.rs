@@ -66,6 +66,10 @@ pub struct Variant {
     pub backends: Option<Vec<String>>,
     /// The cells it is for; all of them unless given.
     pub cells: Option<Vec<CellKind>>,
+    /// Its seeds; those of the study unless given.
+    pub seeds: Option<Vec<u64>>,
+    /// In what it differs from which other variant, in one line.
+    pub title: Option<String>,
     /// Settings of its runs.
     #[serde(default)]
     pub protocol: Settings,
@@ -211,6 +215,20 @@ impl Study {
             let key = format!("variant.{index}");
             if !is_name(&variant.name) {
                 return refuse(&key, format!("`{}` is no name: use lowercase letters, digits, `-`, `_`", variant.name));
+            }
+            if let Some(twice) = variant.seeds.as_ref().and_then(|seeds| first_repeated(seeds)) {
+                return refuse(&key, format!("{twice} stands twice in the seeds of variant `{}`", variant.name));
+            }
+            let own = [
+                variant.seeds.as_ref().map(Vec::len),
+                variant.cells.as_ref().map(Vec::len),
+                variant.backends.as_ref().map(Vec::len),
+            ];
+            if own.contains(&Some(0)) {
+                return refuse(&key, format!("variant `{}` has no runs: one of its lists is empty", variant.name));
+            }
+            if let Some(cell) = variant.cells.iter().flatten().find(|cell| !file.cells.contains(cell)) {
+                return refuse(&key, format!("variant `{}` is for {cell}, which is not in `cells`", variant.name));
             }
             let listed = variant.backends.iter().flatten().chain(variant.backend.keys());
             if let Some(name) = listed.into_iter().find(|name| unknown(name)) {

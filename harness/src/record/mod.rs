@@ -1,14 +1,22 @@
 //! What a run leaves behind, and how it is written so that nothing is half there.
 
+mod observation;
 mod predictions;
+mod run;
 mod schema;
+mod steps;
 mod store;
+mod version;
 mod weights;
 
+pub use observation::{BlockSpectrum, InputGradients, Observation, RowReach};
 pub use predictions::{Prediction, PredictionSplit, read_predictions, write_predictions};
+pub use run::{Draft, FileRecord, RunState, WEIGHTS, file_record, load_run};
 pub use schema::{
-    BackendRecord, Environment, EpochRecord, Outcome, ParameterCounts, PlannedRun, RECORD_VERSION, RunRecord,
-    StudyRecord, Timing,
+    BackendRecord, Environment, EpochRecord, Numerics, Outcome, ParameterCounts, PlannedRun, RunRecord, StudyRecord,
+    Timing,
 };
-pub use store::{RecordError, RunResult, StudyResults, load_study, read_json, write_json};
+pub use steps::{STEPS_OF_A_MEAN, StepRecord, mean_losses, read_steps, write_steps};
+pub use store::{RecordError, RunResult, StudyResults, load_study, read_json, read_study, write_json};
+pub use version::{FORMAT, FormatVersion};
 pub use weights::write_weights;

@@ -5,19 +5,18 @@ use std::collections::BTreeMap;
 use harness_contract::{LibraryVersion, ModelSpec, NativeDefaults};
 use serde::{Deserialize, Serialize};
 
+use super::observation::Observation;
+use super::run::FileRecord;
+use super::version::FormatVersion;
 use crate::data::DataSummary;
 use crate::plan::{Protocol, RunKey};
 use harness_statistics::metrics::Metrics;
 
-/// The version of every record this build writes.
-pub const RECORD_VERSION: u32 = 1;
-
 /// What a study consists of; written before its first run, read by reports.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct StudyRecord {
-    /// [`RECORD_VERSION`].
-    pub version: u32,
+    /// [`super::FORMAT`].
+    pub version: FormatVersion,
     /// The study's name.
     pub name: String,
     /// One line on what it asks.
@@ -26,8 +25,11 @@ pub struct StudyRecord {
     pub division: String,
     /// Whether it is a demonstration, whose figures stand for nothing.
     pub demonstration: bool,
-    /// Its runs, in the order in which reports list them.
+    /// Its runs as they were last asked for, in the order in which reports list them.
     pub runs: Vec<PlannedRun>,
+    /// Runs that were asked for earlier and are not among these any more; what is finished of them is kept.
+    #[serde(default)]
+    pub earlier: Vec<PlannedRun>,
     /// The data it uses.
     pub data: DataSummary,
     /// Native defaults of each backend that could be asked.
@@ -36,7 +38,6 @@ pub struct StudyRecord {
 
 /// One run of a study and where its record is to be found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PlannedRun {
     /// The point of the grid.
     pub key: RunKey,
@@ -44,13 +45,13 @@ pub struct PlannedRun {
     pub fingerprint: String,
     /// The run's directory, relative to the study's.
     pub directory: String,
-    /// Why the run can't be made here: its backend can't be started. Such a run has no fingerprint.
+    /// Why the run can't be made here: its backend can't be started. Such a run has a fingerprint only if it was planned before.
     pub unavailable: Option<String>,
 }
 
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Outcome {
     /// All epochs were trained and the test split was evaluated.
     Completed,
@@ -115,7 +116,6 @@ impl Outcome {
 
 /// One epoch of training and its validation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct EpochRecord {
     /// Counted from 1.
     pub epoch: u32,
@@ -139,13 +139,13 @@ pub struct EpochRecord {
     pub padding_share: f64,
     /// Seconds, compute seconds and tokens a second.
     pub timing: Timing,
-    /// Mean over the rows of one validation batch of `|dL/d embedding(t)|`, `[time]`, where the protocol asks for it.
-    pub input_gradient_norms: Option<Vec<f64>>,
+    /// What was looked at after the epoch, where the protocol asks for anything.
+    #[serde(default)]
+    pub observation: Observation,
 }
 
 /// Where an epoch's time went.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Timing {
     /// Wall-clock seconds of the epoch's training steps, batches and transport included.
     pub train_seconds: f64,
@@ -161,7 +161,6 @@ pub struct Timing {
 
 /// Numbers of weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct ParameterCounts {
     /// The embedding.
     pub embedding: u64,
@@ -175,9 +174,17 @@ pub struct ParameterCounts {
     pub total: u64,
 }
 
+/// What moves when equal settings would no longer give equal numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Numerics {
+    /// [`crate::plan::HARNESS_NUMERICS`].
+    pub harness: u32,
+    /// What the backend says of itself.
+    pub backend: u32,
+}
+
 /// The backend that made a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct BackendRecord {
     /// Its name.
     pub name: String,
@@ -187,7 +194,6 @@ pub struct BackendRecord {
 
 /// Where a run was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Environment {
     /// This program's version.
     pub harness_version: String,
@@ -213,10 +219,9 @@ pub struct Environment {
 
 /// What a run leaves behind. Written last, so its presence means the run has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct RunRecord {
-    /// [`RECORD_VERSION`].
-    pub version: u32,
+    /// [`super::FORMAT`].
+    pub version: FormatVersion,
     /// The study's name.
     pub study: String,
     /// The point of the grid.
@@ -227,6 +232,12 @@ pub struct RunRecord {
     pub outcome: Outcome,
     /// The backend that made it.
     pub backend: BackendRecord,
+    /// The SHA-256 of its executable, where it could be read. A circumstance: another build of the same numbers is the same run.
+    #[serde(default)]
+    pub executable_sha256: Option<String>,
+    /// Versions of the numbers, part of the fingerprint.
+    #[serde(default)]
+    pub numerics: Numerics,
     /// The protocol, every knob resolved.
     pub protocol: Protocol,
     /// Where each knob's value came from, by dotted key.
@@ -239,6 +250,9 @@ pub struct RunRecord {
     pub data_hash: String,
     /// Where it was made.
     pub environment: Environment,
+    /// What was looked at before the first epoch, where the protocol asks for anything.
+    #[serde(default)]
+    pub start: Observation,
     /// Finished epochs.
     pub epochs: Vec<EpochRecord>,
     /// The epoch whose weights were tested; 0 if none were.
@@ -251,4 +265,7 @@ pub struct RunRecord {
     pub wall_seconds: f64,
     /// Seconds from the worker's start to the end of its first training step.
     pub first_step_seconds: Option<f64>,
+    /// The run's other files, by name.
+    #[serde(default)]
+    pub files: BTreeMap<String, FileRecord>,
 }

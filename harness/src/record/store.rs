@@ -1,14 +1,18 @@
 //! Reading and writing records: a record is there whole or not at all.
 
-use std::fs::File;
+use std::fs::{self, File, Permissions};
 use std::io::{self, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::PolarsError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
+use super::run::{RunState, load_run};
 use super::schema::{PlannedRun, RunRecord, StudyRecord};
+use super::version::upgraded;
 
 /// A record that can't be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +32,14 @@ pub enum RecordError {
         path: PathBuf,
         /// Why.
         source: serde_json::Error,
+    },
+    /// A record of another version, or none at all.
+    #[error("{}: {reason}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
     },
     /// Not the table that was expected.
     #[error("{}: {source}", path.display())]
@@ -62,8 +74,10 @@ pub struct RunResult {
     pub planned: PlannedRun,
     /// Its directory.
     pub directory: PathBuf,
-    /// Its record; `None` if it has not ended yet.
+    /// Its record; `None` if it has not ended yet or can't be believed.
     pub record: Option<RunRecord>,
+    /// Why what lies there can't be believed, if something does.
+    pub damaged: Option<String>,
 }
 
 /// A study and its runs, in the order of the plan.
@@ -71,24 +85,84 @@ pub struct RunResult {
 pub struct StudyResults {
     /// The study.
     pub study: StudyRecord,
-    /// Its runs.
+    /// Its runs as they were last asked for.
     pub runs: Vec<RunResult>,
+    /// Runs that were asked for earlier.
+    pub earlier: Vec<RunResult>,
 }
 
-/// Reads a study's directory: `study.json`, then `record.json` of each of its runs.
+/// What lies where a record is expected.
+pub(super) enum RecordFile<T> {
+    /// Nothing.
+    Absent,
+    /// Something that is no record, or none that can be read, and why.
+    Damaged(String),
+    /// A record.
+    Read(T),
+}
+
+/// The largest record that is read, in bytes.
+const LARGEST: u64 = 1 << 28;
+
+/// Reads a study's directory: `study.json`, then each of its runs, all of which are checked. A run that can't be believed stops nothing.
 ///
 /// # Errors
-/// If `study.json` is missing, or any file there is can't be understood.
+/// If `study.json` is missing or can't be understood, or the disk refuses.
 pub fn load_study(directory: &Path) -> Result<StudyResults, RecordError> {
-    let study: StudyRecord = read_json(&directory.join("study.json"))?;
-    let mut runs = Vec::with_capacity(study.runs.len());
-    for planned in &study.runs {
-        let run_directory = directory.join(&planned.directory);
-        let path = run_directory.join("record.json");
-        let record = if path.exists() { Some(read_json(&path)?) } else { None };
-        runs.push(RunResult { planned: planned.clone(), directory: run_directory, record });
+    let path = directory.join("study.json");
+    let Some(study) = read_study(directory)? else {
+        let source = io::Error::new(io::ErrorKind::NotFound, "no study has been run here");
+        return Err(RecordError::Io { path, source });
+    };
+    let load = |planned: &PlannedRun| {
+        let state = match load_run(directory, planned) {
+            Ok(state) => state,
+            Err(error) => RunState::Damaged(error.to_string()),
+        };
+        let (record, damaged) = match state {
+            RunState::Absent => (None, None),
+            RunState::Whole(record) => (Some(*record), None),
+            RunState::Damaged(reason) => (None, Some(reason)),
+        };
+        RunResult { planned: planned.clone(), directory: directory.join(&planned.directory), record, damaged }
+    };
+    let runs = study.runs.iter().map(load).collect();
+    let earlier = study.earlier.iter().map(load).collect();
+    Ok(StudyResults { study, runs, earlier })
+}
+
+/// Reads a study's plan; `None` if there is none.
+///
+/// # Errors
+/// If it can't be understood, or the disk refuses.
+pub fn read_study(directory: &Path) -> Result<Option<StudyRecord>, RecordError> {
+    let path = directory.join("study.json");
+    match read_record(&path)? {
+        RecordFile::Absent => Ok(None),
+        RecordFile::Read(study) => Ok(Some(study)),
+        RecordFile::Damaged(reason) => Err(RecordError::Unreadable { path, reason }),
     }
-    Ok(StudyResults { study, runs })
+}
+
+/// Reads a record of any version that is known. A file that is no plain file is not waited for, and one that is too large not read.
+pub(super) fn read_record<T: DeserializeOwned>(path: &Path) -> Result<RecordFile<T>, RecordError> {
+    let io = |source| RecordError::Io { path: path.into(), source };
+    let about = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(RecordFile::Absent),
+        about => about.map_err(io)?,
+    };
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if !about.is_file() || about.len() > LARGEST {
+        return Ok(RecordFile::Damaged(format!("{name} is no plain file of at most {LARGEST} bytes")));
+    }
+    let bytes = fs::read(path).map_err(io)?;
+    let parsed = serde_json::from_slice::<Value>(&bytes).map_err(|error| error.to_string());
+    let record =
+        parsed.and_then(upgraded).and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()));
+    Ok(match record {
+        Ok(record) => RecordFile::Read(record),
+        Err(reason) => RecordFile::Damaged(format!("{name} can't be read: {reason}")),
+    })
 }
 
 /// Reads a JSON file.
@@ -119,10 +193,12 @@ pub(super) fn write_atomically(
     write: impl FnOnce(&mut File) -> Result<(), RecordError>,
 ) -> Result<(), RecordError> {
     let io = |source| RecordError::Io { path: path.into(), source };
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let mut temporary = tempfile::NamedTempFile::new_in(directory).map_err(io)?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // With the mode that the umask gives, as any other file that a program writes.
+    let mut temporary =
+        tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(directory).map_err(io)?;
     write(temporary.as_file_mut())?;
     temporary.as_file().sync_all().map_err(io)?;
     temporary.persist(path).map_err(|error| io(error.error))?;
-    Ok(())
+    File::open(directory).and_then(|folder| folder.sync_all()).map_err(io)
 }

@@ -20,6 +20,7 @@ pub struct HostBatch {
     labels: Vec<u8>,
     time: usize,
     padding: Side,
+    gap: usize,
 }
 
 impl HostBatch {
@@ -45,10 +46,15 @@ impl HostBatch {
         self.time
     }
 
+    /// Words of each row, `[batch]`.
+    pub fn words(&self) -> impl Iterator<Item = usize> {
+        self.lengths.iter().map(|&length| usize::try_from(length).unwrap_or(0) - self.gap)
+    }
+
     /// Tokens of all rows, padding not counted.
     #[must_use]
     pub fn token_count(&self) -> u64 {
-        self.lengths.iter().map(|&length| u64::from(length.unsigned_abs())).sum()
+        self.words().map(|words| words as u64).sum()
     }
 }
 
@@ -63,7 +69,10 @@ pub struct BatchSettings {
     pub padding: Side,
     /// Where longer ones are cut.
     pub truncation: Side,
-    /// How many steps a batch is padded to.
+    /// Padded steps between the last word and the last step of every row, with padding in front. They are steps of the row for the backend,
+    /// with the id of padding.
+    pub gap: usize,
+    /// How many steps a batch is padded to, the gap not counted.
     pub batching: Batching,
 }
 
@@ -76,6 +85,7 @@ impl BatchSettings {
             max_length: protocol.max_length,
             padding: protocol.padding,
             truncation: protocol.truncation,
+            gap: protocol.gap,
             batching: protocol.batching,
         }
     }
@@ -88,15 +98,20 @@ impl BatchSettings {
 
     /// Assembles one batch of the reviews at these positions.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "lengths are at most max_length")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "lengths are bounded by the contract"
+    )]
     pub fn assemble(&self, split: &EncodedSplit, reviews: &[usize]) -> HostBatch {
         let kept = |review: usize| split.review(review).len().min(self.max_length);
-        let time = match self.batching {
+        let words = match self.batching {
             Batching::Static => self.max_length,
             Batching::Dynamic | Batching::LengthBucketed => {
                 reviews.iter().map(|&review| kept(review)).max().unwrap_or(0)
             }
         };
+        let time = words + self.gap;
         let mut tokens = vec![0; reviews.len() * time];
         for (row, &review) in tokens.chunks_exact_mut(time.max(1)).zip(reviews) {
             let ids = split.review(review);
@@ -106,7 +121,7 @@ impl BatchSettings {
                 Side::End => &ids[..length],
             };
             let start = match self.padding {
-                Side::Front => time - length,
+                Side::Front => words - length,
                 Side::End => 0,
             };
             row[start..start + length].copy_from_slice(ids);
@@ -114,10 +129,11 @@ impl BatchSettings {
         HostBatch {
             reviews: reviews.to_vec(),
             tokens,
-            lengths: reviews.iter().map(|&review| kept(review) as i32).collect(),
+            lengths: reviews.iter().map(|&review| (kept(review) + self.gap) as i32).collect(),
             labels: reviews.iter().map(|&review| split.label(review)).collect(),
             time,
             padding: self.padding,
+            gap: self.gap,
         }
     }
 }
@@ -162,7 +178,7 @@ mod tests {
     }
 
     fn settings(batching: Batching, padding: Side, truncation: Side) -> BatchSettings {
-        BatchSettings { rows: 4, max_length: 3, padding, truncation, batching }
+        BatchSettings { rows: 4, max_length: 3, padding, truncation, gap: 0, batching }
     }
 
     #[test]

@@ -8,6 +8,8 @@ use harness_contract::Model;
 
 use super::batches::{BatchSettings, training_batches};
 use super::order::Stream;
+use crate::record::StepRecord;
+
 use super::run::{Observer, Progress, RunSettings, TrainError};
 
 /// Batches that are assembled ahead of the one the backend works on.
@@ -68,21 +70,44 @@ pub(super) fn train_epoch(
             }
         });
         for batch in batches {
-            let report = model.train_batch(batch.labelled()?, learning_rate)?;
+            let labelled = batch.labelled()?;
+            let report = if run.protocol.update_norms {
+                model.train_batch_measured(labelled, learning_rate)?
+            } else {
+                model.train_batch(labelled, learning_rate)?
+            };
             first_step.get_or_insert_with(Instant::now);
             let step = sums.steps + 1;
-            for (value, what) in [(report.loss, "the loss"), (report.gradient_norm, "the gradient norm")] {
+            let update = report.update_norm.unwrap_or(0.0);
+            for (value, what) in
+                [(report.loss, "the loss"), (report.gradient_norm, "the gradient norm"), (update, "the update norm")]
+            {
                 if !value.is_finite() {
                     return Err(TrainError::Diverged { epoch, step, what: what.into() });
                 }
             }
             sums.add(&batch, &report);
-            if !observe(Progress::Step { epoch, done: step, of, loss: report.loss }) {
+            #[expect(clippy::cast_possible_truncation, reason = "a backend computes in float32")]
+            let taken = StepRecord {
+                epoch,
+                loss: report.loss as f32,
+                gradient_norm: report.gradient_norm as f32,
+                clipped: report.clipped,
+                update_norm: report.update_norm.map(|norm| norm as f32),
+            };
+            if !observe(Progress::Step { epoch, done: step, of, step: taken }) {
                 return Err(TrainError::Interrupted);
             }
         }
         Ok(())
     })?;
+    if !(sums.loss.is_finite() && sums.norm.is_finite()) {
+        return Err(TrainError::Diverged {
+            epoch,
+            step: sums.steps,
+            what: "the sum of losses or gradient norms".into(),
+        });
+    }
     Ok(sums.finish(start.elapsed(), first_step))
 }
 

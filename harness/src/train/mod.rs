@@ -4,6 +4,7 @@ mod batches;
 mod clock;
 mod epoch;
 mod initial;
+mod observation;
 mod order;
 mod plateau;
 mod run;

@@ -7,10 +7,11 @@ use harness_contract::{Backend, BackendError, BatchError, ErrorKind, Model, Mode
 use super::batches::{BatchSettings, evaluation_batches};
 use super::clock::ComputeClock;
 use super::epoch::train_epoch;
+use super::observation::observe_model;
 use super::plateau::Plateau;
 use crate::data::{EncodedData, EncodedSplit};
 use crate::plan::{Checkpoint, Protocol};
-use crate::record::{EpochRecord, Prediction, PredictionSplit, Timing};
+use crate::record::{EpochRecord, Observation, Prediction, PredictionSplit, StepRecord, Timing};
 use harness_statistics::metrics::{Metrics, MetricsError, evaluate};
 
 /// What a run is to do, beside the model it is to do it with.
@@ -37,9 +38,11 @@ pub enum Progress<'a> {
         done: u64,
         /// Steps of an epoch.
         of: u64,
-        /// The step's loss, in nats.
-        loss: f64,
+        /// What it came to.
+        step: StepRecord,
     },
+    /// The model was looked at before the first epoch.
+    Start(&'a Observation),
     /// A batch of validation or test reviews is done.
     Evaluated {
         /// Which split.
@@ -124,6 +127,12 @@ pub fn train(
     let mut plateau = Plateau::new(protocol.scheduler);
     let mut kept: Option<Kept> = None;
     let mut first_step = None;
+    let mut escaped = None;
+    let mut last_epoch = 0;
+    let start = observe_model(model.as_mut(), spec, protocol, &data.validation, 1)?;
+    if !observe(Progress::Start(&start)) {
+        return Err(TrainError::Interrupted);
+    }
     for epoch in 1..=protocol.epochs {
         let _ = clock.take();
         let steps = train_epoch(model.as_mut(), run, epoch, learning_rate, observe)?;
@@ -151,28 +160,33 @@ pub fn train(
                 evaluation_compute_seconds: evaluation_compute.as_secs_f64(),
                 tokens_per_second: steps.tokens / steps.wall.as_secs_f64(),
             },
-            input_gradient_norms: protocol
-                .input_gradient_norms
-                .then(|| input_gradient_norms(model.as_mut(), protocol, &data.validation))
-                .transpose()?,
+            observation: observe_model(model.as_mut(), spec, protocol, &data.validation, epoch)?,
         };
+        if record.validation.auc >= protocol.stop.auc {
+            escaped = escaped.or(Some(epoch));
+        }
+        let last = epoch == protocol.epochs || protocol.stop.ends(epoch, escaped);
         if !observe(Progress::Epoch(&record)) {
             return Err(TrainError::Interrupted);
         }
         let loss = record.validation.log_loss;
         let keep = match protocol.checkpoint {
             Checkpoint::Best => kept.as_ref().is_none_or(|kept| loss < kept.loss),
-            Checkpoint::Last => epoch == protocol.epochs,
+            Checkpoint::Last => last,
         };
         if keep {
             kept = Some(Kept { epoch, loss, weights: model.weights()?, validation: logits });
+        }
+        if last {
+            last_epoch = epoch;
+            break;
         }
         if let Some(plateau) = &mut plateau {
             learning_rate = plateau.step(loss, learning_rate);
         }
     }
     let Some(kept) = kept else { return Err(TrainError::NoEpoch) };
-    if kept.epoch != protocol.epochs {
+    if kept.epoch != last_epoch {
         drop(model);
         model = build_checked(backend, spec, &kept.weights)?;
     }
@@ -222,24 +236,6 @@ fn predict(
         }
     }
     Ok(logits)
-}
-
-/// Mean over the rows of the split's first batch of the gradient norm at each step, `[time]`.
-#[expect(clippy::cast_precision_loss, reason = "the rows of a batch")]
-fn input_gradient_norms(
-    model: &mut dyn Model,
-    protocol: &Protocol,
-    split: &EncodedSplit,
-) -> Result<Vec<f64>, TrainError> {
-    let settings = BatchSettings::training(protocol);
-    let reviews: Vec<usize> = (0..split.len().min(settings.rows)).collect();
-    let batch = settings.assemble(split, &reviews);
-    let norms = model.input_gradient_norms(batch.labelled()?)?.norms;
-    let mut means = vec![0.0; batch.time()];
-    for row in norms.chunks_exact(batch.time()) {
-        means.iter_mut().zip(row).for_each(|(mean, norm)| *mean += f64::from(*norm) / reviews.len() as f64);
-    }
-    Ok(means)
 }
 
 fn paired(which: PredictionSplit, split: &EncodedSplit, logits: &[f32]) -> Vec<Prediction> {

@@ -6,10 +6,10 @@ use std::path::Path;
 use harness::contract::defaults::Batching;
 use harness::contract::{CellKind, Device, Initializer, Kernel, LibraryVersion, Pooling, Side, TensorGroup};
 use harness::data::{CorpusSummary, DataSettings, DataSummary, LengthCounts, SharedTexts, SplitSummary};
-use harness::plan::{Checkpoint, DropoutSettings, Protocol, RunKey, Scheduler, SchedulerKind};
+use harness::plan::{Checkpoint, DropoutSettings, Protocol, RunKey, Scheduler, SchedulerKind, Stop, StopKind};
 use harness::record::{
-    BackendRecord, Environment, EpochRecord, Outcome, ParameterCounts, PlannedRun, Prediction, PredictionSplit,
-    RECORD_VERSION, RunRecord, RunResult, StudyRecord, StudyResults, Timing, write_predictions,
+    BackendRecord, Environment, EpochRecord, FORMAT, Numerics, Observation, Outcome, ParameterCounts, PlannedRun,
+    Prediction, PredictionSplit, RunRecord, RunResult, StudyRecord, StudyResults, Timing, write_predictions,
 };
 use harness::statistics::metrics::{Confusion, Metrics, evaluate};
 use rand::{RngExt, SeedableRng};
@@ -103,20 +103,21 @@ pub(crate) fn study(plan: Plan, reviews: u32, directory: &Path) -> StudyResults 
             }
             Fate::Ends { epochs, outcome } => Some(record(&planned, 0.55, epochs, outcome, None, &mut rng)),
         };
-        runs.push(RunResult { planned, directory: run_directory, record });
+        runs.push(RunResult { planned, directory: run_directory, record, damaged: None });
     }
     let native_defaults = BTreeMap::from([("libtorch".into(), pytorch()), ("tensorflow".into(), keras())]);
     let study = StudyRecord {
-        version: RECORD_VERSION,
+        version: FORMAT,
         name: "grid".into(),
         title: "SimpleRNN, LSTM & GRU under two frameworks".into(),
         division: "native".into(),
         demonstration: false,
         runs: runs.iter().map(|run| run.planned.clone()).collect(),
+        earlier: Vec::new(),
         data: data_summary(reviews),
         native_defaults,
     };
-    StudyResults { study, runs }
+    StudyResults { study, runs, earlier: Vec::new() }
 }
 
 /// Scores of two normal classes whose distance gives about the wanted AUC; their scale grows with it, as that of
@@ -165,7 +166,7 @@ fn record(
     let seconds = base * if is_torch { 1.0 } else { 1.31 };
     let origins = origins(is_torch);
     RunRecord {
-        version: RECORD_VERSION,
+        version: FORMAT,
         study: "grid".into(),
         fingerprint: planned.fingerprint.clone(),
         outcome,
@@ -179,6 +180,10 @@ fn record(
                 LibraryVersion { name: format!("study-backend-{}", key.backend), version: "0.1.0".into() },
             ],
         },
+        executable_sha256: None,
+        numerics: Numerics::default(),
+        start: Observation::default(),
+        files: BTreeMap::new(),
         origins,
         model,
         parameters: ParameterCounts {
@@ -246,7 +251,7 @@ fn epoch_record(epoch: u32, auc: f64, seconds: f64, protocol: &Protocol, rng: &m
             evaluation_compute_seconds: 0.07 * train_seconds,
             tokens_per_second: 20_000.0 * 208.9 / train_seconds,
         },
-        input_gradient_norms: None,
+        observation: Observation::default(),
     }
 }
 
@@ -264,6 +269,10 @@ pub(crate) fn protocol(is_torch: bool, cell: CellKind, variant: &str) -> Protoco
         max_length: 400,
         padding: if variant == "front-padding" { Side::Front } else { defaults.padding.value },
         truncation: defaults.truncation.value,
+        gap: 0,
+        stop: Stop { kind: StopKind::Never, auc: 0.6, epochs: 1 },
+        recurrent_spectrum: false,
+        update_norms: false,
         batching: defaults.batching.value,
         masking: false,
         pooling: Pooling::LastStep,

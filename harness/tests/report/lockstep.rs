@@ -190,6 +190,7 @@ fn info(name: &str, defaults: NativeDefaults) -> Asked {
     Ok(BackendInfo {
         name: name.into(),
         libraries: Vec::new(),
+        numerics: 1,
         capabilities: Capabilities {
             cells: CellKind::ALL.into(),
             kernels: vec![Kernel::Stock],
