@@ -21,8 +21,8 @@ use std::sync::Once;
 
 use harness_contract::{
     Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, Capabilities, CellKind, ClipForm, Device,
-    DeviceKind, EpsilonPlacement, Exclusion, GruForm, Kernel, LibraryVersion, Model, ModelSpec, RepeatedWords,
-    WeightDecayForm, WeightMap,
+    DeviceKind, Element, EpsilonPlacement, Exclusion, GruForm, Kernel, LibraryVersion, Model, ModelSpec, ModelState,
+    RepeatedWords, WeightDecayForm, WeightMap,
 };
 use tch::{Cuda, Kind};
 
@@ -71,6 +71,10 @@ impl Backend for Libtorch {
             LibtorchModel::new(spec, initial, Kind::Float).map_err(|error| failure("build the model", &error))?;
         Ok(Box::new(model))
     }
+
+    fn resume(&mut self, spec: &ModelSpec, state: &ModelState) -> Result<Box<dyn Model>, BackendError> {
+        Ok(Box::new(LibtorchModel::at(spec, state)?))
+    }
 }
 
 fn capabilities() -> Capabilities {
@@ -90,8 +94,8 @@ fn capabilities() -> Capabilities {
         masking: true,
         dropout: true,
         input_gradient_norms: true,
-        update_norm: false,
-        state: None,
+        update_norm: true,
+        state: Some(Element::Float32),
         devices: std::iter::once(Device::Cpu).chain((0..cards).map(Device::Cuda)).collect(),
         max_layers: None,
         // The hand-written pass computes on the processor's memory.

@@ -1,7 +1,10 @@
 //! A network with its optimiser: the contract's [`Model`].
 
+use std::collections::BTreeMap;
+
 use harness_contract::{
-    BackendError, GradientNorms, LabelledBatch, Model, ModelSpec, StepReport, TokenBatch, WeightMap,
+    BackendError, Elements, GradientNorms, LabelledBatch, Model, ModelSpec, ModelState, StatePart, StepReport,
+    TokenBatch, WeightMap,
 };
 use tch::{Kind, TchError};
 
@@ -19,7 +22,12 @@ const TOKENS_AT_ONCE: usize = 1 << 15;
 pub(crate) struct LibtorchModel {
     network: Network,
     adam: Adam,
+    /// Steps whose dropout masks have been drawn.
+    drawn: u64,
 }
+
+/// The one random stream.
+const DROPOUT: &str = "dropout";
 
 impl LibtorchModel {
     /// A model with these weights and an optimiser that has taken no step; see [`Network::new`] for `kind`.
@@ -27,25 +35,38 @@ impl LibtorchModel {
         limit_threads(spec);
         let network = Network::new(spec, weights, kind)?;
         let adam = Adam::new(&network.layout, network.options)?;
-        Ok(Self { network, adam })
+        Ok(Self { network, adam, drawn: 0 })
     }
 
-    fn train(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, TchError> {
+    /// A model that goes on from a state.
+    pub(crate) fn at(spec: &ModelSpec, state: &ModelState) -> Result<Self, BackendError> {
+        let drawn = state.only_position(DROPOUT)?;
+        limit_threads(spec);
+        let doing = |error: TchError| failure("build the model", &error);
+        let network = Network::at(spec, state).map_err(doing)?;
+        let moments = |part| network.layout.load_part(state, part, network.options).map_err(doing);
+        let adam = Adam::at(state.steps, moments(StatePart::FirstMoment)?, moments(StatePart::SecondMoment)?);
+        Ok(Self { network, adam, drawn })
+    }
+
+    fn train(&mut self, batch: LabelledBatch<'_>, learning_rate: f64, measured: bool) -> Result<StepReport, TchError> {
         let (spec, options) = (self.network.spec.clone(), self.network.options);
         let (input, aligned) = Input::new(batch.tokens(), &spec, options.1)?;
         let targets = input::targets(batch, options)?;
-        let masks = dropout::draw(&spec, self.adam.step() + 1, input.time, input.rows, options)?;
+        let masks = dropout::draw(&spec, self.drawn + 1, input.time, input.rows, options)?;
         let gradient = self.network.gradient(&input, &targets, &masks)?;
         let occurrences = Occurrences::new(&aligned, spec.vocabulary_size);
         let embedding = embedding::collect(&gradient.tokens, occurrences, spec.repeated_words())?;
         let clipping = adam::clipping(&spec, &gradient.core, &embedding, &gradient.tokens)?;
+        self.drawn += 1;
         let parameters = self.network.parameters_mut();
-        self.adam.update(&spec, parameters, &gradient.core, &embedding, clipping.coefficient, learning_rate)?;
+        let step = adam::Step { clip: clipping.coefficient, learning_rate, measured };
+        let update_norm = self.adam.update(&spec, parameters, &gradient.core, &embedding, step)?;
         Ok(StepReport {
             loss: gradient.loss.f_double_value(&[])?,
             gradient_norm: clipping.norm,
             clipped: clipping.clipped,
-            update_norm: None,
+            update_norm,
         })
     }
 
@@ -77,7 +98,16 @@ impl LibtorchModel {
 impl Model for LibtorchModel {
     fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
         limit_threads(&self.network.spec);
-        self.train(batch, learning_rate).map_err(|error| failure("take a training step", &error))
+        self.train(batch, learning_rate, false).map_err(|error| failure("take a training step", &error))
+    }
+
+    fn train_batch_measured(
+        &mut self,
+        batch: LabelledBatch<'_>,
+        learning_rate: f64,
+    ) -> Result<StepReport, BackendError> {
+        limit_threads(&self.network.spec);
+        self.train(batch, learning_rate, true).map_err(|error| failure("take a training step", &error))
     }
 
     fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
@@ -92,6 +122,22 @@ impl Model for LibtorchModel {
     fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
         limit_threads(&self.network.spec);
         self.token_gradient_norms(batch).map_err(|error| failure("differentiate with respect to the tokens", &error))
+    }
+
+    fn state(&self) -> Result<ModelState, BackendError> {
+        let [first, second] = self.adam.moments();
+        let streams = BTreeMap::from([(DROPOUT.to_owned(), vec![self.drawn])]);
+        let read =
+            |parameters| self.network.layout.to_host(parameters).map_err(|error| failure("read the state", &error));
+        let [mut weights, mut first, mut second] = [read(&self.network.parameters)?, read(first)?, read(second)?];
+        ModelState::of(&self.network.spec, (self.adam.step(), streams), |part, place, _| {
+            let all = match part {
+                StatePart::Weights => &mut weights,
+                StatePart::FirstMoment => &mut first,
+                StatePart::SecondMoment => &mut second,
+            };
+            Ok(Elements::Float32(std::mem::take(&mut all[place])))
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! A model without its optimiser: logits and gradients, by either kernel.
 
-use harness_contract::{Kernel, ModelSpec, WeightMap};
+use harness_contract::{Kernel, ModelSpec, ModelState, StatePart, WeightMap};
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::dropout::Masks;
@@ -39,14 +39,25 @@ impl Network {
     /// A model with these weights. Its elements are of kind `kind`: float32 in earnest, float64 where a test wants to
     /// see the mathematics without its rounding.
     pub(crate) fn new(spec: &ModelSpec, weights: &WeightMap, kind: Kind) -> Result<Self, TchError> {
-        let device = match spec.device {
-            harness_contract::Device::Cpu => Device::Cpu,
-            harness_contract::Device::Cuda(index) => Device::Cuda(index),
-        };
+        Self::with(spec, (kind, device(spec)), |layout, options| layout.load(weights, options))
+    }
+
+    /// A model in float32 with the weights of a state.
+    pub(crate) fn at(spec: &ModelSpec, state: &ModelState) -> Result<Self, TchError> {
+        let load = |layout: &Layout, options| layout.load_part(state, StatePart::Weights, options);
+        Self::with(spec, (Kind::Float, device(spec)), load)
+    }
+
+    /// A model whose weights `load` gives for a layout.
+    fn with(
+        spec: &ModelSpec,
+        options: (Kind, Device),
+        load: impl FnOnce(&Layout, (Kind, Device)) -> Result<Parameters, TchError>,
+    ) -> Result<Self, TchError> {
         let layout = Layout::new(spec);
-        let parameters = layout.load(weights, (kind, device))?;
+        let parameters = load(&layout, options)?;
         let views = layout.views(&parameters.core)?;
-        Ok(Self { spec: spec.clone(), options: (kind, device), layout, parameters, views, fused: Fused::default() })
+        Ok(Self { spec: spec.clone(), options, layout, parameters, views, fused: Fused::default() })
     }
 
     /// The weights to change.
@@ -73,5 +84,13 @@ impl Network {
                 self.fused.gradient(&self.spec, &self.layout, &self.parameters, &views, (input, targets), masks)
             }
         }
+    }
+}
+
+/// The spec's device as libtorch has it.
+fn device(spec: &ModelSpec) -> Device {
+    match spec.device {
+        harness_contract::Device::Cpu => Device::Cpu,
+        harness_contract::Device::Cuda(index) => Device::Cuda(index),
     }
 }

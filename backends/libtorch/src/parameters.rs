@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use harness_contract::{BiasVectors, ModelSpec, Parameter, WeightMap};
+use harness_contract::{BiasVectors, ModelSpec, ModelState, Parameter, StatePart, WeightMap};
 use tch::{Device, Kind, TchError, Tensor};
 
 /// Where the canonical parameters of a model lie: the embedding, and the others in canonical order in a flat tensor.
@@ -79,9 +79,30 @@ impl Layout {
     /// # Errors
     /// A tensor that is missing after all, or libtorch's.
     pub(crate) fn load(&self, weights: &WeightMap, options: (Kind, Device)) -> Result<Parameters, TchError> {
-        let data = |name: &str| {
-            weights.get(name).map(|tensor| tensor.data.as_slice()).map_err(|error| TchError::Kind(error.to_string()))
-        };
+        let data = |name: &str| weights.get(name).map(|tensor| tensor.data.as_slice());
+        self.filled(|name| data(name).map_err(|error| TchError::Kind(error.to_string())), options)
+    }
+
+    /// One part of a state that has been checked against the model's spec.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub(crate) fn load_part(
+        &self,
+        state: &ModelState,
+        part: StatePart,
+        options: (Kind, Device),
+    ) -> Result<Parameters, TchError> {
+        let data = |name: &str| state.float32(part, name).map_err(|error| TchError::Kind(error.to_string()));
+        self.filled(data, options)
+    }
+
+    /// Values by the parameters' names.
+    fn filled<'a>(
+        &self,
+        data: impl Fn(&str) -> Result<&'a [f32], TchError>,
+        options: (Kind, Device),
+    ) -> Result<Parameters, TchError> {
         let embedding = Tensor::f_from_slice(data(&self.embedding.name)?)?
             .f_view(lengths(&self.embedding.shape).as_slice())?
             .f_to_device(options.1)?
@@ -96,15 +117,22 @@ impl Layout {
 
     /// The values as a map of host tensors.
     pub(crate) fn save(&self, parameters: &Parameters) -> Result<WeightMap, TchError> {
-        let core = to_host(&parameters.core)?;
         let mut map = WeightMap::new();
-        let embedding = (&self.embedding, to_host(&parameters.embedding)?);
-        let others = self.core.iter().map(|(parameter, range)| (parameter, core[range.clone()].to_vec()));
-        for (parameter, data) in std::iter::once(embedding).chain(others) {
+        let parameters = std::iter::once(&self.embedding)
+            .chain(self.core.iter().map(|(parameter, _)| parameter))
+            .zip(self.to_host(parameters)?);
+        for (parameter, data) in parameters {
             map.insert(parameter.name.clone(), harness_contract::Tensor { shape: parameter.shape.clone(), data })
                 .map_err(|error| TchError::Kind(error.to_string()))?;
         }
         Ok(map)
+    }
+
+    /// The values of each parameter, in canonical order.
+    pub(crate) fn to_host(&self, parameters: &Parameters) -> Result<Vec<Vec<f32>>, TchError> {
+        let core = to_host(&parameters.core)?;
+        let others = self.core.iter().map(|(_, range)| core[range.clone()].to_vec());
+        Ok(std::iter::once(to_host(&parameters.embedding)?).chain(others).collect())
     }
 
     /// Each parameter of a flat tensor as a view with the parameter's shape, in canonical order.

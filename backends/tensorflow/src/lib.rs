@@ -16,8 +16,9 @@ mod programs;
 mod session;
 
 use harness_contract::{
-    Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, Capabilities, CellKind, ClipForm, Device,
-    EpsilonPlacement, GruForm, Kernel, LibraryVersion, Model, ModelSpec, RepeatedWords, WeightDecayForm, WeightMap,
+    Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, Capabilities, CellKind, ClipForm, Device, Element,
+    EpsilonPlacement, GruForm, Kernel, LibraryVersion, Model, ModelSpec, ModelState, RepeatedWords, WeightDecayForm,
+    WeightMap,
 };
 
 /// TensorFlow on the processor.
@@ -62,8 +63,8 @@ impl Backend for TensorFlow {
                 masking: true,
                 dropout: true,
                 input_gradient_norms: true,
-                update_norm: false,
-                state: None,
+                update_norm: true,
+                state: Some(Element::Float32),
                 devices: vec![Device::Cpu],
                 max_layers: None,
                 exclusions: vec![],
@@ -74,5 +75,9 @@ impl Backend for TensorFlow {
 
     fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
         Ok(Box::new(model::TensorFlowModel::new(spec, initial)?))
+    }
+
+    fn resume(&mut self, spec: &ModelSpec, state: &ModelState) -> Result<Box<dyn Model>, BackendError> {
+        Ok(Box::new(model::TensorFlowModel::at(spec, state)?))
     }
 }

@@ -1,11 +1,12 @@
 //! A model and its optimiser: variables of a session, and batches in the form in which the graph takes them.
 
+use std::collections::BTreeMap;
 use std::thread;
 
 use harness_contract::align::{Aligned, align};
 use harness_contract::{
-    BackendError, ClipForm, GradientNorms, LabelledBatch, Model, ModelSpec, StepReport, TokenBatch, WeightDecayForm,
-    WeightMap,
+    BackendError, ClipForm, Elements, GradientNorms, LabelledBatch, Model, ModelSpec, ModelState, StatePart,
+    StepReport, TokenBatch, WeightDecayForm, WeightMap,
 };
 use tensorflow::Output;
 
@@ -14,7 +15,7 @@ use crate::dropout;
 use crate::embedding::Words;
 use crate::fused::{padded_time, padded_words};
 use crate::graph::scan::Loop;
-use crate::programs::{self, BatchFeeds, FusedPredict, Programs, ROWS_AT_ONCE};
+use crate::programs::{self, BatchFeeds, FusedPredict, Initialise, Programs, ROWS_AT_ONCE};
 use crate::session::{Execution, Executor, Feed, Session};
 
 /// A model in a session of its own.
@@ -23,7 +24,10 @@ pub(crate) struct TensorFlowModel {
     averages: Averages,
     programs: Programs,
     session: Session,
+    /// Steps that the optimiser has taken.
     steps: u64,
+    /// Steps whose dropout masks have been drawn.
+    drawn: u64,
     /// Whether the products that compiled predictions look up are those of these weights.
     word_products_renewed: bool,
 }
@@ -34,28 +38,66 @@ impl TensorFlowModel {
     /// # Errors
     /// Whatever TensorFlow fails with, or weights that don't fit the spec.
     pub(crate) fn new(spec: &ModelSpec, initial: &WeightMap) -> Result<Self, BackendError> {
-        let (run, executor) = arrangement(spec.threads);
-        let programs = programs::build(spec, run)?;
-        let session = Session::new(&programs.graph, spec.threads, executor)?;
+        let model = Self::without_numbers(spec)?;
+        let Initialise { parameters, assigned, cleared, .. } = &model.programs.initialise;
         let mut feeds = Vec::new();
-        for (parameter, placeholder) in spec.parameters().iter().zip(&programs.initialise.parameters) {
+        for (parameter, placeholder) in spec.parameters().iter().zip(parameters) {
             let tensor = initial.get(&parameter.name)?;
             feeds.push((placeholder, Feed::floats(&parameter.shape, &tensor.data)?));
         }
-        let targets = programs.initialise.assigned.iter().collect();
-        session.run::<f32>("assign weights", &Execution { feeds, fetches: vec![], targets })?;
+        let targets = assigned.iter().chain(cleared).collect();
+        model.session.run::<f32>("assign weights", &Execution { feeds, fetches: vec![], targets })?;
+        Ok(model)
+    }
+
+    /// A model that goes on from a state.
+    ///
+    /// # Errors
+    /// Whatever TensorFlow fails with, or a stream that is not this model's.
+    pub(crate) fn at(spec: &ModelSpec, state: &ModelState) -> Result<Self, BackendError> {
+        let drawn = state.only_position(DROPOUT)?;
+        let model = Self { steps: state.steps, drawn, ..Self::without_numbers(spec)? };
+        let Initialise { parameters, assigned, moments: [first, second], restored, .. } = &model.programs.initialise;
+        let parts =
+            [(StatePart::Weights, parameters), (StatePart::FirstMoment, first), (StatePart::SecondMoment, second)];
+        let mut feeds = Vec::new();
+        for (part, placeholders) in parts {
+            for (parameter, placeholder) in spec.parameters().iter().zip(placeholders) {
+                feeds.push((placeholder, Feed::floats(&parameter.shape, state.float32(part, &parameter.name)?)?));
+            }
+        }
+        let targets = assigned.iter().chain(restored).collect();
+        model.session.run::<f32>("assign a state", &Execution { feeds, fetches: vec![], targets })?;
+        Ok(model)
+    }
+
+    /// A model whose variables have not been set.
+    fn without_numbers(spec: &ModelSpec) -> Result<Self, BackendError> {
+        let (run, executor) = arrangement(spec.threads);
+        let programs = programs::build(spec, run)?;
+        let session = Session::new(&programs.graph, spec.threads, executor)?;
         Ok(Self {
             averages: Averages::new(&spec.adam),
             spec: spec.clone(),
             programs,
             session,
             steps: 0,
+            drawn: 0,
             word_products_renewed: false,
         })
     }
 }
 
+/// The one random stream.
+const DROPOUT: &str = "dropout";
+
 impl TensorFlowModel {
+    /// The elements of variables, each a copy.
+    fn read(&self, doing: &str, variables: &[Output]) -> Result<Vec<Vec<f32>>, BackendError> {
+        let execution = Execution { fetches: variables.iter().collect(), ..Execution::default() };
+        Ok(self.session.run::<f32>(doing, &execution)?.iter().map(|tensor| tensor.to_vec()).collect())
+    }
+
     /// Chunks that are predicted at the same time: XLA shares out one among threads badly, for each of its operations is small. The other
     /// graph does better, and would need memory for all steps of each chunk.
     fn chunks_at_once(&self) -> usize {
@@ -151,7 +193,7 @@ impl Model for TensorFlowModel {
         feeds.push((epsilon, Feed::scalar(size.epsilon)));
         feeds.push((shrink, Feed::scalar(1.0 - learning_rate * decoupled)));
         for (place, counter) in train.counters.iter().enumerate() {
-            feeds.push((counter, Feed::counter(dropout::counter(step, place))?));
+            feeds.push((counter, Feed::counter(dropout::counter(self.drawn + 1, place))?));
         }
         let fetches = train.reports.iter().collect();
         let targets = train.updates.iter().collect();
@@ -159,6 +201,7 @@ impl Model for TensorFlowModel {
         self.word_products_renewed = false;
         let reports = self.session.run::<f32>("take a training step", &Execution { feeds, fetches, targets })?;
         self.steps = step;
+        self.drawn += 1;
         let report = |at: usize| reports.get(at).and_then(|tensor| tensor.first()).map(|&value| f64::from(value));
         Ok(StepReport {
             loss: report(0).unwrap_or(f64::NAN),
@@ -169,6 +212,20 @@ impl Model for TensorFlowModel {
             }),
             update_norm: None,
         })
+    }
+
+    /// The weights are read before and after the step: the graph stays the same, and so does every byte of the step.
+    fn train_batch_measured(
+        &mut self,
+        batch: LabelledBatch<'_>,
+        learning_rate: f64,
+    ) -> Result<StepReport, BackendError> {
+        let before = self.read("read the weights", &self.programs.weights)?;
+        let report = self.train_batch(batch, learning_rate)?;
+        let after = self.read("read the weights", &self.programs.weights)?;
+        let pairs = before.iter().flatten().zip(after.iter().flatten());
+        let squares = pairs.map(|(before, after)| (f64::from(*after) - f64::from(*before)).powi(2));
+        Ok(StepReport { update_norm: Some(squares.sum::<f64>().sqrt()), ..report })
     }
 
     fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
@@ -194,14 +251,27 @@ impl Model for TensorFlowModel {
     }
 
     fn weights(&self) -> Result<WeightMap, BackendError> {
-        let fetches = self.programs.weights.iter().collect();
-        let read = self.session.run::<f32>("read the weights", &Execution { fetches, ..Execution::default() })?;
+        let read = self.read("read the weights", &self.programs.weights)?;
         let mut weights = WeightMap::new();
-        for (parameter, tensor) in self.spec.parameters().into_iter().zip(read) {
-            let tensor = harness_contract::Tensor { shape: parameter.shape, data: tensor.to_vec() };
-            weights.insert(parameter.name, tensor)?;
+        for (parameter, data) in self.spec.parameters().into_iter().zip(read) {
+            weights.insert(parameter.name, harness_contract::Tensor { shape: parameter.shape, data })?;
         }
         Ok(weights)
+    }
+
+    fn state(&self) -> Result<ModelState, BackendError> {
+        let read = |variables: &[Output]| self.read("read the state", variables);
+        let [first, second] = &self.programs.moments;
+        let [mut weights, mut first, mut second] = [read(&self.programs.weights)?, read(first)?, read(second)?];
+        let streams = BTreeMap::from([(DROPOUT.to_owned(), vec![self.drawn])]);
+        ModelState::of(&self.spec, (self.steps, streams), |part, place, _| {
+            let all = match part {
+                StatePart::Weights => &mut weights,
+                StatePart::FirstMoment => &mut first,
+                StatePart::SecondMoment => &mut second,
+            };
+            Ok(Elements::Float32(std::mem::take(&mut all[place])))
+        })
     }
 
     fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {

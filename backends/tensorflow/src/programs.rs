@@ -34,6 +34,8 @@ pub(crate) struct Programs {
     pub(crate) input_gradients: InputGradients,
     /// The weights, in canonical order.
     pub(crate) weights: Vec<Output>,
+    /// The first and second moments, in canonical order.
+    pub(crate) moments: [Vec<Output>; 2],
 }
 
 /// Placeholders of a batch. Tokens are time-major, `[time * batch]`.
@@ -54,8 +56,14 @@ pub(crate) struct BatchFeeds {
 pub(crate) struct Initialise {
     /// The placeholder of each parameter, in canonical order.
     pub(crate) parameters: Vec<Output>,
-    /// What sets all variables.
+    /// What sets the weights.
     pub(crate) assigned: Vec<Output>,
+    /// What makes the moments zeros.
+    pub(crate) cleared: Vec<Output>,
+    /// The placeholders of the first and second moments, in canonical order.
+    pub(crate) moments: [Vec<Output>; 2],
+    /// What sets the moments to those.
+    pub(crate) restored: Vec<Output>,
 }
 
 /// A training step.
@@ -129,8 +137,12 @@ pub(crate) fn build(spec: &ModelSpec, run: Loop) -> Result<Programs, BackendErro
     };
     let input_gradients = input_gradients(b, spec, run, &variables)?;
     let weights = variables.slots.iter().map(|slots| slots.weight.read().output()).collect::<Result<_, _>>()?;
+    let read = |moment: for<'v> fn(&Slots<'v>) -> Value<'v>| -> Result<Vec<Output>, BackendError> {
+        variables.slots.iter().map(|slots| moment(slots).read().output()).collect()
+    };
+    let moments = [read(|slots| slots.first)?, read(|slots| slots.second)?];
     let graph = builder.finish()?;
-    Ok(Programs { graph, initialise, train, fused, predict, fused_predict, input_gradients, weights })
+    Ok(Programs { graph, initialise, train, fused, predict, fused_predict, input_gradients, weights, moments })
 }
 
 /// The handles of a model's variables, in canonical order: the embedding first.
@@ -152,20 +164,29 @@ impl<'b> Variables<'b> {
     }
 
     fn initialise(&self, b: &'b Builder, parameters: &[Parameter]) -> Result<Initialise, BackendError> {
-        let mut placeholders = Vec::new();
-        let mut assigned = Vec::new();
+        let mut initialise = Initialise {
+            parameters: Vec::new(),
+            assigned: Vec::new(),
+            cleared: Vec::new(),
+            moments: [Vec::new(), Vec::new()],
+            restored: Vec::new(),
+        };
         let zeros = |parameter: &Parameter| {
             let shape: Vec<_> = parameter.shape.iter().map(|&axis| i32::try_from(axis).unwrap_or(i32::MAX)).collect();
             b.zeros(b.ints(&shape))
         };
         for (slots, parameter) in self.slots.iter().zip(parameters) {
             let placeholder = b.placeholder(b.element());
-            placeholders.push(placeholder.output()?);
-            assigned.push(slots.weight.assign(placeholder, &[]).output()?);
-            assigned.push(slots.first.assign(zeros(parameter), &[]).output()?);
-            assigned.push(slots.second.assign(zeros(parameter), &[]).output()?);
+            initialise.parameters.push(placeholder.output()?);
+            initialise.assigned.push(slots.weight.assign(placeholder, &[]).output()?);
+            for (moment, placeholders) in [slots.first, slots.second].into_iter().zip(&mut initialise.moments) {
+                initialise.cleared.push(moment.assign(zeros(parameter), &[]).output()?);
+                let placeholder = b.placeholder(b.element());
+                placeholders.push(placeholder.output()?);
+                initialise.restored.push(moment.assign(placeholder, &[]).output()?);
+            }
         }
-        Ok(Initialise { parameters: placeholders, assigned })
+        Ok(initialise)
     }
 
     /// The weights but for the embedding, in canonical order.

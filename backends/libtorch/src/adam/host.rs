@@ -8,6 +8,7 @@ use std::thread;
 use harness_contract::subnormal::SubnormalsAsZero;
 use tch::{TchError, Tensor};
 
+use super::moved::squared_change;
 use super::{Block, Update};
 use crate::embedding::EmbeddingGradient;
 use crate::host::{elements, elements_mut};
@@ -36,27 +37,43 @@ struct Rows<'a> {
     second: &'a mut [f32],
     /// For each row the row of the gradient that belongs to it, if its word occurs.
     slots: &'a [Option<usize>],
+    /// For each row where the sum of its squared changes goes; empty where nobody asks.
+    moved: &'a mut [f64],
 }
 
-/// Updates a block whose gradient is dense.
-pub(super) fn dense(block: &mut Block<'_>, gradient: &Tensor, update: &Update) -> Result<(), TchError> {
+/// Elements of a dense block that are updated and measured at once; they fit the nearest cache with all that belongs to them.
+const MEASURED_AT_ONCE: usize = 1024;
+
+/// Updates a block whose gradient is dense. Gives the sum of the squared changes of its weights, where that is to be measured.
+pub(super) fn dense(block: &mut Block<'_>, gradient: &Tensor, update: &Update) -> Result<f64, TchError> {
     let constants = Constants::new(update);
     let gradient = elements(gradient)?;
     let (weights, first, second) =
         (elements_mut(block.weights)?, elements_mut(block.first)?, elements_mut(block.second)?);
     let _guard = SubnormalsAsZero::new();
-    update_row(&constants, weights, first, second, gradient);
-    Ok(())
+    if !update.measured {
+        update_row(&constants, weights, first, second, gradient);
+        return Ok(0.0);
+    }
+    let size = MEASURED_AT_ONCE;
+    let parts = weights.chunks_mut(size).zip(first.chunks_mut(size)).zip(second.chunks_mut(size));
+    let mut moved = 0.0;
+    for (((weights, first), second), gradient) in parts.zip(gradient.chunks(size)) {
+        let before = weights.to_vec();
+        update_row(&constants, weights, first, second, gradient);
+        moved += squared_change(&before, weights);
+    }
+    Ok(moved)
 }
 
 /// Updates the embedding, whose gradient has rows for the words of the batch only. Rows of other words move as well, by
-/// their moments.
+/// their moments. Gives the sum of the squared changes, where that is to be measured.
 pub(super) fn by_word(
     block: &mut Block<'_>,
     gradient: &EmbeddingGradient,
     update: &Update,
     threads: usize,
-) -> Result<(), TchError> {
+) -> Result<f64, TchError> {
     let constants = Constants::new(update);
     let columns = usize::try_from(block.weights.size2()?.1).unwrap_or(1).max(1);
     let sum = elements(&gradient.sum)?;
@@ -71,12 +88,18 @@ pub(super) fn by_word(
         }
     }
     let share = slots.len().div_ceil(threads.max(1)).max(1);
+    // One for each row, so that their sum doesn't depend on who computes which.
+    let mut moved = vec![0.0; if update.measured { slots.len() } else { 0 }];
+    let mut moved_rows = moved.chunks_mut(share);
     let shares = weights
         .chunks_mut(share * columns)
         .zip(first.chunks_mut(share * columns))
         .zip(second.chunks_mut(share * columns))
         .zip(slots.chunks(share))
-        .map(|(((weights, first), second), slots)| Rows { weights, first, second, slots });
+        .map(|(((weights, first), second), slots)| {
+            let moved = moved_rows.next().unwrap_or_default();
+            Rows { weights, first, second, slots, moved }
+        });
     thread::scope(|scope| {
         let mut mine = None;
         for rows in shares {
@@ -90,7 +113,7 @@ pub(super) fn by_word(
             update_rows(&constants, rows, columns, sum, squares);
         }
     });
-    Ok(())
+    Ok(moved.iter().sum())
 }
 
 impl Constants {
@@ -131,16 +154,26 @@ impl Constants {
 
 fn update_rows(constants: &Constants, rows: Rows<'_>, columns: usize, sum: &[f32], squares: Option<&[f32]>) {
     let _guard = SubnormalsAsZero::new();
-    let Rows { weights, first, second, slots } = rows;
+    let Rows { weights, first, second, slots, moved } = rows;
+    let mut moved = moved.iter_mut();
+    let mut before = Vec::new();
     let rows =
         weights.chunks_exact_mut(columns).zip(first.chunks_exact_mut(columns)).zip(second.chunks_exact_mut(columns));
     for (((weights, first), second), slot) in rows.zip(slots) {
+        let moved = moved.next();
+        if moved.is_some() {
+            before.clear();
+            before.extend_from_slice(weights);
+        }
         match (slot.map(|slot| slot * columns..(slot + 1) * columns), squares) {
             (None, _) => update_idle_row(constants, weights, first, second),
             (Some(at), None) => update_row(constants, weights, first, second, &sum[at]),
             (Some(at), Some(squares)) => {
                 update_row_with_squares(constants, weights, first, second, &sum[at.clone()], &squares[at]);
             }
+        }
+        if let Some(moved) = moved {
+            *moved = squared_change(&before, weights);
         }
     }
 }

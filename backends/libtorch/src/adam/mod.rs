@@ -6,6 +6,7 @@
 
 mod aten;
 mod host;
+mod moved;
 
 use harness_contract::{ClipForm, ClipSpec, EpsilonPlacement, ModelSpec, WeightDecayForm};
 use tch::{Device, Kind, TchError, Tensor};
@@ -49,6 +50,19 @@ struct Update {
     clip: f64,
     coupled_decay: f64,
     shrink: f64,
+    /// Whether the change of the weights is to be measured.
+    measured: bool,
+}
+
+/// What a step does with a gradient.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    /// What the gradient is multiplied by.
+    pub(crate) clip: f64,
+    /// The learning rate.
+    pub(crate) learning_rate: f64,
+    /// Whether the change of the weights is to be measured.
+    pub(crate) measured: bool,
 }
 
 /// The weights of one block with their moments.
@@ -83,6 +97,16 @@ impl Adam {
         Ok(Self { first: layout.zeros(options)?, second: layout.zeros(options)?, step: 0 })
     }
 
+    /// An optimiser that has taken so many steps and arrived at these moments.
+    pub(crate) const fn at(step: u64, first: Parameters, second: Parameters) -> Self {
+        Self { first, second, step }
+    }
+
+    /// The first and second moments.
+    pub(crate) const fn moments(&self) -> [&Parameters; 2] {
+        [&self.first, &self.second]
+    }
+
     /// How many steps have been taken.
     pub(crate) const fn step(&self) -> u64 {
         self.step
@@ -94,18 +118,17 @@ impl Adam {
         crate::parameters::to_host(&self.first.embedding.get(word)).unwrap()
     }
 
-    /// Updates the weights by one step.
+    /// Updates the weights by one step. Gives the Euclidean norm of their change, where that is to be measured.
     pub(crate) fn update(
         &mut self,
         spec: &ModelSpec,
         parameters: &mut Parameters,
         core: &Tensor,
         embedding: &EmbeddingGradient,
-        clip: f64,
-        learning_rate: f64,
-    ) -> Result<(), TchError> {
+        step: Step,
+    ) -> Result<Option<f64>, TchError> {
         self.step += 1;
-        let update = Update::new(spec, self.step, clip, learning_rate);
+        let update = Update::new(spec, self.step, step);
         let mut dense =
             Block { weights: &mut parameters.core, first: &mut self.first.core, second: &mut self.second.core };
         let mut sparse = Block {
@@ -114,19 +137,34 @@ impl Adam {
             second: &mut self.second.embedding,
         };
         if core.f_kind()? == Kind::Float && core.device() == Device::Cpu {
-            host::dense(&mut dense, core, &update)?;
-            host::by_word(&mut sparse, embedding, &update, spec.threads)
-        } else {
-            tch::no_grad(|| {
-                aten::dense(&mut dense, core, &update)?;
-                aten::by_word(&mut sparse, embedding, &update)
-            })
+            let of_core = host::dense(&mut dense, core, &update)?;
+            let of_words = host::by_word(&mut sparse, embedding, &update, spec.threads)?;
+            return Ok(step.measured.then(|| (of_core + of_words).sqrt()));
         }
+        tch::no_grad(|| {
+            let before = match step.measured {
+                true => Some([copied(dense.weights)?, copied(sparse.weights)?]),
+                false => None,
+            };
+            aten::dense(&mut dense, core, &update)?;
+            aten::by_word(&mut sparse, embedding, &update)?;
+            let Some([core, words]) = before else { return Ok(None) };
+            let of_core = moved::squared_change_of(&core, dense.weights)?;
+            let of_words = moved::squared_change_of(&words, sparse.weights)?;
+            Ok(Some((of_core + of_words).sqrt()))
+        })
     }
 }
 
+/// The same elements in memory of their own.
+fn copied(tensor: &Tensor) -> Result<Tensor, TchError> {
+    let mut copy = tensor.f_empty_like()?;
+    copy.f_copy_(tensor)?;
+    Ok(copy)
+}
+
 impl Update {
-    fn new(spec: &ModelSpec, step: u64, clip: f64, learning_rate: f64) -> Self {
+    fn new(spec: &ModelSpec, step: u64, Step { clip, learning_rate, measured }: Step) -> Self {
         let adam = &spec.adam;
         let [correction1, correction2] = adam.bias_corrections(step);
         let correction2 = correction2.sqrt();
@@ -147,6 +185,7 @@ impl Update {
             clip,
             coupled_decay,
             shrink,
+            measured,
         }
     }
 }
