@@ -41,7 +41,7 @@ CAPABILITIES = {
     "dropout": True,
     "input_gradient_norms": True,
     "update_norm": True,
-    "state": None,
+    "state": "float32",
     "devices": ["cpu"],
     "max_layers": None,
     "exclusions": [
@@ -76,6 +76,18 @@ class Keras:
 
     def build(self, spec, weights):
         """A model with these weights and an optimiser that has taken no step."""
+        self.prepare(spec)
+        self.model.begin(spec["dropout"]["seed"], weights)
+        return self.model
+
+    def resume(self, spec, state):
+        """A model that goes on from a state."""
+        self.prepare(spec)
+        self.model.go_on(state)
+        return self.model
+
+    def prepare(self, spec):
+        """Makes the model of a spec, whose numbers are still those of an earlier one."""
         if self.threads is None:
             tf.config.threading.set_intra_op_parallelism_threads(spec["threads"])
             tf.config.threading.set_inter_op_parallelism_threads(1)
@@ -91,8 +103,6 @@ class Keras:
             # Frees the graphs of the model before.
             keras.backend.clear_session()
             self.model, self.structure = Model(spec), structure
-        self.model.begin(spec["dropout"]["seed"], weights)
-        return self.model
 
 
 def structure_of(spec):
@@ -137,6 +147,26 @@ class Model:
         for variable in self.optimizer.variables:
             # Moments, the count of steps, and the learning rate, which comes with every step.
             variable.assign(keras.ops.zeros_like(variable))
+
+    def go_on(self, state):
+        """Takes all that a state holds."""
+        self.network.set_streams(state.streams)
+        self.network.set_weights(state.part("weights"))
+        self.network.set_weights(state.part("adam.first_moment"), lambda variable: self.moments(variable)[0])
+        self.network.set_weights(state.part("adam.second_moment"), lambda variable: self.moments(variable)[1])
+        self.optimizer.iterations.assign(state.steps)
+
+    def state(self):
+        """All that the steps to come depend on."""
+        first = self.network.weights(lambda variable: self.moments(variable)[0])
+        second = self.network.weights(lambda variable: self.moments(variable)[1])
+        steps = int(self.optimizer.iterations.numpy())
+        return checks.state_of(steps, self.network.streams(), self.network.weights(), first, second)
+
+    def moments(self, variable):
+        """Adam's first and second moment of a variable, which have no public names."""
+        place = self.optimizer._get_variable_index(variable)
+        return self.optimizer._momentums[place], self.optimizer._velocities[place]
 
     def train(self, batch, learning_rate):
         self.optimizer.learning_rate = learning_rate
@@ -263,36 +293,63 @@ class Network:
 
     def set_seed(self, seed):
         """Begins each dropout's masks, with a seed of its own."""
+        # What `SeedGenerator` begins with: the seed, and how many numbers were drawn.
+        self.set_streams({name: [seed_of(seed, at), 0] for at, name, _ in self.drawing()})
+
+    def drawing(self):
+        """Place, name and state of each dropout that draws."""
         for at, dropout in enumerate(self.dropouts):
             if dropout.rate > 0:
-                state = dropout.seed_generator.state
-                # What `SeedGenerator` begins with: the seed, and how many numbers were drawn.
-                state.assign(np.array([seed_of(seed, at), 0], state.dtype))
+                yield at, f"dropout.{at}", dropout.seed_generator.state
 
-    def set_weights(self, weights):
-        """Takes the harness' weights, named, shaped and with gates ordered as PyTorch has them."""
-        self.embedding.set_weights([weights["embedding.weight"]])
+    def streams(self):
+        """Where each dropout's stream stands: its seed, and how many numbers were drawn."""
+        return {name: [int(word) for word in state.numpy()] for _, name, state in self.drawing()}
+
+    def set_streams(self, streams):
+        """Takes what `streams` gave."""
+        states = {name: state for _, name, state in self.drawing()}
+        for name in streams.keys() ^ states.keys():
+            raise checks.Refusal("state", f"streams: `{name}` is missing or not a stream of this model")
+        for name, position in streams.items():
+            if len(position) != 2 or max(position) >= 1 << 32:
+                raise checks.Refusal("state", f"streams: the position of `{name}` is not two words of 32 bits")
+            states[name].assign(np.array(position, states[name].dtype))
+
+    def set_weights(self, weights, into=lambda variable: variable):
+        """Takes the harness' weights, named, shaped and with gates ordered as PyTorch has them. `into` says where what belongs to a variable
+        is to be put."""
+
+        def put(layer, arrays):
+            for variable, array in zip(layer.trainable_variables, arrays, strict=True):
+                into(variable).assign(array)
+
+        put(self.embedding, [weights["embedding.weight"]])
         for layer, end in self.directions():
             kernels = [in_order(weights[f"rnn.{name}{end}"], self.spec["cell"]).T for name in ["weight_ih", "weight_hh"]]
             bias = in_order(weights[f"rnn.bias_ih{end}"], self.spec["cell"])
             if len(layer.cell.bias.shape) == 2:
                 second = weights.get(f"rnn.bias_hh{end}", np.zeros_like(bias))
                 bias = np.stack([bias, in_order(second, self.spec["cell"])])
-            layer.set_weights([*kernels, bias])
-        self.head.set_weights([weights["head.weight"].T, weights["head.bias"]])
+            put(layer, [*kernels, bias])
+        put(self.head, [weights["head.weight"].T, weights["head.bias"]])
 
-    def weights(self):
-        """The weights as the harness names, shapes and orders them."""
-        found = {"embedding.weight": self.embedding.get_weights()[0]}
+    def weights(self, of=lambda variable: variable):
+        """The weights as the harness names, shapes and orders them, or what `of` gives for each variable."""
+
+        def read(layer):
+            return [of(variable).numpy() for variable in layer.trainable_variables]
+
+        found = {"embedding.weight": read(self.embedding)[0]}
         for layer, end in self.directions():
-            kernel, recurrent_kernel, bias = layer.get_weights()
+            kernel, recurrent_kernel, bias = read(layer)
             found[f"rnn.weight_ih{end}"] = in_order(kernel.T, self.spec["cell"])
             found[f"rnn.weight_hh{end}"] = in_order(recurrent_kernel.T, self.spec["cell"])
             biases = bias if bias.ndim == 2 else [bias]
             for name, vector in zip(["bias_ih", "bias_hh"], biases):
                 if name == "bias_ih" or self.spec["bias_vectors"] == "two":
                     found[f"rnn.{name}{end}"] = in_order(vector, self.spec["cell"])
-        kernel, bias = self.head.get_weights()
+        kernel, bias = read(self.head)
         return {**found, "head.weight": kernel.T, "head.bias": bias}
 
 

@@ -12,6 +12,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from torch.nn.utils.rnn import pack_padded_sequence  # noqa: E402
 
+import checks  # noqa: E402
 import pytorch_defaults  # noqa: E402
 
 LAYERS = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
@@ -33,11 +34,14 @@ CAPABILITIES = {
     "dropout": True,
     "input_gradient_norms": True,
     "update_norm": True,
-    "state": None,
+    "state": "float32",
     "devices": ["cpu"],
     "max_layers": None,
     "exclusions": [],
 }
+
+# The one random stream: PyTorch's own generator.
+GENERATOR = "generator"
 
 # What `clip_grad_norm_` adds to the norm it divides by; it is no argument there.
 OWN_STABILISER = 1e-6
@@ -65,12 +69,19 @@ class PyTorch:
         torch.set_num_threads(spec["threads"])
         return Model(spec, weights)
 
+    def resume(self, spec, state):
+        """A model that goes on from a state."""
+        model = self.build(spec, state.part("weights"))
+        model.go_on(state)
+        return model
+
 
 class Model:
     """A module with its optimiser."""
 
     def __init__(self, spec, weights):
         self.spec = spec
+        self.steps = 0
         self.network = Network(spec)
         self.network.set_weights(weights)
         self.parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
@@ -86,6 +97,32 @@ class Model:
         digest = hashlib.blake2s(str(spec["dropout"]["seed"]).encode(), digest_size=4).digest()
         torch.manual_seed(int.from_bytes(digest, "little"))
 
+    def go_on(self, state):
+        """Takes all of a state but the weights."""
+        words = state.streams.get(GENERATOR, [])
+        if state.streams.keys() != {GENERATOR} or len(words) * 8 != torch.get_rng_state().numel():
+            raise checks.Refusal("state", f"streams: not just `{GENERATOR}` with as many words as PyTorch's generator has")
+        moments = [state.part(part) for part in ["adam.first_moment", "adam.second_moment"]]
+        for name, parameter in self.network.named_parameters():
+            if parameter.requires_grad:
+                first, second = (torch.from_numpy(arrays[name].copy()) for arrays in moments)
+                # What `torch.optim.Adam` makes at its first step, with other numbers.
+                step = torch.tensor(float(state.steps), dtype=torch.float32)
+                self.optimizer.state[parameter] = {"step": step, "exp_avg": first, "exp_avg_sq": second}
+        self.steps = state.steps
+        torch.set_rng_state(torch.from_numpy(np.array(words, "<u8").view(np.uint8)))
+
+    def state(self):
+        """All that the steps to come depend on."""
+        words = torch.get_rng_state().numpy().view("<u8")
+        parts = {"exp_avg": {}, "exp_avg_sq": {}}
+        for name, parameter in self.network.named_parameters():
+            if parameter.requires_grad:
+                for part, found in parts.items():
+                    moments = self.optimizer.state[parameter] if self.steps else {part: torch.zeros_like(parameter)}
+                    found[name] = moments[part].detach().numpy().copy()
+        return checks.state_of(self.steps, {GENERATOR: words}, self.weights(), *parts.values())
+
     def train(self, batch, learning_rate):
         self.network.train()
         for group in self.optimizer.param_groups:
@@ -96,6 +133,7 @@ class Model:
         loss.backward()
         norm, clipped = self.clip()
         self.optimizer.step()
+        self.steps += 1
         return loss.item(), norm, clipped
 
     def clip(self):

@@ -291,6 +291,65 @@ class OfOneWorker:
         self.assertEqual(trained(7), first)
         self.assertNotEqual(trained(7 + (1 << 40)), first)
 
+    def eventful(self):
+        """A model with dropout at every place and clipping."""
+        dropout = {"after_embedding": 0.3, "between_layers": 0.3, "after_last": 0.3, "seed": 7}
+        clip = {"norm": 0.1, "stabiliser": 0.0, "form": "gradient"}
+        return self.plain(embedding_size=8, hidden_size=8, layers=2, dropout=dropout, clip=clip)
+
+    def test_five_steps_and_five_more_in_another_process_give_the_bytes_of_ten(self):
+        spec = self.eventful()
+        batches = [batch([[1, 2, 1], [2]]), batch([[2, 2], [1, 1, 2, 1], [1]], padding="front")] * 5
+        self.build(spec, tame(spec))
+        expected = [self.worker.ask(*it) for it in batches] + [self.worker.ask({"request": "weights"})]
+        self.build(spec, tame(spec))
+        found = [self.worker.ask(*it) for it in batches[:5]]
+        reply, payload = self.worker.ask({"request": "state"})
+        self.assertEqual(reply["state"]["steps"], 5)
+        other = Worker(HERE / f"study-backend-{self.name}")
+        try:
+            other.hello()
+            header = {"request": "resume", "spec": spec, "state": reply["state"]}
+            self.assertEqual(other.ask(header, payload), ({"kind": "done"}, b""))
+            self.assertEqual(other.ask({"request": "state"}), (reply, payload))
+            found += [other.ask(*it) for it in batches[5:]] + [other.ask({"request": "weights"})]
+        finally:
+            other.end()
+        self.assertEqual(found, expected)
+
+    def test_a_state_before_the_first_step_goes_on_like_a_new_model(self):
+        spec = self.eventful()
+        self.build(spec, tame(spec))
+        reply, payload = self.worker.ask({"request": "state"})
+        steps = [self.worker.ask(*batch([[1, 2, 1], [2]])) for _ in range(2)]
+        self.worker.ask({"request": "resume", "spec": spec, "state": reply["state"]}, payload)
+        self.assertEqual([self.worker.ask(*batch([[1, 2, 1], [2]])) for _ in range(2)], steps)
+
+    def test_the_norm_of_an_update_is_that_of_the_weights_difference(self):
+        spec = self.eventful()
+        self.build(spec, tame(spec))
+        header, payload = batch([[1, 2, 1], [2]])
+        _, report = self.worker.ask({**header, "update_norm": True}, payload)
+        *plain, moved = struct.unpack("<ddd", report)
+        before, after = (w for w in [flat(spec, tame(spec)), from_floats(self.worker.ask({"request": "weights"})[1])])
+        self.assertAlmostEqual(moved, math.dist(before, after), places=6)
+        self.build(spec, tame(spec))
+        self.assertEqual(struct.unpack("<dd", self.worker.ask(header, payload)[1]), tuple(plain))
+
+    def test_sizes_over_their_bounds_are_refused_before_anything_is_made(self):
+        for field, changes in [
+            ("layers", {"layers": 20_000_000}),
+            ("hidden_size", {"hidden_size": 1 << 63}),
+            ("threads", {"threads": (1 << 32) + 1}),
+            ("tokens", {"max_time": 1 << 16, "max_batch": 1 << 16}),
+            ("parameters", {"vocabulary_size": 1 << 20, "embedding_size": 1 << 10}),
+        ]:
+            with self.subTest(field=field):
+                self.refused("spec", field, *self.request(**changes))
+        header, payload = build_request(self.plain(), numbered(self.plain()))
+        endless = {"name": "x", "shape": [(1 << 64) - 1, (1 << 64) - 1, 0]}
+        self.refused("weights", "over the bound", {**header, "tensors": [*header["tensors"], endless]}, payload)
+
     def test_frames_and_versions(self):
         for doing, data, code in [
             ("a frame that is cut off", struct.pack("<III", 30, 0, 0) + b"{", 1),
@@ -313,6 +372,11 @@ def values_of(defaults):
     if isinstance(defaults, dict):
         return values_of(defaults["value"]) if "source" in defaults else {k: values_of(v) for k, v in defaults.items()}
     return defaults
+
+
+def flat(spec, weights):
+    """All numbers of a model in the order of its tensors, as float32 holds them."""
+    return from_floats(b"".join(floats(weights[name]) for name, _ in shapes_of(spec)))
 
 
 def tame(spec):
