@@ -32,5 +32,11 @@ cases = [
     case(random.normal(size=(20, 20)) / 5),
     case(random.uniform(-0.125, 0.125, size=(32, 32))),
     case(np.outer(random.normal(size=6), random.normal(size=6))),
+    # On a cyclic permutation the shifts of the QR iteration stand still.
+    case(np.roll(np.eye(6), 1, axis=0)),
+    # Its radius is 0.9, while one application can stretch a thousand times.
+    case([[0.9, 1000.0], [0.0, 0.8]]),
+    case(1.3 * orthogonal),
+    case(1e-20 * orthogonal),
 ]
 json.dump(cases, sys.stdout)
