@@ -1,6 +1,6 @@
 //! Every metric there is: what tables, files and comparisons show follows from this list.
 
-use super::{Metrics, MetricsError};
+use super::{Confusion, Metrics, MetricsError};
 
 /// A figure of merit of one set of logits.
 #[derive(Debug, Clone, Copy)]
@@ -97,9 +97,26 @@ pub static METRICS: [Metric; COUNT] = [
         shown: Shown::Everywhere,
         source: Source::Record(|metrics| metrics.log_loss),
     },
+    Metric {
+        key: "mcc",
+        title: "MCC",
+        latex: "MCC",
+        digits: 4,
+        higher_is_better: true,
+        shown: Shown::Files,
+        source: Source::Record(|metrics| matthews_correlation(&metrics.confusion)),
+    },
 ];
 
-pub(super) const COUNT: usize = 6;
+pub(super) const COUNT: usize = 7;
+
+/// The correlation of predicted and true class (Matthews, Biochimica et Biophysica Acta 405, 1975), in `-1..=1`: 0 for a classifier that always
+/// gives the same answer, however unequal the classes.
+fn matthews_correlation(confusion: &Confusion) -> f64 {
+    let [tn, fp, fn_, tp] = [confusion.tn, confusion.fp, confusion.fn_, confusion.tp].map(|count| count as f64);
+    let spread = ((tp + fp) * (tp + fn_)).sqrt() * ((tn + fp) * (tn + fn_)).sqrt();
+    if spread == 0.0 { 0.0 } else { (tp * tn - fp * fn_) / spread }
+}
 
 impl Metric {
     /// The metric with a key.

@@ -46,6 +46,7 @@ def case(name, logits, labels):
             "f1": float(f1),
             "auc": float(metrics.roc_auc_score(labels, logits)),
             "log_loss": float(np.mean(np.logaddexp(0.0, np.where(labels == 1, -logits, logits)))),
+            "mcc": float(metrics.matthews_corrcoef(labels, predicted)),
         },
         "log_loss_clipped": float(
             metrics.log_loss(labels, np.column_stack([expit(-logits), expit(logits)]), labels=[0, 1])
