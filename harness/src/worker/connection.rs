@@ -6,20 +6,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness_contract::wire::{Frame, FrameError, Reply, ReplyFrame, Request, read_reply, write_frame};
+use harness_contract::wire::{Answer, Frame, FrameError, Request, read_reply, understand, write_frame};
 
 use super::process::{WorkerFailure, WorkerProcess};
-
-/// A reply, its payload, and the time the worker spent.
-#[derive(Debug)]
-pub struct Reception {
-    /// The reply.
-    pub reply: Reply,
-    /// Its payload.
-    pub payload: Vec<u8>,
-    /// The worker's own account of its time.
-    pub compute: Duration,
-}
 
 /// A request on its way.
 #[derive(Debug)]
@@ -67,7 +56,7 @@ impl Connection {
         payload: Vec<u8>,
         largest_reply: u64,
         deadline: Duration,
-    ) -> Result<Reception, WorkerFailure> {
+    ) -> Result<Answer, WorkerFailure> {
         match serde_json::to_vec(request) {
             Ok(header) => self.exchange(request.name(), Frame { header, payload }, largest_reply, deadline),
             Err(error) => Err(self.fail(format!("could not be asked `{}`: {error}", request.name()))),
@@ -84,7 +73,7 @@ impl Connection {
         frame: Frame,
         largest_reply: u64,
         deadline: Duration,
-    ) -> Result<Reception, WorkerFailure> {
+    ) -> Result<Answer, WorkerFailure> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
@@ -96,14 +85,9 @@ impl Connection {
             return Err(self.died(name));
         }
         match self.replies.recv_timeout(deadline) {
-            Ok(Ok(frame)) => match serde_json::from_slice::<ReplyFrame>(&frame.header) {
-                Ok(answer) => match checked(answer, frame.payload, asked.elapsed()) {
-                    Ok(reception) => Ok(reception),
-                    Err(reason) => Err(self.fail(format!("broke the wire format when asked `{name}`: {reason}"))),
-                },
-                Err(error) => {
-                    Err(self.fail(format!("answered `{name}` with a header that can't be understood: {error}")))
-                }
+            Ok(Ok(frame)) => match understand(frame, asked.elapsed()) {
+                Ok(answer) => Ok(answer),
+                Err(error) => Err(self.fail(format!("broke the wire format when asked `{name}`: {error}"))),
             },
             Ok(Err(FrameError::Io(_))) | Err(RecvTimeoutError::Disconnected) => Err(self.died(name)),
             Ok(Err(error)) => Err(self.fail(format!("broke the wire format when asked `{name}`: {error}"))),
@@ -149,20 +133,6 @@ impl Connection {
         self.failure = Some(failure.clone());
         failure
     }
-}
-
-/// A reply that has a payload only where one belongs, and didn't take longer than its sender was waited for.
-fn checked(answer: ReplyFrame, payload: Vec<u8>, waited: Duration) -> Result<Reception, String> {
-    let ReplyFrame { compute_ns, reply } = answer;
-    if !reply.carries_payload() && !payload.is_empty() {
-        return Err(format!("{reply} came with a payload of {} bytes, where none belongs", payload.len()));
-    }
-    // Two clocks of one machine may run apart by half a per mille.
-    let compute = Duration::from_nanos(compute_ns);
-    if compute > waited + waited / 1000 + Duration::from_millis(1) {
-        return Err(format!("it says that it computed for {compute:?}, and was waited for {waited:?}"));
-    }
-    Ok(Reception { reply, payload, compute })
 }
 
 fn converse(

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use harness_contract::wire::{
-    Frame, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, Reply, Request, batch_payload, floats_from_bytes, read_report,
+    Answer, Frame, MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, Reply, Request, batch_payload, floats_from_bytes, read_report,
     read_state, read_weights, state_payload, weights_payload,
 };
 use harness_contract::{
@@ -14,7 +14,7 @@ use harness_contract::{
     StepReport, TokenBatch, WeightMap,
 };
 
-use super::connection::{Connection, Reception};
+use super::connection::Connection;
 use super::locate::WorkerProgram;
 use super::process::{WorkerFailure, WorkerProcess};
 use crate::train::ComputeClock;
@@ -127,7 +127,7 @@ impl Worker {
     }
 
     /// `largest_reply` is the most bytes that the reply's payload may have.
-    fn ask(&self, request: &Request, payload: Vec<u8>, largest_reply: u64) -> Result<Reception, BackendError> {
+    fn ask(&self, request: &Request, payload: Vec<u8>, largest_reply: u64) -> Result<Answer, BackendError> {
         let mut connection = self.shared.connection.borrow_mut();
         let reception = connection
             .ask(request, payload, largest_reply, self.shared.deadline)

@@ -4,11 +4,13 @@
 //! frame: a prefix with two lengths and the request's number, a JSON header, a raw little-endian payload. The first request is `hello`, whose number is 0
 //! and which carries [`PROTOCOL_VERSION`]; its frame is the same in every version, so that two versions can tell each other so.
 
+mod answer;
 mod frame;
 mod message;
 mod payload;
 mod state;
 
+pub use answer::{Answer, AnswerError, understand};
 pub use frame::{
     Frame, FrameError, MAX_HEADER_BYTES, MAX_PAYLOAD_BYTES, PREFIX_BYTES, read_reply, read_request, write_frame,
 };
