@@ -5,7 +5,7 @@ mod locate;
 mod process;
 mod remote;
 
-pub use connection::{Connection, Reception};
+pub use connection::Connection;
 pub use locate::{BUNDLED, LocateError, Registry, WorkerProgram};
 pub use process::{WorkerFailure, WorkerProcess};
 pub use remote::{RemoteBackend, Worker, WorkerOptions};
