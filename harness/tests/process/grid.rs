@@ -205,7 +205,7 @@ fn the_same_run_gives_the_same_bytes_and_runs_side_by_side_give_what_they_give_a
         let all = bench.bytes_below(&format!("{folder}/runs"));
         all.into_iter().filter(|(path, _)| wanted(path)).map(|(_, bytes)| bytes).collect::<Vec<_>>()
     };
-    assert_eq!(files("one").len(), 4);
+    assert_eq!(files("one").len(), 6);
     assert_eq!(files("one"), files("two"));
 }
 
