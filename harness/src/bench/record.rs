@@ -1,14 +1,16 @@
 //! The record of a benchmark: what was measured, on what, with every sample.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use harness_contract::ModelSpec;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use crate::record::{BackendRecord, Environment};
+use crate::record::{BackendRecord, Environment, RecordError, model_from_version_1, read_json};
 
-/// The version of the records of benchmarks that this build writes.
-pub const BENCH_VERSION: u32 = 1;
+/// The version of the records of benchmarks that this build writes. Those of version 1 are read too.
+pub const BENCH_VERSION: u32 = 2;
 
 /// A measurement of the backends alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,23 @@ pub struct BenchRecord {
     pub peaks: Vec<PeakRecord>,
     /// The measurements, those of a group beside each other.
     pub measurements: Vec<Measurement>,
+}
+
+impl BenchRecord {
+    /// Reads the record of a measurement.
+    ///
+    /// # Errors
+    /// If it can't be read or is of a version that is not known.
+    pub fn read(path: &Path) -> Result<Self, RecordError> {
+        let mut record: Value = read_json(path)?;
+        if record.get("version") == Some(&json!(1)) {
+            let rows = record.get_mut("measurements").and_then(Value::as_array_mut);
+            let models = rows.into_iter().flatten().filter_map(|row| row.get_mut("model"));
+            models.for_each(model_from_version_1);
+            record["version"] = json!(BENCH_VERSION);
+        }
+        serde_json::from_value(record).map_err(|source| RecordError::Json { path: path.into(), source })
+    }
 }
 
 /// What the machine can do with so many threads.

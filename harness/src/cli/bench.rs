@@ -13,7 +13,7 @@ use crate::bench::{
 };
 use crate::grid::{Machine, allowed_cores};
 use crate::plan::{Asked, Overrides};
-use crate::record::{BackendRecord, read_json, write_json};
+use crate::record::{BackendRecord, write_json};
 use crate::worker::Registry;
 
 /// The record of a measurement in its folder.
@@ -24,7 +24,7 @@ pub(super) fn bench(arguments: &BenchArguments, common: &Common) -> Result<u8, C
     std::fs::create_dir_all(&arguments.out)
         .map_err(|error| CliError::new(&format!("create {}", arguments.out.display()), error))?;
     let record = match &arguments.report {
-        Some(file) => read_json(file).map_err(|error| CliError::new("read the measurement", error))?,
+        Some(file) => BenchRecord::read(file).map_err(|error| CliError::new("read the measurement", error))?,
         None => {
             let record = measured(arguments, common)?;
             write_json(&arguments.out.join(RECORD), &record)

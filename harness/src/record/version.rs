@@ -73,11 +73,6 @@ pub(super) fn upgraded(mut record: Value) -> Result<Value, String> {
 /// Adds what was always so in version 1 and not written down: one form of clipping, exact bias corrections. What the frameworks do by default was
 /// noted without these two; it stays unknown and is said so.
 fn from_version_1(record: &mut Value) {
-    fn add(parent: Option<&mut Value>, key: &str, value: Value) {
-        if let Some(Value::Object(fields)) = parent {
-            fields.entry(key).or_insert(value);
-        }
-    }
     record["version"] = json!(FORMAT);
     let off = [
         ("clip_form", json!("gradient")),
@@ -89,10 +84,10 @@ fn from_version_1(record: &mut Value) {
     for (key, value) in off {
         add(record.get_mut("protocol"), key, value);
     }
-    for place in ["protocol", "model"] {
-        add(record.get_mut(place).and_then(|own| own.get_mut("adam")), "bias_correction", json!("float64"));
+    add(record.get_mut("protocol").and_then(|own| own.get_mut("adam")), "bias_correction", json!("float64"));
+    if let Some(model) = record.get_mut("model") {
+        model_from_version_1(model);
     }
-    add(record.get_mut("model").and_then(|model| model.get_mut("clip")), "form", json!("gradient"));
     if let Some(Value::Object(backends)) = record.get_mut("native_defaults") {
         for defaults in backends.values_mut() {
             let adam = defaults.get_mut("adam").and_then(|adam| adam.get_mut("value"));
@@ -108,6 +103,18 @@ fn from_version_1(record: &mut Value) {
         {
             fields.insert("observation".into(), json!({ "input_gradients": { "mean": mean } }));
         }
+    }
+}
+
+/// Adds what was always so in the models of version 1.
+pub(crate) fn model_from_version_1(model: &mut Value) {
+    add(model.get_mut("adam"), "bias_correction", json!("float64"));
+    add(model.get_mut("clip"), "form", json!("gradient"));
+}
+
+fn add(parent: Option<&mut Value>, key: &str, value: Value) {
+    if let Some(Value::Object(fields)) = parent {
+        fields.entry(key).or_insert(value);
     }
 }
 

@@ -11,7 +11,7 @@ use harness::bench::peers::{
 use harness::bench::{BENCH_VERSION, BenchRecord, Factor, Measured, Measurement, PeakRecord, Sample, Timing};
 use harness::bench::{write_bench, write_peers};
 use harness::contract::{CellKind, Kernel, LibraryVersion, ModelSpec};
-use harness::record::BackendRecord;
+use harness::record::{BackendRecord, read_json};
 use tempfile::TempDir;
 
 use super::figures::labels;
@@ -204,6 +204,20 @@ fn a_benchmark_reads_well_and_its_figures_say_what_they_show() {
     insta::assert_snapshot!(text(&directory, "bench.md"));
     insta::assert_snapshot!(labels(&text(&directory, "roofline.svg")).join("\n"));
     insta::assert_snapshot!(labels(&text(&directory, "growth.svg")).join("\n"));
+}
+
+#[test]
+fn the_published_measurement_still_gives_the_published_tables_and_figures() {
+    let published = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reports/performance");
+    let measured = BenchRecord::read(&published.join("bench.json")).unwrap();
+    let compared: PeersRecord = read_json(&published.join("peers.json")).unwrap();
+    let directory = TempDir::new().unwrap();
+    let mut files = write_bench(&measured, directory.path()).unwrap();
+    files.extend(write_peers(&compared, directory.path()).unwrap());
+    for file in files {
+        let there = published.join(file.file_name().unwrap());
+        assert!(fs::read(&file).unwrap() == fs::read(&there).unwrap(), "{} differs", there.display());
+    }
 }
 
 #[test]
