@@ -20,6 +20,7 @@ SCRIPTS = {
     HERE / "golden/pytorch_fresh.json": HERE / "pytorch_fresh.py",
     ROOT / "backends/libtorch/tests/golden/pytorch.json": ROOT / "backends/libtorch/tests/golden/pytorch.py",
     ROOT / "backends/tensorflow/tests/golden/keras_training.json": ROOT / "backends/tensorflow/tests/golden/keras_training.py",
+    ROOT / "harness/statistics/tests/golden/scipy/scipy.json": ROOT / "harness/statistics/tests/golden/scipy/make_cases.py",
     ROOT / "harness/statistics/tests/golden/spectrum/cases.json": ROOT / "harness/statistics/tests/golden/spectrum/make_cases.py",
     ROOT / "harness/statistics/tests/golden/metrics/cases.json": ROOT / "harness/statistics/tests/golden/metrics/make_cases.py",
 }

@@ -53,6 +53,18 @@ pub enum MetricsError {
         /// Difference of the two AUCs.
         difference: f64,
     },
+    /// No bins, or more than are computed.
+    #[error("{bins} bins: a reliability curve has 1 to {most}", most = super::calibration::MOST_BINS)]
+    Bins {
+        /// The number asked for.
+        bins: usize,
+    },
+    /// What is given as an AUC is none.
+    #[error("an AUC of {auc} does not exist: it is a probability")]
+    Auc {
+        /// The value given.
+        auc: f64,
+    },
 }
 
 /// Rows per class, known to be both above zero.

@@ -13,12 +13,14 @@
 //! the model did not make.
 
 mod auc;
+mod calibration;
 mod confusion;
 mod delong;
 mod error;
 mod json;
 mod list;
 mod log_loss;
+mod printed_auc;
 mod roc;
 
 #[cfg(test)]
@@ -27,11 +29,13 @@ mod golden_tests;
 mod law_tests;
 
 pub use auc::auc;
+pub use calibration::{MOST_BINS, ReliabilityBin, expected_calibration_error, reliability_curve};
 pub use confusion::Confusion;
 pub use delong::{AucComparison, AucInterval, auc_interval, compare_aucs};
 pub use error::MetricsError;
 pub use list::{METRICS, Metric, Shown, Source};
 pub use log_loss::log_loss;
+pub use printed_auc::{hanley_mcneil_variance, null_auc_error};
 pub use roc::{RocPoint, roc_curve};
 
 /// What [`evaluate`] found about one set of logits.
