@@ -1,10 +1,10 @@
-//! Every figure against scikit-learn's, on the cases that `tests/golden/metrics/make_cases.py` wrote.
+//! Every metric against scikit-learn, on the cases that `tests/golden/metrics/make_cases.py` wrote, and DeLong against pROC (`tests/golden/proc/`).
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{Confusion, METRICS, evaluate, log_loss::row_loss, roc_curve};
+use super::{Confusion, METRICS, auc_interval, compare_aucs, evaluate, log_loss::row_loss, roc_curve};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -85,5 +85,49 @@ fn roc_curves_equal_scikit_learns_point_by_point() {
                 assert_eq!(ours.threshold, threshold.unwrap_or(f64::INFINITY), "{}", case.name);
             }
         }
+    }
+}
+
+#[derive(Deserialize)]
+struct Proc {
+    labels: Vec<u8>,
+    ranks: BTreeMap<String, Vec<f32>>,
+    aucs: BTreeMap<String, f64>,
+    variances: BTreeMap<String, f64>,
+    interval_of_ndka: [f64; 2],
+    comparisons: Vec<ProcComparison>,
+}
+
+#[derive(Deserialize)]
+struct ProcComparison {
+    first: String,
+    second: String,
+    z: f64,
+    p_value: f64,
+    lower: f64,
+    upper: f64,
+}
+
+#[test]
+fn delongs_intervals_and_comparisons_are_those_that_proc_publishes() {
+    let golden: Proc = serde_json::from_str(include_str!("../../tests/golden/proc/proc.json")).unwrap();
+    assert_eq!((golden.labels.len(), golden.aucs.len(), golden.comparisons.len()), (113, 3, 3));
+    for (marker, ranks) in &golden.ranks {
+        let found = auc_interval(ranks, &golden.labels).unwrap();
+        assert_close(marker, "AUC", found.auc, golden.aucs[marker]);
+        assert_close(marker, "variance", found.variance, golden.variances[marker]);
+        if marker == "ndka" {
+            assert_close(marker, "lower end", found.lower, golden.interval_of_ndka[0]);
+            assert_close(marker, "upper end", found.upper, golden.interval_of_ndka[1]);
+        }
+    }
+    for case in golden.comparisons {
+        let (first, second) = (&golden.ranks[&case.first], &golden.ranks[&case.second]);
+        let found = compare_aucs(first, second, &golden.labels).unwrap();
+        let name = format!("{} and {}", case.first, case.second);
+        assert_close(&name, "z", found.z, case.z);
+        assert_close(&name, "p value", found.p_value, case.p_value);
+        assert_close(&name, "lower end", found.lower, case.lower);
+        assert_close(&name, "upper end", found.upper, case.upper);
     }
 }
