@@ -1,10 +1,10 @@
 //! A backend for the tests of the harness, without a framework: a bag-of-words model that learns in a second. Started under another
 //! name it misbehaves; the name after `study-backend-` says how.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::{AsFd, OwnedFd};
-use std::process::{ExitCode, abort, exit};
+use std::process::{Command, ExitCode, Stdio, abort, exit};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -16,6 +16,12 @@ use harness_contract::{
     Model, ModelSpec, NativeDefaults, PlateauDefaults, Pooling, RepeatedWords, Side, Sourced, StepReport, TensorGroup,
     TokenBatch, WeightDecayForm, WeightMap, serve,
 };
+
+/// Text that a terminal would act on: it clears the screen and turns what follows around.
+const SPEAKS_TO_TERMINALS: &str = "1\u{1b}[2J\u{202e}0\0";
+
+/// Bytes that a worker in a flood writes to stderr, without one end of a line.
+const FLOOD: usize = 400 << 20;
 
 /// Training calls before a misbehaving worker misbehaves.
 const GOOD_STEPS: u64 = 3;
@@ -33,7 +39,9 @@ fn main() -> ExitCode {
         "version" => return answer_with_another_version(pipe),
         _ => {}
     }
-    serve(|| Ok(Fake { manner, pipe }))
+    // A program that was replaced between the plan and the run.
+    let version = if manner == "fickle" && File::create_new(format!("{name}.asked")).is_err() { "2" } else { "1" };
+    serve(|| Ok(Fake { manner, version, pipe }))
 }
 
 fn answer_with_another_version(pipe: OwnedFd) -> ExitCode {
@@ -48,6 +56,7 @@ fn answer_with_another_version(pipe: OwnedFd) -> ExitCode {
 
 struct Fake {
     manner: String,
+    version: &'static str,
     pipe: OwnedFd,
 }
 
@@ -65,7 +74,10 @@ impl Backend for Fake {
         BackendInfo {
             name: self.manner.clone(),
             numerics: 1,
-            libraries: vec![LibraryVersion { name: "fake".into(), version: "1".into() }],
+            libraries: vec![LibraryVersion {
+                name: "fake".into(),
+                version: if self.manner == "escapes" { SPEAKS_TO_TERMINALS.into() } else { self.version.into() },
+            }],
             capabilities: capabilities(),
             native_defaults: Some(native_defaults()),
         }
@@ -91,6 +103,21 @@ impl FakeModel {
                 abort()
             }
             "exit" => exit(3),
+            "leak" => self.leave_a_child(false),
+            "leak-pipe" => self.leave_a_child(true),
+            "flood" => {
+                let piece = vec![b'~'; 1 << 20];
+                for _ in 0..FLOOD / piece.len() {
+                    let _ = std::io::stderr().write_all(&piece);
+                }
+                exit(5)
+            }
+            "vandal" => {
+                let runs = fs::read_dir("runs/small/runs").into_iter().flatten().flatten();
+                let own = runs.filter(|entry| entry.file_name().to_string_lossy().contains("vandal"));
+                own.for_each(|entry| drop(fs::remove_dir_all(entry.path())));
+                Ok(())
+            }
             "hang" => loop {
                 sleep(Duration::from_secs(1));
             },
@@ -99,7 +126,8 @@ impl FakeModel {
             // One that gets at the pipe all the same.
             "scribble" => self.pipe.write_all(b"this is no frame, and long enough to be taken for one"),
             "truncate" => {
-                let _ = self.pipe.write_all(&[9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, b'{']);
+                let [n0, n1, n2, n3] = self.number.to_le_bytes();
+                let _ = self.pipe.write_all(&[9, 0, 0, 0, 0, 0, 0, 0, n0, n1, n2, n3, b'{']);
                 exit(0)
             }
             "oversize" => {
@@ -120,6 +148,19 @@ impl FakeModel {
         if written.is_err() {
             exit(4);
         }
+    }
+
+    /// Starts a child in a session of its own, which keeps stderr and, if `pipe`, the pipe to the harness, and ends.
+    fn leave_a_child(&mut self, pipe: bool) -> ! {
+        let mut child = Command::new("setsid");
+        child.args(["--fork", "sleep", "61"]).stdin(Stdio::null());
+        if pipe && let Ok(own) = self.pipe.try_clone() {
+            child.stdout(own);
+        }
+        let _ = child.status();
+        // Until it has left this process' group.
+        sleep(Duration::from_millis(300));
+        exit(6)
     }
 
     /// Writes a reply past the loop that serves it.
@@ -150,6 +191,9 @@ impl Model for FakeModel {
             let bias = self.weights.get_mut("head.bias")?;
             bias.data.iter_mut().for_each(|value| *value += 0.5 * (1.0 - *value));
         }
+        if self.manner == "escapes" && self.steps > GOOD_STEPS {
+            return Err(BackendError::new(ErrorKind::Framework, format!("no memory {SPEAKS_TO_TERMINALS}")));
+        }
         if self.manner == "diverge" && self.steps > GOOD_STEPS {
             return Ok(StepReport { loss: f64::NAN, gradient_norm: f64::INFINITY, clipped: true, update_norm: None });
         }
@@ -178,6 +222,18 @@ impl Model for FakeModel {
     }
 
     fn weights(&self) -> Result<WeightMap, BackendError> {
+        if self.manner == "nan" {
+            let mut weights = self.weights.clone();
+            weights.get_mut("head.bias")?.data[0] = f32::NAN;
+            return Ok(weights);
+        }
+        if self.manner == "misnamed" {
+            let mut weights = WeightMap::new();
+            for (name, tensor) in self.weights.iter() {
+                weights.insert(name.replace("head.bias", "head.bia\u{1b}s"), tensor.clone())?;
+            }
+            return Ok(weights);
+        }
         Ok(self.weights.clone())
     }
 

@@ -16,5 +16,5 @@ pub mod lockstep;
 pub mod plan;
 pub mod record;
 pub mod report;
+pub mod run;
 pub mod train;
-pub mod worker;

@@ -1,16 +1,15 @@
 //! Measuring backends alone, through their workers, in turns.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use harness_contract::{Model, ModelSpec};
+use harness_contract::ModelSpec;
 
 use super::plan::Configuration;
 use super::record::{Measured, Measurement, Sample, Timing};
 use super::text::reviews;
-use crate::plan::{Asked, Protocol};
-use crate::train::{BatchSettings, ComputeClock, HostBatch, initial_weights};
-use crate::worker::{Worker, WorkerOptions, WorkerProgram};
+use crate::plan::Protocol;
+use crate::run::{Catalogue, Session, WorkerOptions};
+use crate::train::{BatchSettings, HostBatch, Timed, TimedModel, initial_weights};
 
 /// Steps before the first that counts.
 const WARM_UP: usize = 2;
@@ -43,8 +42,7 @@ pub enum BenchEvent<'a> {
 /// What can't be measured is a measurement too, with the reason.
 pub fn measure(
     configurations: &[Configuration],
-    asked: &BTreeMap<String, Asked>,
-    programs: &BTreeMap<String, WorkerProgram>,
+    catalogue: &Catalogue,
     options: &BenchOptions,
     tell: &mut dyn FnMut(BenchEvent<'_>),
 ) -> Vec<Measurement> {
@@ -54,7 +52,7 @@ pub fn measure(
             tell(BenchEvent::Group(first, group.len()));
         }
         let mut subjects: Vec<Result<Subject, String>> =
-            group.iter().map(|configuration| Subject::start(configuration, asked, programs, options)).collect();
+            group.iter().map(|configuration| Subject::start(configuration, catalogue, options)).collect();
         for _ in 0..options.rounds {
             for subject in &mut subjects {
                 if let Ok(live) = subject
@@ -98,9 +96,8 @@ fn model_of(configuration: &Configuration, protocol: &Protocol) -> ModelSpec {
 
 /// A configuration with its worker.
 struct Subject {
-    worker: Worker,
-    model: Box<dyn Model>,
-    clock: ComputeClock,
+    session: Session,
+    model: Box<dyn TimedModel>,
     learning_rate: f64,
     training: HostBatch,
     evaluation: HostBatch,
@@ -109,20 +106,10 @@ struct Subject {
 
 impl Subject {
     /// Starts a worker, builds the model and warms both up.
-    fn start(
-        configuration: &Configuration,
-        asked: &BTreeMap<String, Asked>,
-        programs: &BTreeMap<String, WorkerProgram>,
-        options: &BenchOptions,
-    ) -> Result<Self, String> {
+    fn start(configuration: &Configuration, catalogue: &Catalogue, options: &BenchOptions) -> Result<Self, String> {
         let protocol = configuration.protocol.as_ref().map_err(Clone::clone)?;
         let model = model_of(configuration, protocol);
-        match asked.get(&configuration.backend) {
-            Some(Ok(info)) => info.capabilities.check(&model).map_err(|error| error.to_string())?,
-            Some(Err(reason)) => return Err(reason.clone()),
-            None => return Err("the backend was not asked".into()),
-        }
-        let program = programs.get(&configuration.backend).ok_or("the backend was not found")?;
+        let backend = catalogue.handle(&configuration.backend)?;
         let count = protocol.batch_size.max(protocol.evaluation_batch_size);
         let split = reviews(count, protocol.max_length, configuration.vocabulary_size, configuration.cell);
         let positions: Vec<usize> = (0..count).collect();
@@ -131,16 +118,13 @@ impl Subject {
             BatchSettings::evaluation(protocol).assemble(&split, &positions[..protocol.evaluation_batch_size]);
         let initial = initial_weights(&model, &protocol.initializers, 1).map_err(|error| error.to_string())?;
 
-        let clock = ComputeClock::default();
         let worker_options = WorkerOptions { request_deadline: options.deadline, ..WorkerOptions::default() };
         let start = Instant::now();
-        let mut backend = Worker::start(program, &worker_options, clock.clone()).map_err(|error| error.to_string())?;
-        let worker = backend.worker();
-        let built =
-            harness_contract::build_checked(&mut backend, &model, &initial).map_err(|error| error.to_string())?;
+        let (session, built) =
+            Session::model(&backend, &worker_options, &model, &initial).map_err(|halt| halt.reason())?;
         let timing = Timing { start_seconds: 0.0, peak_memory_bytes: None, train: Vec::new(), predict: Vec::new() };
         let learning_rate = protocol.learning_rate;
-        let mut subject = Self { worker, model: built, clock, learning_rate, training, evaluation, timing };
+        let mut subject = Self { session, model: built, learning_rate, training, evaluation, timing };
         subject.step()?;
         subject.timing.start_seconds = start.elapsed().as_secs_f64();
         for _ in 1..WARM_UP {
@@ -167,28 +151,26 @@ impl Subject {
 
     fn step(&mut self) -> Result<Sample, String> {
         let batch = self.training.labelled().map_err(|error| error.to_string())?;
-        // Whatever was computed before is no part of this.
-        let _ = self.clock.take();
         let start = Instant::now();
-        let report = self.model.train_batch(batch, self.learning_rate).map_err(|error| error.to_string())?;
+        let Timed { value: report, compute } =
+            self.model.train_batch(batch, self.learning_rate).map_err(|error| self.session.halt(error).reason())?;
         let round_trip_seconds = start.elapsed().as_secs_f64();
         if !report.loss.is_finite() {
             return Err("the loss was not finite".into());
         }
-        Ok(Sample { compute_seconds: self.clock.take().as_secs_f64(), round_trip_seconds })
+        Ok(Sample { compute_seconds: compute.as_secs_f64(), round_trip_seconds })
     }
 
     fn predict(&mut self) -> Result<Sample, String> {
         let tokens = self.evaluation.tokens().map_err(|error| error.to_string())?;
-        // Whatever was computed before is no part of this.
-        let _ = self.clock.take();
         let start = Instant::now();
-        self.model.predict_batch(tokens).map_err(|error| error.to_string())?;
+        let Timed { compute, .. } =
+            self.model.predict_batch(tokens).map_err(|error| self.session.halt(error).reason())?;
         let round_trip_seconds = start.elapsed().as_secs_f64();
-        Ok(Sample { compute_seconds: self.clock.take().as_secs_f64(), round_trip_seconds })
+        Ok(Sample { compute_seconds: compute.as_secs_f64(), round_trip_seconds })
     }
 
     fn finish(self) -> Timing {
-        Timing { peak_memory_bytes: self.worker.peak_memory_bytes(), ..self.timing }
+        Timing { peak_memory_bytes: self.session.peak_memory_bytes(), ..self.timing }
     }
 }

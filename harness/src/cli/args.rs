@@ -9,7 +9,7 @@ use harness_contract::CellKind;
 use harness_contract::conformance::CHECKS;
 
 use crate::data::Source;
-use crate::plan::Division;
+use crate::plan::{BackendName, BackendNameError, Division};
 
 /// Trains the same sentiment classifiers under several frameworks and compares them.
 #[derive(Debug, Parser)]
@@ -28,7 +28,7 @@ pub struct Arguments {
 pub struct Common {
     /// Use this executable for a backend, e.g. `mine=./study-backend-mine`
     #[arg(long = "backend", global = true, value_name = "NAME=PATH", value_parser = name_and_path)]
-    pub backends: Vec<(String, PathBuf)>,
+    pub backends: Vec<(BackendName, PathBuf)>,
     /// Where the corpus and its encoded splits are kept
     #[arg(long, global = true, value_name = "DIR", default_value = "data")]
     pub data_dir: PathBuf,
@@ -314,9 +314,11 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn name_and_path(text: &str) -> Result<(String, PathBuf), String> {
+fn name_and_path(text: &str) -> Result<(BackendName, PathBuf), String> {
     match text.split_once('=') {
-        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.into())),
+        Some((name, path)) if !path.is_empty() => {
+            name.parse().map(|name| (name, path.into())).map_err(|error: BackendNameError| error.to_string())
+        }
         _ => Err("give NAME=PATH".into()),
     }
 }

@@ -6,20 +6,19 @@ use harness_contract::BackendInfo;
 use serde::Serialize;
 
 use super::args::{BackendsArguments, Common};
-use super::ask::ask_backends;
 use super::exit::{COMPLETED, CliError, FAILED, print};
-use crate::worker::Registry;
+use crate::run::{Catalogue, Registry};
 
 /// Prints a section for each backend. Fails only if none can be started.
 pub(super) fn backends(arguments: &BackendsArguments, common: &Common) -> Result<u8, CliError> {
     let registry = Registry::new(common.backends.iter().cloned());
     let names = if arguments.names.is_empty() { registry.names() } else { arguments.names.clone() };
-    let (asked, programs) = ask_backends(&registry, &names);
+    let catalogue = Catalogue::ask(&registry, &names);
     let mut text = String::new();
     for name in &names {
-        let program = programs.get(name).map_or_else(String::new, |program| format!(" ({})", program.path.display()));
+        let program = catalogue.program(name).map_or_else(String::new, |program| format!(" ({})", program.display()));
         let _ = writeln!(text, "{name}{program}");
-        match asked.get(name) {
+        match catalogue.asked().get(name) {
             Some(Ok(info)) => describe(&mut text, info),
             Some(Err(reason)) => {
                 let _ = writeln!(text, "  unavailable: {reason}");
@@ -29,7 +28,7 @@ pub(super) fn backends(arguments: &BackendsArguments, common: &Common) -> Result
         text.push('\n');
     }
     print(&text)?;
-    Ok(if asked.values().any(Result::is_ok) { COMPLETED } else { FAILED })
+    Ok(if catalogue.asked().values().any(Result::is_ok) { COMPLETED } else { FAILED })
 }
 
 fn describe(text: &mut String, info: &BackendInfo) {

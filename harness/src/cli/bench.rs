@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::args::{BenchArguments, Common};
-use super::ask::ask_backends;
 use super::exit::{COMPLETED, CliError, FAILED, NOT_ALL_COMPLETED, print, say};
 use crate::bench::{
     BENCH_VERSION, BenchEvent, BenchOptions, BenchRecord, Configuration, Extent, Measured, PeakRecord, base_study,
@@ -14,7 +13,7 @@ use crate::bench::{
 use crate::grid::{Machine, allowed_cores};
 use crate::plan::{Asked, Overrides};
 use crate::record::{BackendRecord, write_json};
-use crate::worker::Registry;
+use crate::run::{Catalogue, Registry};
 
 /// The record of a measurement in its folder.
 const RECORD: &str = "bench.json";
@@ -57,8 +56,9 @@ fn measured(arguments: &BenchArguments, common: &Common) -> Result<BenchRecord, 
     let overrides = Overrides { set: arguments.set.clone(), only: Vec::new(), cores, jobs: 1 };
     let extent = if arguments.quick { Extent::Quick } else { Extent::Full };
     let registry = Registry::new(common.backends.iter().cloned());
-    let (asked, programs) = ask_backends(&registry, &study.file.backends);
-    let planned = configurations(&study, &asked, &overrides, extent).map_err(|error| plan(&error))?;
+    let catalogue = Catalogue::ask(&registry, &study.file.backends);
+    let asked = catalogue.asked();
+    let planned = configurations(&study, asked, &overrides, extent).map_err(|error| plan(&error))?;
 
     let mut peaks = peaks(&planned, arguments.peak.as_deref())?;
     let options = BenchOptions {
@@ -68,7 +68,7 @@ fn measured(arguments: &BenchArguments, common: &Common) -> Result<BenchRecord, 
     };
     let mut done = 0;
     let of = planned.len();
-    let measurements = measure(&planned, &asked, &programs, &options, &mut |event| match event {
+    let measurements = measure(&planned, &catalogue, &options, &mut |event| match event {
         BenchEvent::Group(first, count) => {
             say(&format!(
                 "{} {}: {count} configurations ({done} of {of} done, {:.0} s gone)",
@@ -98,8 +98,8 @@ fn measured(arguments: &BenchArguments, common: &Common) -> Result<BenchRecord, 
         ),
         quick: arguments.quick,
         seconds: start.elapsed().as_secs_f64(),
-        backends: backend_records(&study.file.backends, &asked),
-        unavailable: unavailable(&asked),
+        backends: backend_records(&study.file.backends, asked),
+        unavailable: unavailable(asked),
         peaks,
         measurements,
     })

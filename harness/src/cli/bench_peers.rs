@@ -7,7 +7,6 @@ use std::time::Instant;
 use harness_contract::CellKind;
 
 use super::args::{BenchPeersArguments, Common};
-use super::ask::ask_backends;
 use super::bench::backend_records;
 use super::data::encoded_data;
 use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, say};
@@ -20,7 +19,7 @@ use crate::data::{EncodedData, Source, tokenizer_path};
 use crate::grid::{Machine, allowed_cores};
 use crate::plan::{Asked, Overrides, Protocol, Study, resolve, resolve_data};
 use crate::record::{load_study, read_json, write_json};
-use crate::worker::Registry;
+use crate::run::{Catalogue, Registry};
 
 /// The record of a comparison in its folder.
 const RECORD: &str = "peers.json";
@@ -62,8 +61,8 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
     }
     let cores = allowed_cores().len();
     let registry = Registry::new(common.backends.iter().cloned());
-    let (asked, programs) = ask_backends(&registry, &study.file.backends);
-    let infos = asked.iter().filter_map(|(name, answer)| Some((name.clone(), answer.as_ref().ok()?.clone()))).collect();
+    let catalogue = Catalogue::ask(&registry, &study.file.backends);
+    let asked = catalogue.asked();
 
     // Static batches, because steps of different lengths can't be compared.
     let set = [vec![("batching".to_owned(), "static".to_owned())], arguments.set.clone()].concat();
@@ -77,7 +76,7 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
     export(&data, &arrays).map_err(|error| doing(&error))?;
 
     let (rounds, steps, batches) = if arguments.quick { (2, 3, 1) } else { (5, 8, 2) };
-    let first = protocols(&study, &asked, &overrides(cores), study.file.cells[0], &frameworks)?;
+    let first = protocols(&study, asked, &overrides(cores), study.file.cells[0], &frameworks)?;
     let known = first.iter().find_map(|(_, protocol)| protocol.as_ref().ok());
     let base = known.ok_or_else(|| {
         let reasons: Vec<_> = first.iter().filter_map(|(_, protocol)| protocol.as_ref().err().cloned()).collect();
@@ -87,8 +86,7 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
         data: &data,
         arrays: &arrays,
         scripts: &scripts,
-        programs: &programs,
-        infos: &infos,
+        catalogue: &catalogue,
         rounds,
         steps,
         reviews: batches * base.evaluation_batch_size,
@@ -101,7 +99,7 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
     for threads in threads.iter().enumerate().filter(|(at, n)| !threads[..*at].contains(n)).map(|(_, n)| *n) {
         for &cell in &study.file.cells {
             say(&format!("{cell}, {threads} threads ({:.0} s gone)", start.elapsed().as_secs_f64()));
-            let protocols = protocols(&study, &asked, &overrides(threads), cell, &frameworks)?;
+            let protocols = protocols(&study, asked, &overrides(threads), cell, &frameworks)?;
             let comparison = compare(&comparing, cell, &protocols, threads, &mut libraries, &mut tell)
                 .map_err(|error| doing(&error))?;
             comparisons.push(comparison);
@@ -116,7 +114,7 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
         environment: Machine::read().environment(cores, 1, &base.device.to_string()),
         quick: arguments.quick,
         seconds: start.elapsed().as_secs_f64(),
-        backends: backend_records(&study.file.backends, &asked),
+        backends: backend_records(&study.file.backends, asked),
         libraries,
         rows: base.batch_size,
         time: base.max_length,

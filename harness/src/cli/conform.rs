@@ -5,8 +5,8 @@ use harness_contract::conformance::{self, Check, Options, Outcome};
 
 use super::args::{Common, ConformArguments};
 use super::exit::{COMPLETED, CliError, FAILED, print, say};
-use crate::train::ComputeClock;
-use crate::worker::{Registry, RemoteBackend, Worker, WorkerOptions};
+use crate::plan::BackendName;
+use crate::run::{Registry, Session, WorkerOptions};
 
 /// The backend that others are held against.
 const ORACLE: &str = "reference";
@@ -14,8 +14,9 @@ const ORACLE: &str = "reference";
 /// Runs the conformance suite on a backend and prints its table. Fails if a check does.
 pub(super) fn conform(arguments: &ConformArguments, common: &Common) -> Result<u8, CliError> {
     let registry = Registry::new(common.backends.iter().cloned());
-    let mut backend = start(&registry, &arguments.name)?;
+    let mut session = start(&registry, &arguments.name)?;
     let mut oracle = start(&registry, ORACLE)?;
+    let backend = session.backend();
     let options = Options { only: arguments.only.clone(), study_size: arguments.study_size, ..Options::default() };
     let mut watch = |check: &Check| {
         let outcome = match check.outcome {
@@ -28,11 +29,11 @@ pub(super) fn conform(arguments: &ConformArguments, common: &Common) -> Result<u
     let worker = backend.worker();
     let info = backend.describe();
     let refusals = conformance::run_frames(&mut |frame| worker.exchange(frame), &info, &options, &mut watch);
-    let mut report = conformance::run(&mut backend, &mut oracle, &options, &mut watch);
+    let mut report = conformance::run(backend, oracle.backend(), &options, &mut watch);
     report.checks.splice(0..0, refusals);
     if info.capabilities.state.is_some() {
         let mut elsewhere = start(&registry, &arguments.name)?;
-        report.checks.extend(conformance::run_elsewhere(&mut backend, &mut elsewhere, &options, &mut watch));
+        report.checks.extend(conformance::run_elsewhere(backend, elsewhere.backend(), &options, &mut watch));
     }
     print(&report.markdown())?;
     // The table is long and wide: what failed stands below it once more.
@@ -46,9 +47,10 @@ pub(super) fn conform(arguments: &ConformArguments, common: &Common) -> Result<u
     Ok(if report.passed() { COMPLETED } else { FAILED })
 }
 
-fn start(registry: &Registry, name: &str) -> Result<RemoteBackend, CliError> {
+fn start(registry: &Registry, name: &str) -> Result<Session, CliError> {
     let doing = format!("start the backend `{name}`");
-    let program = registry.locate(name).map_err(|error| CliError::new(&doing, error))?;
-    Worker::start(&program, &WorkerOptions::default(), ComputeClock::default())
+    let name: BackendName = name.parse().map_err(|error| CliError::new(&doing, error))?;
+    let program = registry.locate(&name).map_err(|error| CliError::new(&doing, error))?;
+    Session::open(&program, &WorkerOptions::default())
         .map_err(|failure| CliError::new(&doing, failure.with_last_words()))
 }

@@ -6,11 +6,10 @@ use std::path::Path;
 use harness_contract::CellKind;
 
 use super::args::{Common, LockstepArguments};
-use super::ask::ask_backends;
 use super::data::encoded_data;
 use super::exit::{COMPLETED, CliError, INTERRUPTED, NOT_ALL_COMPLETED, print, say};
 use super::lockstep_progress::Display;
-use super::run::stop_on_signals;
+use super::run::interrupt_on_signals;
 use crate::grid::Machine;
 use crate::lockstep::{
     Comparison, Ending, LOCKSTEP_VERSION, LockstepError, LockstepEvent, LockstepRecord, SideRequest, SidesRequest,
@@ -18,7 +17,7 @@ use crate::lockstep::{
 };
 use crate::plan::{Division, Overrides, Study, resolve_data};
 use crate::record::{read_json, write_json};
-use crate::worker::Registry;
+use crate::run::{Catalogue, Registry};
 
 /// What is compared where no study is named: the published model on the whole corpus.
 const PUBLISHED: &str = r#"
@@ -40,12 +39,12 @@ impl From<LockstepError> for CliError {
 pub(super) fn lockstep(arguments: &LockstepArguments, common: &Common) -> Result<u8, CliError> {
     let request = request(arguments)?;
     let registry = Registry::new(common.backends.iter().cloned());
-    let (asked, programs) = ask_backends(&registry, &request.backends());
+    let catalogue = Catalogue::ask(&registry, &request.backends());
     let overrides = Overrides { set: request.set.clone(), ..Overrides::default() };
     let settings = resolve_data(&request.study, &overrides).map_err(|error| CliError::new("settle the data", error))?;
     let cells: Vec<CellKind> =
         if arguments.cell.is_empty() { request.study.file.cells.clone() } else { arguments.cell.clone() };
-    let plan = plan_lockstep(&request, &cells, arguments.floor, &asked, &programs, settings.vocabulary_size)?;
+    let plan = plan_lockstep(&request, &cells, arguments.floor, &catalogue, settings.vocabulary_size)?;
     let data = encoded_data(&settings, &arguments.from, common)?;
     if let Some(out) = &arguments.out {
         fs::create_dir_all(out).map_err(|error| CliError::new(&format!("make {}", out.display()), error))?;
@@ -57,7 +56,7 @@ pub(super) fn lockstep(arguments: &LockstepArguments, common: &Common) -> Result
             Division::Native => "native".into(),
             Division::Matched => "matched".into(),
         },
-        matched_to: request.model(&asked),
+        matched_to: request.model(catalogue.asked()),
         sides: request.names(),
         dropout_switched_off: request.switches_dropout_off(),
         steps: arguments.steps,
@@ -68,9 +67,9 @@ pub(super) fn lockstep(arguments: &LockstepArguments, common: &Common) -> Result
         comparisons: Vec::new(),
         inert: Vec::new(),
     };
-    let stop = stop_on_signals()?;
+    let interrupt = interrupt_on_signals()?;
     let readings = reading_steps(arguments.steps, arguments.weights_every);
-    let options = WalkOptions { data: &data, readings: &readings, deadline: arguments.deadline, stop: &stop };
+    let options = WalkOptions { data: &data, readings: &readings, deadline: arguments.deadline, interrupt: &interrupt };
     let earlier = earlier(file.as_deref())?;
     let mut display = Display::new(plan.len(), arguments.steps);
     let mut tell = |event: LockstepEvent<'_>| -> Result<(), CliError> {

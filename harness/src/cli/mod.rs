@@ -1,7 +1,6 @@
 //! The command line: arguments as given, then resolved, then carried out. stdout carries data, stderr everything else.
 
 mod args;
-mod ask;
 mod backends;
 mod bench;
 mod bench_peers;

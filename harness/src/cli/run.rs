@@ -1,21 +1,15 @@
 //! `study run`: every run that has not ended yet, then the report.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 
 use super::args::{Common, Jobs, RunArguments};
-use super::ask::ask_backends;
 use super::data::encoded_data;
 use super::exit::{COMPLETED, CliError, INTERRUPTED, NOT_ALL_COMPLETED, print, say};
 use super::progress::Display;
 use super::report::write_report;
 use crate::grid::{self, GridOptions, allowed_cores, run_grid};
 use crate::plan::{Overrides, Study, plan_text, resolve, resolve_data};
-use crate::worker::Registry;
+use crate::run::{Catalogue, Interrupt, Registry};
 
 /// Runs a study.
 pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliError> {
@@ -27,24 +21,25 @@ pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliEr
     };
     let overrides = Overrides { set: arguments.set.clone(), only: arguments.only.clone(), cores, jobs };
     let registry = Registry::new(common.backends.iter().cloned());
-    let (asked, programs) = ask_backends(&registry, &study.file.backends);
-    let runs = resolve(&study, &asked, &overrides).map_err(|error| CliError::new("plan the study", error))?;
+    let catalogue = Catalogue::ask(&registry, &study.file.backends);
+    let runs =
+        resolve(&study, catalogue.asked(), &overrides).map_err(|error| CliError::new("plan the study", error))?;
     let settings = resolve_data(&study, &overrides).map_err(|error| CliError::new("plan the study", error))?;
     if arguments.dry_run {
         print(&plan_text(&runs, &settings))?;
         return Ok(COMPLETED);
     }
-    for (name, reason) in asked.iter().filter_map(|(name, answer)| Some((name, answer.as_ref().err()?))) {
+    for (name, reason) in catalogue.asked().iter().filter_map(|(name, answer)| Some((name, answer.as_ref().err()?))) {
         say(&format!("backend {name} can't be started: {reason}"));
     }
     let data = encoded_data(&settings, &arguments.from, common)?;
     let directory = arguments.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&study.file.name));
-    let prepared = grid::prepare(&study, &runs, &asked, &programs, &data, &directory)
+    let prepared = grid::prepare(&study, &runs, &catalogue, &data, &directory)
         .map_err(|error| CliError::new("set up the grid", error))?;
-    let stop = stop_on_signals()?;
+    let interrupt = interrupt_on_signals()?;
     let mut display = Display::new(&prepared.costs());
     let options = GridOptions { jobs, deadline: arguments.deadline };
-    let summary = run_grid(&prepared, &data, options, &stop, &mut |event| display.show(&event))
+    let summary = run_grid(&prepared, &data, options, &interrupt, &mut |event| display.show(&event))
         .map_err(|error| CliError::new("run the grid", error))?;
     display.finish();
     if summary.interrupted {
@@ -59,13 +54,7 @@ pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliEr
     Ok(if summary.not_completed == 0 { COMPLETED } else { NOT_ALL_COMPLETED })
 }
 
-/// A flag that the first SIGINT or SIGTERM sets; the second one ends the program at once.
-pub(super) fn stop_on_signals() -> Result<Arc<AtomicBool>, CliError> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        flag::register_conditional_shutdown(signal, i32::from(INTERRUPTED), Arc::clone(&stop))
-            .and_then(|_| flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| CliError::new("listen for signals", error))?;
-    }
-    Ok(stop)
+/// A latch that the first SIGINT, SIGTERM or SIGHUP sets; the second one ends the program at once.
+pub(super) fn interrupt_on_signals() -> Result<Interrupt, CliError> {
+    Interrupt::on_signals(INTERRUPTED).map_err(|error| CliError::new("listen for signals", error))
 }

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use harness_contract::{BackendInfo, ErrorKind, ModelSpec, TensorGroup};
+use harness_contract::{ModelSpec, TensorGroup};
 use serde_json::json;
 
 use super::environment::Machine;
@@ -20,8 +19,8 @@ use crate::record::{
     RecordError, RunRecord, StepRecord, WEIGHTS, file_record, write_json, write_predictions, write_steps,
     write_weights,
 };
-use crate::train::{ComputeClock, Progress, RunSettings, TrainError, Trained, initial_weights, train};
-use crate::worker::{Worker, WorkerFailure, WorkerOptions, WorkerProgram};
+use crate::run::{Halt, Handle, Interrupt, Session, WorkerOptions, check_able};
+use crate::train::{Progress, RunSettings, TrainError, Trained, initial_weights, train};
 
 /// A run that is to be made.
 #[derive(Debug, Clone)]
@@ -36,10 +35,8 @@ pub struct Job {
     pub settings: ResolvedSettings,
     /// What the backend is told to build.
     pub model: ModelSpec,
-    /// The backend's program.
-    pub program: WorkerProgram,
-    /// What the backend said of itself when the plan was made.
-    pub info: BackendInfo,
+    /// The backend.
+    pub backend: Handle,
 }
 
 /// What all jobs of a grid share.
@@ -54,7 +51,7 @@ pub struct JobContext<'a> {
     /// Runs at once and their deadline.
     pub options: GridOptions,
     /// Set when everything is to stop.
-    pub stop: &'a AtomicBool,
+    pub interrupt: &'a Interrupt,
 }
 
 /// What a run came to before its record is written.
@@ -98,11 +95,11 @@ impl Job {
         let seconds = start.elapsed().as_secs_f64();
         let (outcome, trained) = match result {
             Ok(trained) => (Outcome::Completed, Some(trained)),
-            Err(Ending::Interrupted) => {
+            Err(Halt::Interrupted) => {
                 tell(RunEvent::Interrupted);
                 return Ok(None);
             }
-            Err(Ending::Outcome(outcome)) => (outcome, None),
+            Err(Halt::Ended(outcome)) => (outcome, None),
         };
         if let Some(trained) = &trained {
             write_predictions(&draft.directory().join("predictions.parquet"), &trained.predictions)?;
@@ -123,9 +120,12 @@ impl Job {
             key: self.key.clone(),
             fingerprint: self.fingerprint.clone(),
             outcome: outcome.clone(),
-            backend: BackendRecord { name: self.info.name.clone(), libraries: self.info.libraries.clone() },
-            executable_sha256: file_record(&self.program.path).ok().map(|file| file.sha256),
-            numerics: Numerics { harness: HARNESS_NUMERICS, backend: self.info.numerics },
+            backend: BackendRecord {
+                name: self.backend.info.name.clone(),
+                libraries: self.backend.info.libraries.clone(),
+            },
+            executable_sha256: file_record(&self.backend.program).ok().map(|file| file.sha256),
+            numerics: Numerics { harness: HARNESS_NUMERICS, backend: self.backend.info.numerics },
             protocol: protocol.clone(),
             origins: self.settings.origins.clone(),
             model: self.model.clone(),
@@ -163,25 +163,21 @@ impl Job {
         cores: Option<&[usize]>,
         course: &mut Course,
         tell: &mut dyn FnMut(RunEvent),
-    ) -> Result<Trained, Ending> {
+    ) -> Result<Trained, Halt> {
         let protocol: &Protocol = &self.settings.protocol;
-        self.info
-            .capabilities
-            .check(&self.model)
-            .map_err(|error| Ending::Outcome(Outcome::Unsupported { reason: error.to_string() }))?;
-        let clock = ComputeClock::default();
+        check_able(&self.backend, &self.model)?;
         let log = directory.join("worker.log");
         let options = WorkerOptions {
             request_deadline: context.options.deadline,
             log: Some(&log),
             cores,
+            interrupt: Some(context.interrupt.clone()),
             ..WorkerOptions::default()
         };
-        let mut backend = Worker::start(&self.program, &options, clock.clone()).map_err(Ending::from)?;
-        let worker = backend.worker();
+        let mut session = Session::start(&self.backend, &options)?;
         let initial = initial_weights(&self.model, &protocol.initializers, self.key.seed)
-            .map_err(|error| Ending::failed(error.to_string()))?;
-        let run = RunSettings { protocol, seed: self.key.seed, data: context.data, clock: &clock };
+            .map_err(|error| Halt::failed(error.to_string()))?;
+        let run = RunSettings { protocol, seed: self.key.seed, data: context.data };
         let mut observe = |progress: Progress<'_>| {
             match progress {
                 Progress::Start(observation) => course.start = observation.clone(),
@@ -198,46 +194,16 @@ impl Job {
                     tell(RunEvent::Epoch(Box::new(record.clone())));
                 }
             }
-            !context.stop.load(Ordering::Relaxed)
+            !context.interrupt.is_set()
         };
-        let trained = train(&mut backend, &self.model, &initial, &run, &mut observe);
-        course.peak_memory_bytes = worker.peak_memory_bytes();
-        trained.map_err(|error| ending(error, worker.failure()))
-    }
-}
-
-/// How a run ended that did not complete.
-enum Ending {
-    Interrupted,
-    Outcome(Outcome),
-}
-
-impl Ending {
-    fn failed(reason: String) -> Self {
-        Self::Outcome(Outcome::Failed { reason, last_words: String::new() })
-    }
-}
-
-impl From<WorkerFailure> for Ending {
-    fn from(failure: WorkerFailure) -> Self {
-        Self::Outcome(match failure {
-            WorkerFailure::Broken { reason, last_words } => Outcome::Failed { reason, last_words },
-            WorkerFailure::TimedOut { request, deadline, last_words } => {
-                Outcome::TimedOut { request, seconds: deadline.as_secs_f64(), last_words }
-            }
+        let trained = train(&mut session, &self.model, &initial, &run, &mut observe);
+        course.peak_memory_bytes = session.peak_memory_bytes();
+        trained.map_err(|error| match error {
+            TrainError::Interrupted => Halt::Interrupted,
+            TrainError::Diverged { epoch, step, what } => Halt::Ended(Outcome::Diverged { epoch, step, what }),
+            TrainError::Backend(error) => session.halt(error),
+            TrainError::Metrics(_) | TrainError::NoEpoch => Halt::failed(error.to_string()),
         })
-    }
-}
-
-fn ending(error: TrainError, failure: Option<WorkerFailure>) -> Ending {
-    match (error, failure) {
-        (TrainError::Interrupted, _) => Ending::Interrupted,
-        (TrainError::Diverged { epoch, step, what }, _) => Ending::Outcome(Outcome::Diverged { epoch, step, what }),
-        (_, Some(failure)) => failure.into(),
-        (TrainError::Backend(error), None) if error.kind == ErrorKind::Unsupported => {
-            Ending::Outcome(Outcome::Unsupported { reason: error.message })
-        }
-        (error, None) => Ending::failed(error.to_string()),
     }
 }
 

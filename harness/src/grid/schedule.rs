@@ -1,10 +1,9 @@
 //! A study's directory, its plan, and the runs that are still to be made.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -15,11 +14,11 @@ use super::events::{GridEvent, RunEvent};
 use super::execute::{Job, JobContext};
 use super::lock::{LockError, StudyLock};
 use crate::data::EncodedData;
-use crate::plan::{Asked, Division, ResolvedRun, RunKey, Study, fingerprint};
+use crate::plan::{Division, ResolvedRun, RunKey, Study, fingerprint};
 use crate::record::{
     FORMAT, Outcome, PlannedRun, RecordError, RunState, StudyRecord, load_run, read_study, write_json,
 };
-use crate::worker::WorkerProgram;
+use crate::run::{Catalogue, Interrupt};
 
 /// How a grid is run.
 #[derive(Debug, Clone, Copy)]
@@ -92,8 +91,7 @@ pub enum GridError {
 pub fn prepare(
     study: &Study,
     runs: &[ResolvedRun],
-    asked: &BTreeMap<String, Asked>,
-    programs: &BTreeMap<String, WorkerProgram>,
+    catalogue: &Catalogue,
     data: &EncodedData,
     directory: &Path,
 ) -> Result<PreparedStudy, GridError> {
@@ -111,7 +109,7 @@ pub fn prepare(
         before.into_iter().flat_map(|before| [before.runs, before.earlier].concat()).collect();
     let mut planned = Vec::with_capacity(runs.len());
     for run in runs {
-        let (mut own, job) = plan_run(run, asked, programs, data, directory)?;
+        let (mut own, job) = plan_run(run, catalogue, data, directory)?;
         // What a backend made that can't be started now is still there.
         if let Some(made) =
             before.iter().find(|made| job.is_none() && made.key == own.key && !made.fingerprint.is_empty())
@@ -139,7 +137,8 @@ pub fn prepare(
         runs: planned.iter().map(|(planned, _)| planned.clone()).collect(),
         earlier,
         data: data.summary.clone(),
-        native_defaults: asked
+        native_defaults: catalogue
+            .asked()
             .iter()
             .filter_map(|(name, info)| Some((name.clone(), info.as_ref().ok()?.native_defaults.clone()?)))
             .collect(),
@@ -158,8 +157,7 @@ impl PreparedStudy {
 
 fn plan_run(
     run: &ResolvedRun,
-    asked: &BTreeMap<String, Asked>,
-    programs: &BTreeMap<String, WorkerProgram>,
+    catalogue: &Catalogue,
     data: &EncodedData,
     directory: &Path,
 ) -> Result<(PlannedRun, Option<Job>), GridError> {
@@ -177,11 +175,12 @@ fn plan_run(
         Ok(settings) => settings,
         Err(reason) => return unavailable(reason),
     };
-    let (Some(Ok(info)), Some(program)) = (asked.get(&key.backend), programs.get(&key.backend)) else {
-        return unavailable("its backend was not asked");
+    let backend = match catalogue.handle(&key.backend) {
+        Ok(backend) => backend,
+        Err(reason) => return unavailable(&reason),
     };
     let model = settings.protocol.model_spec(key.cell, data.summary.vocabulary_size, key.seed);
-    let fingerprint = fingerprint(info, &settings.protocol, &model, &data.summary.hash, key.seed)?;
+    let fingerprint = fingerprint(&backend.info, &settings.protocol, &model, &data.summary.hash, key.seed)?;
     let relative = format!("runs/{key}-{}", &fingerprint[..12]);
     let job = Job {
         key: key.clone(),
@@ -189,8 +188,7 @@ fn plan_run(
         directory: directory.join(&relative),
         settings: settings.clone(),
         model,
-        program: program.clone(),
-        info: info.clone(),
+        backend,
     };
     Ok((PlannedRun { key, fingerprint, directory: relative, unavailable: None }, Some(job)))
 }
@@ -203,7 +201,7 @@ pub fn run_grid(
     prepared: &PreparedStudy,
     data: &EncodedData,
     options: GridOptions,
-    stop: &AtomicBool,
+    interrupt: &Interrupt,
     tell: &mut dyn FnMut(GridEvent),
 ) -> Result<GridSummary, GridError> {
     let mut summary = GridSummary::default();
@@ -235,7 +233,7 @@ pub fn run_grid(
         waiting.sort_by_key(|job| std::cmp::Reverse(cost(job)));
     }
     let machine = Machine::read();
-    let context = JobContext { study: &prepared.name, data, machine: &machine, options, stop };
+    let context = JobContext { study: &prepared.name, data, machine: &machine, options, interrupt };
     let cores = divide(&allowed_cores(), options.jobs);
     let queue = Mutex::new(VecDeque::from(waiting));
     let (events, incoming) = channel();
@@ -246,7 +244,7 @@ pub fn run_grid(
             let (queue, context, cores) = (&queue, &context, &cores);
             slots.push(scope.spawn(move || {
                 let mut ended = Vec::new();
-                while !context.stop.load(Ordering::Relaxed) {
+                while !context.interrupt.is_set() {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some(job) = next else { break };
                     let own = cores.get(slot).map(Vec::as_slice);
@@ -268,7 +266,7 @@ pub fn run_grid(
         }
         Ok::<_, GridError>(())
     })?;
-    summary.interrupted = stop.load(Ordering::Relaxed);
+    summary.interrupted = interrupt.is_set();
     Ok(summary)
 }
 

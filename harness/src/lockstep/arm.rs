@@ -1,29 +1,24 @@
 //! One of the two models that walk side by side: in a thread of its own, over a worker of its own, so that both compute at once.
 
-use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::Duration;
 
-use harness_contract::{
-    BackendError, BackendInfo, BatchError, ErrorKind, Model, ModelSpec, StepReport, WeightMap, build_checked,
-};
+use harness_contract::{BackendError, BatchError, ErrorKind, ModelSpec, StepReport, WeightMap};
 
 use super::record::ArmRecord;
 use crate::data::EncodedData;
 use crate::plan::Protocol;
 use crate::record::BackendRecord;
-use crate::train::{BatchSettings, ComputeClock, HostBatch};
-use crate::worker::{Worker, WorkerFailure, WorkerOptions, WorkerProgram};
+use crate::run::{Halt, Handle, Interrupt, Session, WorkerOptions};
+use crate::train::{BatchSettings, HostBatch, TimedModel};
 
 /// A backend with the settings it is told to follow.
 #[derive(Debug, Clone)]
 pub(super) struct Arm {
     /// The side's name.
     pub(super) name: String,
-    /// The executable.
-    pub(super) program: WorkerProgram,
-    /// What it says of itself.
-    pub(super) info: BackendInfo,
+    /// The backend.
+    pub(super) backend: Handle,
     /// Every knob.
     pub(super) protocol: Protocol,
     /// The model they amount to.
@@ -54,19 +49,14 @@ pub(super) enum Answer {
     Weights(WeightMap),
 }
 
-/// Why an arm can't go on.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum ArmError {
-    /// It can't do what its settings ask for.
-    Unsupported(String),
-    /// It failed, with its worker's last words.
-    Failed(String, String),
-}
-
 impl Arm {
     /// As a record keeps it.
     pub(super) fn record(&self) -> ArmRecord {
-        ArmRecord { name: self.name.clone(), backend: BackendRecord::of(&self.info), protocol: self.protocol.clone() }
+        ArmRecord {
+            name: self.name.clone(),
+            backend: BackendRecord::of(&self.backend.info),
+            protocol: self.protocol.clone(),
+        }
     }
 
     /// Starts a worker, builds the model and answers until nobody asks any more or something fails, which is the last answer.
@@ -75,26 +65,24 @@ impl Arm {
         initial: &WeightMap,
         data: &EncodedData,
         deadline: Duration,
+        interrupt: &Interrupt,
         asks: &Receiver<Ask>,
-        answers: &Sender<Result<Answer, ArmError>>,
+        answers: &Sender<Result<Answer, Halt>>,
     ) {
-        let options = WorkerOptions { request_deadline: deadline, log: None::<&Path>, ..WorkerOptions::default() };
-        let mut backend = match Worker::start(&self.program, &options, ComputeClock::default()) {
-            Ok(backend) => backend,
-            Err(failure) => return drop(answers.send(Err(failure.into()))),
+        let options = WorkerOptions {
+            request_deadline: deadline,
+            interrupt: Some(interrupt.clone()),
+            ..WorkerOptions::default()
         };
-        let worker = backend.worker();
+        let (session, mut model) = match Session::model(&self.backend, &options, &self.spec, initial) {
+            Ok(started) => started,
+            // Nobody listens any more where the other arm has failed.
+            Err(halt) => return drop(answers.send(Err(halt))),
+        };
         let told = |answer: Result<Answer, BackendError>| {
-            let answer = answer.map_err(|error| ArmError::new(&error, worker.failure()));
+            let answer = answer.map_err(|error| session.halt(error));
             let good = answer.is_ok();
             answers.send(answer).is_ok() && good
-        };
-        let mut model = match build_checked(&mut backend, &self.spec, initial) {
-            Ok(model) => model,
-            Err(error) => {
-                told(Err(error));
-                return;
-            }
         };
         let settings = BatchSettings::training(&self.protocol);
         let probe: Vec<usize> = (0..settings.rows.min(data.validation.len())).collect();
@@ -111,12 +99,12 @@ impl Arm {
     }
 }
 
-fn train(model: &mut dyn Model, batch: &HostBatch, learning_rate: f64) -> Result<Answer, BackendError> {
-    model.train_batch(batch.labelled().map_err(refused)?, learning_rate).map(Answer::Step)
+fn train(model: &mut dyn TimedModel, batch: &HostBatch, learning_rate: f64) -> Result<Answer, BackendError> {
+    model.train_batch(batch.labelled().map_err(refused)?, learning_rate).map(|timed| Answer::Step(timed.value))
 }
 
-fn predict(model: &mut dyn Model, batch: &HostBatch) -> Result<Answer, BackendError> {
-    let logits = model.predict_batch(batch.tokens().map_err(refused)?)?;
+fn predict(model: &mut dyn TimedModel, batch: &HostBatch) -> Result<Answer, BackendError> {
+    let logits = model.predict_batch(batch.tokens().map_err(refused)?)?.value;
     let rows = batch.reviews.len();
     if logits.len() == rows {
         Ok(Answer::Logits(logits))
@@ -127,20 +115,4 @@ fn predict(model: &mut dyn Model, batch: &HostBatch) -> Result<Answer, BackendEr
 
 fn refused(error: BatchError) -> BackendError {
     error.into()
-}
-
-impl ArmError {
-    fn new(error: &BackendError, failure: Option<WorkerFailure>) -> Self {
-        match failure {
-            Some(failure) => failure.into(),
-            None if error.kind == ErrorKind::Unsupported => Self::Unsupported(error.message.clone()),
-            None => Self::Failed(error.message.clone(), String::new()),
-        }
-    }
-}
-
-impl From<WorkerFailure> for ArmError {
-    fn from(failure: WorkerFailure) -> Self {
-        Self::Failed(failure.reason(), failure.last_words().to_owned())
-    }
 }

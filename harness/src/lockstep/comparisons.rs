@@ -1,15 +1,13 @@
 //! Which pairs of models answer the question: the two sides, each side against itself, and one setting switched at a time.
 
-use std::collections::BTreeMap;
-
 use harness_contract::{CellKind, GruForm, ModelSpec, WeightDecayForm, WeightDecaySpec};
 
 use super::arm::Arm;
 use super::record::{InertSetting, Subject};
 use super::sides::{LockstepError, SidesRequest};
-use crate::plan::{Asked, Division, Protocol, SettingDifference, differences, with_settings_of};
+use crate::plan::{Division, Protocol, SettingDifference, differences, with_settings_of};
+use crate::run::Catalogue;
 use crate::train::BatchSettings;
-use crate::worker::WorkerProgram;
 
 const INITIALIZERS: &str = "initializers.";
 
@@ -36,13 +34,12 @@ pub fn plan_lockstep(
     request: &SidesRequest,
     cells: &[CellKind],
     floor: bool,
-    asked: &BTreeMap<String, Asked>,
-    programs: &BTreeMap<String, WorkerProgram>,
+    catalogue: &Catalogue,
     vocabulary_size: usize,
 ) -> Result<LockstepPlan, LockstepError> {
     let mut plan = LockstepPlan::default();
     for &cell in cells {
-        let arms = request.arms(cell, vocabulary_size, asked, programs)?;
+        let arms = request.arms(cell, vocabulary_size, catalogue)?;
         let cell_plan = CellPlan { cell, arms: &arms, vocabulary_size, seed: request.seed };
         plan.add(cell, Subject::Pair, arms.clone());
         let mut floored = arms.clone();
@@ -92,7 +89,7 @@ impl LockstepPlan {
 
     /// Each side against itself with another number of threads, and from weights moved by one rounding.
     fn add_floors(&mut self, cell: CellKind, arms: &[Arm; 2]) {
-        let same = arms[0].program == arms[1].program && arms[0].spec == arms[1].spec;
+        let same = arms[0].backend.program == arms[1].backend.program && arms[0].spec == arms[1].spec;
         for (side, arm) in arms.iter().enumerate().take(if same { 1 } else { 2 }) {
             let threads = [arm.protocol.threads, if arm.protocol.threads == 1 { 2 } else { 1 }];
             let mut other = arm.clone();
@@ -119,11 +116,11 @@ impl CellPlan<'_> {
         let [first, second] = self.arms;
         let taken: Vec<String> = differing.iter().filter(|key| !kept.contains(key)).cloned().collect();
         let own = self.with(second, with_settings_of(&second.protocol, &first.protocol, &taken)?);
-        if own.info.capabilities.check(&own.spec).is_ok() {
+        if own.backend.info.capabilities.check(&own.spec).is_ok() {
             return Ok(own);
         }
         let other = self.with(first, with_settings_of(&first.protocol, &second.protocol, kept)?);
-        Ok(if other.info.capabilities.check(&other.spec).is_ok() { other } else { own })
+        Ok(if other.backend.info.capabilities.check(&other.spec).is_ok() { other } else { own })
     }
 
     fn with(&self, arm: &Arm, protocol: Protocol) -> Arm {
@@ -171,7 +168,7 @@ fn computes_the_same(one: &Arm, other: &Arm) -> bool {
     let work = |arm: &Arm| {
         (essential(&arm.spec), BatchSettings::training(&arm.protocol), arm.protocol.learning_rate, initializers(arm))
     };
-    one.program == other.program && work(one) == work(other)
+    one.backend.program == other.backend.program && work(one) == work(other)
 }
 
 /// A spec without the values that nothing depends on.

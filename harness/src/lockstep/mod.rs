@@ -17,7 +17,6 @@ mod sides;
 mod tests;
 mod walk;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -34,6 +33,7 @@ pub use sides::{LockstepError, SideRequest, SidesRequest};
 
 use crate::data::EncodedData;
 use crate::plan::fingerprint;
+use crate::run::Interrupt;
 use comparisons::Planned;
 use initial::{initial_pair, moved_by_one_rounding};
 use walk::{Walk, walk};
@@ -48,7 +48,7 @@ pub struct WalkOptions<'a> {
     /// How long a backend may take over one request.
     pub deadline: Duration,
     /// Set when everything is to stop.
-    pub stop: &'a AtomicBool,
+    pub interrupt: &'a Interrupt,
 }
 
 /// What happens during a lockstep, told as it happens.
@@ -93,7 +93,7 @@ pub fn walk_all<E: From<LockstepError>>(
             if let Err(error) = tell(LockstepEvent::Step(pair)) {
                 failure = Some(error);
             }
-            failure.is_none() && !options.stop.load(Ordering::Relaxed)
+            failure.is_none() && !options.interrupt.is_set()
         };
         let Some(comparison) = planned.walk(options, record, identity, &mut observe)? else {
             return failure.map_or(Ok(false), Err);
@@ -117,9 +117,11 @@ impl Planned {
         if matches!(self.subject, Subject::Rounding { .. }) {
             initial[1] = moved_by_one_rounding(&initial[0], record.seed)?;
         }
-        let WalkOptions { data, readings, deadline, .. } = *options;
-        let course =
-            walk(&Walk { arms, initial, data, seed: record.seed, steps: record.steps, readings, deadline }, observe);
+        let WalkOptions { data, readings, deadline, interrupt } = *options;
+        let course = walk(
+            &Walk { arms, initial, data, seed: record.seed, steps: record.steps, readings, deadline, interrupt },
+            observe,
+        );
         Ok(course.map(|(course, ending)| Comparison {
             cell: self.cell,
             subject: self.subject.clone(),
@@ -133,7 +135,8 @@ impl Planned {
 
     /// SHA-256 over everything that the comparison's numbers depend on.
     fn identity(&self, options: &WalkOptions<'_>, record: &LockstepRecord) -> Result<String, LockstepError> {
-        let print = |arm: &arm::Arm| fingerprint(&arm.info, &arm.protocol, &arm.spec, &record.data_hash, record.seed);
+        let print =
+            |arm: &arm::Arm| fingerprint(&arm.backend.info, &arm.protocol, &arm.spec, &record.data_hash, record.seed);
         let [a, b] = self.arms.each_ref().map(print);
         let rounding = matches!(self.subject, Subject::Rounding { .. });
         let whole = serde_json::to_vec(&(LOCKSTEP_VERSION, a?, b?, rounding, record.steps, options.readings))?;

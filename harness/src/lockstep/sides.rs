@@ -7,7 +7,7 @@ use harness_contract::{BackendInfo, CellKind};
 
 use super::arm::Arm;
 use crate::plan::{Asked, Division, Overrides, PlanError, Protocol, Study, differences, resolve};
-use crate::worker::WorkerProgram;
+use crate::run::Catalogue;
 
 /// The key of the setting that differs in every framework: no two draw the same masks.
 const DROPOUT_RATE: &str = "dropout.rate";
@@ -148,22 +148,16 @@ impl SidesRequest {
         &self,
         cell: CellKind,
         vocabulary_size: usize,
-        asked: &BTreeMap<String, Asked>,
-        programs: &BTreeMap<String, WorkerProgram>,
+        catalogue: &Catalogue,
     ) -> Result<[Arm; 2], LockstepError> {
         let names = self.names();
         let arm = |place: usize| -> Result<Arm, LockstepError> {
             let name = &self.sides[place].backend;
-            let unavailable = |reason: &str| LockstepError::Unavailable { name: name.clone(), reason: reason.into() };
-            let info = match asked.get(name) {
-                Some(Ok(info)) => info.clone(),
-                Some(Err(reason)) => return Err(unavailable(reason)),
-                None => return Err(unavailable("it was not asked")),
-            };
-            let program = programs.get(name).ok_or_else(|| unavailable("its executable was not found"))?.clone();
-            let protocol = self.protocol(place, cell, asked)?;
+            let unavailable = |reason| LockstepError::Unavailable { name: name.clone(), reason };
+            let backend = catalogue.handle(name).map_err(unavailable)?;
+            let protocol = self.protocol(place, cell, catalogue.asked())?;
             let spec = protocol.model_spec(cell, vocabulary_size, self.seed);
-            Ok(Arm { name: names[place].clone(), program, info, protocol, spec })
+            Ok(Arm { name: names[place].clone(), backend, protocol, spec })
         };
         let arms = [arm(0)?, arm(1)?];
         check_comparable(cell, &arms)?;

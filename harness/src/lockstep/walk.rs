@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use harness_contract::{WeightError, WeightMap};
 
-use super::arm::{Answer, Arm, ArmError, Ask};
+use super::arm::{Answer, Arm, Ask};
 use super::difference::tensor_differences;
 use super::record::{Difference, Ending, Reading, StepPair};
 use crate::data::EncodedData;
+use crate::record::Outcome;
+use crate::run::{self, Halt};
 use crate::train::{BatchSettings, Stream, training_batches};
 
 /// What a walk is to do.
@@ -28,6 +30,8 @@ pub(super) struct Walk<'a> {
     pub(super) readings: &'a [u64],
     /// How long a backend may take over one request.
     pub(super) deadline: Duration,
+    /// Set when everything is to stop.
+    pub(super) interrupt: &'a run::Interrupt,
 }
 
 /// What a walk came to.
@@ -53,7 +57,7 @@ pub(super) fn walk(walk: &Walk<'_>, observe: &mut dyn FnMut(&StepPair) -> bool) 
             let (ask, asks) = channel();
             let (answer, answers) = channel();
             let (arm, initial) = (walk.arms[place], &walk.initial[place]);
-            scope.spawn(move || arm.serve(initial, walk.data, walk.deadline, &asks, &answer));
+            scope.spawn(move || arm.serve(initial, walk.data, walk.deadline, walk.interrupt, &asks, &answer));
             Line { asks: ask, answers }
         });
         // The threads end when the lines are dropped, which is before the scope waits for them.
@@ -113,7 +117,7 @@ fn diverged(arm: usize, step: u64, what: &str) -> Stop {
 /// The two ends of a conversation with an arm.
 struct Line {
     asks: Sender<Ask>,
-    answers: Receiver<Result<Answer, ArmError>>,
+    answers: Receiver<Result<Answer, Halt>>,
 }
 
 struct Pair {
@@ -135,10 +139,7 @@ impl Pair {
             Ok(Ok(answer)) => {
                 expected(answer).ok_or_else(|| failed(arm, "answered another question than it was asked"))
             }
-            Ok(Err(ArmError::Unsupported(reason))) => Err(Stop::Ending(Ending::Unsupported { arm, reason })),
-            Ok(Err(ArmError::Failed(reason, last_words))) => {
-                Err(Stop::Ending(Ending::Failed { arm, reason, last_words }))
-            }
+            Ok(Err(halt)) => Err(ended(arm, halt)),
             Err(_) => Err(failed(arm, "its thread ended")),
         };
         Ok([answer(0)?, answer(1)?])
@@ -162,6 +163,19 @@ impl Pair {
         let specs = walk.arms.map(|arm| &arm.spec);
         let tensors = tensor_differences(specs, weights.each_ref()).map_err(|error| failed(0, &error.to_string()))?;
         Ok(Reading { step, logits: Difference::between(&logits[0], &logits[1]), tensors })
+    }
+}
+
+/// What an arm's end is to the walk.
+fn ended(arm: usize, halt: Halt) -> Stop {
+    match halt {
+        Halt::Interrupted => Stop::Interrupted,
+        Halt::Ended(Outcome::Unsupported { reason }) => Stop::Ending(Ending::Unsupported { arm, reason }),
+        Halt::Ended(outcome) => {
+            let reason = outcome.reason().unwrap_or_default();
+            let last_words = outcome.last_words().to_owned();
+            Stop::Ending(Ending::Failed { arm, reason, last_words })
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use harness_contract::CellKind;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
+use super::name::BackendName;
 use super::settings::Settings;
 use crate::data::DataSettings;
 
@@ -186,6 +187,10 @@ impl Study {
             if empty {
                 return refuse(key, format!("`{key}` is empty; name at least one"));
             }
+        }
+        let name = |name: &String| name.parse::<BackendName>().err();
+        if let Some(error) = file.backends.iter().find_map(name) {
+            return refuse("backends", error.to_string());
         }
         if let Some(twice) = first_repeated(&file.backends) {
             return refuse("backends", format!("`{twice}` stands twice in `backends`"));

@@ -100,6 +100,15 @@ impl Outcome {
         }
     }
 
+    /// The last that the worker wrote to stderr, where it failed.
+    #[must_use]
+    pub fn last_words(&self) -> &str {
+        match self {
+            Self::Failed { last_words, .. } | Self::TimedOut { last_words, .. } => last_words,
+            Self::Completed | Self::Diverged { .. } | Self::Unsupported { .. } => "",
+        }
+    }
+
     /// Why a run did not complete; `None` for one that did.
     #[must_use]
     pub fn reason(&self) -> Option<String> {

@@ -4,9 +4,8 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness_contract::Model;
-
 use super::batches::{BatchSettings, training_batches};
+use super::model::{Timed, TimedModel};
 use super::order::Stream;
 use crate::record::StepRecord;
 
@@ -26,6 +25,7 @@ pub(super) struct EpochSteps {
     pub(super) padding_share: f64,
     pub(super) tokens: f64,
     pub(super) wall: Duration,
+    pub(super) compute: Duration,
     pub(super) first_step: Option<Instant>,
 }
 
@@ -41,11 +41,12 @@ struct Sums {
     time: f64,
     slots: f64,
     tokens: f64,
+    compute: Duration,
 }
 
 /// Takes every step of an epoch, each example exactly once.
 pub(super) fn train_epoch(
-    model: &mut dyn Model,
+    model: &mut dyn TimedModel,
     run: &RunSettings<'_>,
     epoch: u32,
     learning_rate: f64,
@@ -71,7 +72,7 @@ pub(super) fn train_epoch(
         });
         for batch in batches {
             let labelled = batch.labelled()?;
-            let report = if run.protocol.update_norms {
+            let Timed { value: report, compute } = if run.protocol.update_norms {
                 model.train_batch_measured(labelled, learning_rate)?
             } else {
                 model.train_batch(labelled, learning_rate)?
@@ -87,6 +88,7 @@ pub(super) fn train_epoch(
                 }
             }
             sums.add(&batch, &report);
+            sums.compute += compute;
             #[expect(clippy::cast_possible_truncation, reason = "a backend computes in float32")]
             let taken = StepRecord {
                 epoch,
@@ -138,6 +140,7 @@ impl Sums {
             padding_share: 1.0 - self.tokens / self.slots,
             tokens: self.tokens,
             wall,
+            compute: self.compute,
             first_step,
         }
     }

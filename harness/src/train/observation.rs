@@ -1,9 +1,10 @@
 //! Looking at a model between epochs: how far the gradient reaches back, and the spectra of its recurrent kernels.
 
-use harness_contract::{Model, ModelSpec, Side, TensorGroup};
+use harness_contract::{ModelSpec, Side, TensorGroup};
 use harness_statistics::spectrum::spectrum;
 
 use super::batches::BatchSettings;
+use super::model::TimedModel;
 use super::run::TrainError;
 use crate::data::EncodedSplit;
 use crate::plan::Protocol;
@@ -11,7 +12,7 @@ use crate::record::{BlockSpectrum, InputGradients, Observation, RowReach};
 
 /// What a protocol asks to be looked at, on the first rows of the validation split. Changes nothing about the model.
 pub(super) fn observe_model(
-    model: &mut dyn Model,
+    model: &mut dyn TimedModel,
     spec: &ModelSpec,
     protocol: &Protocol,
     validation: &EncodedSplit,
@@ -25,7 +26,7 @@ pub(super) fn observe_model(
 
 #[expect(clippy::cast_precision_loss, reason = "the rows of a batch")]
 fn input_gradients(
-    model: &mut dyn Model,
+    model: &mut dyn TimedModel,
     protocol: &Protocol,
     split: &EncodedSplit,
     epoch: u32,
@@ -73,7 +74,7 @@ fn input_gradients(
 }
 
 /// The spectrum of each gate's block of every recurrent kernel, `[gates * hidden, hidden]`, gate by gate.
-fn spectra(model: &dyn Model, spec: &ModelSpec, epoch: u32) -> Result<Vec<BlockSpectrum>, TrainError> {
+fn spectra(model: &dyn TimedModel, spec: &ModelSpec, epoch: u32) -> Result<Vec<BlockSpectrum>, TrainError> {
     let weights = model.weights()?;
     let hidden = spec.hidden_size;
     let mut found = Vec::new();

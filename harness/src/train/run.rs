@@ -1,12 +1,12 @@
 //! One run: epochs of training with validation after each, then the test.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use harness_contract::{Backend, BackendError, BatchError, ErrorKind, Model, ModelSpec, WeightMap, build_checked};
+use harness_contract::{BackendError, BatchError, ErrorKind, ModelSpec, WeightMap};
 
 use super::batches::{BatchSettings, evaluation_batches};
-use super::clock::ComputeClock;
 use super::epoch::train_epoch;
+use super::model::{Timed, TimedBackend, TimedModel};
 use super::observation::observe_model;
 use super::plateau::Plateau;
 use crate::data::{EncodedData, EncodedSplit};
@@ -23,8 +23,6 @@ pub struct RunSettings<'a> {
     pub seed: u64,
     /// The splits.
     pub data: &'a EncodedData,
-    /// Where the backend's compute time is added.
-    pub clock: &'a ComputeClock,
 }
 
 /// What happens during a run, told as it happens.
@@ -115,14 +113,14 @@ impl From<BatchError> for TrainError {
 /// # Errors
 /// If the backend fails, something is not finite, or `observe` says so.
 pub fn train(
-    backend: &mut dyn Backend,
+    backend: &mut dyn TimedBackend,
     spec: &ModelSpec,
     initial: &WeightMap,
     run: &RunSettings<'_>,
     observe: &mut Observer<'_>,
 ) -> Result<Trained, TrainError> {
-    let RunSettings { protocol, data, clock, .. } = *run;
-    let mut model = build_checked(backend, spec, initial)?;
+    let RunSettings { protocol, data, .. } = *run;
+    let mut model = backend.build(spec, initial)?;
     let mut learning_rate = protocol.learning_rate;
     let mut plateau = Plateau::new(protocol.scheduler);
     let mut kept: Option<Kept> = None;
@@ -134,14 +132,12 @@ pub fn train(
         return Err(TrainError::Interrupted);
     }
     for epoch in 1..=protocol.epochs {
-        let _ = clock.take();
         let steps = train_epoch(model.as_mut(), run, epoch, learning_rate, observe)?;
         first_step = first_step.or(steps.first_step);
-        let train_compute = clock.take();
         let start = Instant::now();
-        let logits = predict(model.as_mut(), protocol, &data.validation, epoch, PredictionSplit::Validation, observe)?;
+        let Timed { value: logits, compute } =
+            predict(model.as_mut(), protocol, &data.validation, epoch, PredictionSplit::Validation, observe)?;
         let evaluation = start.elapsed();
-        let evaluation_compute = clock.take();
         let record = EpochRecord {
             epoch,
             learning_rate,
@@ -156,8 +152,8 @@ pub fn train(
             timing: Timing {
                 train_seconds: steps.wall.as_secs_f64(),
                 evaluation_seconds: evaluation.as_secs_f64(),
-                train_compute_seconds: train_compute.as_secs_f64(),
-                evaluation_compute_seconds: evaluation_compute.as_secs_f64(),
+                train_compute_seconds: steps.compute.as_secs_f64(),
+                evaluation_compute_seconds: compute.as_secs_f64(),
                 tokens_per_second: steps.tokens / steps.wall.as_secs_f64(),
             },
             observation: observe_model(model.as_mut(), spec, protocol, &data.validation, epoch)?,
@@ -175,7 +171,7 @@ pub fn train(
             Checkpoint::Last => last,
         };
         if keep {
-            kept = Some(Kept { epoch, loss, weights: model.weights()?, validation: logits });
+            kept = Some(Kept { epoch, loss, weights: checked_weights(model.as_ref(), spec)?, validation: logits });
         }
         if last {
             last_epoch = epoch;
@@ -188,9 +184,9 @@ pub fn train(
     let Some(kept) = kept else { return Err(TrainError::NoEpoch) };
     if kept.epoch != last_epoch {
         drop(model);
-        model = build_checked(backend, spec, &kept.weights)?;
+        model = backend.build(spec, &kept.weights)?;
     }
-    let test = predict(model.as_mut(), protocol, &data.test, kept.epoch, PredictionSplit::Test, observe)?;
+    let test = predict(model.as_mut(), protocol, &data.test, kept.epoch, PredictionSplit::Test, observe)?.value;
     let metrics = evaluate(&test, data.test.labels())?;
     let mut predictions = paired(PredictionSplit::Validation, &data.validation, &kept.validation);
     predictions.extend(paired(PredictionSplit::Test, &data.test, &test));
@@ -205,21 +201,32 @@ struct Kept {
     validation: Vec<f32>,
 }
 
+/// The model's weights, which are those of its spec and finite.
+fn checked_weights(model: &dyn TimedModel, spec: &ModelSpec) -> Result<WeightMap, TrainError> {
+    let weights = model.weights()?;
+    weights.check(spec).map_err(|error| {
+        BackendError::new(ErrorKind::Weights, format!("the backend returned weights that can't be: {error}"))
+    })?;
+    Ok(weights)
+}
+
 /// One logit for each review of a split, in the split's order.
 fn predict(
-    model: &mut dyn Model,
+    model: &mut dyn TimedModel,
     protocol: &Protocol,
     split: &EncodedSplit,
     epoch: u32,
     which: PredictionSplit,
     observe: &mut Observer<'_>,
-) -> Result<Vec<f32>, TrainError> {
+) -> Result<Timed<Vec<f32>>, TrainError> {
     let settings = BatchSettings::evaluation(protocol);
     let batches = evaluation_batches(split, &settings);
     let mut logits = vec![0.0; split.len()];
+    let mut sum = Duration::ZERO;
     for (done, reviews) in batches.iter().enumerate() {
         let batch = settings.assemble(split, reviews);
-        let answers = model.predict_batch(batch.tokens()?)?;
+        let Timed { value: answers, compute } = model.predict_batch(batch.tokens()?)?;
+        sum += compute;
         if answers.len() != reviews.len() {
             let message = format!("{} logits for {} rows", answers.len(), reviews.len());
             return Err(BackendError::new(ErrorKind::Framework, message).into());
@@ -235,7 +242,7 @@ fn predict(
             return Err(TrainError::Interrupted);
         }
     }
-    Ok(logits)
+    Ok(Timed { value: logits, compute: sum })
 }
 
 fn paired(which: PredictionSplit, split: &EncodedSplit, logits: &[f32]) -> Vec<Prediction> {

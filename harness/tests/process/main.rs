@@ -9,3 +9,4 @@ mod grid;
 mod lockstep;
 mod plan;
 mod support;
+mod workers;

@@ -1,6 +1,5 @@
 //! The report of a lockstep, from synthetic records of known differences, and the plan behind a native one.
 
-use std::collections::BTreeMap;
 use std::fs;
 
 use harness::contract::{
@@ -12,9 +11,9 @@ use harness::lockstep::{
     SidesRequest, StepPair, Subject, TensorDifference, plan_lockstep, reading_steps,
 };
 use harness::lockstep::{lockstep_text, write_lockstep};
-use harness::plan::{Asked, Division, Study};
+use harness::plan::{Division, Study};
 use harness::record::{BackendRecord, Environment};
-use harness::worker::WorkerProgram;
+use harness::run::{Catalogue, Handle};
 use tempfile::TempDir;
 
 use super::defaults::{keras, pytorch};
@@ -186,8 +185,8 @@ fn lockstep_gallery() {
     }
 }
 
-fn info(name: &str, defaults: NativeDefaults) -> Asked {
-    Ok(BackendInfo {
+fn info(name: &str, defaults: NativeDefaults) -> BackendInfo {
+    BackendInfo {
         name: name.into(),
         libraries: Vec::new(),
         numerics: 1,
@@ -213,7 +212,7 @@ fn info(name: &str, defaults: NativeDefaults) -> Asked {
             exclusions: Vec::new(),
         },
         native_defaults: Some(defaults),
-    })
+    }
 }
 
 #[test]
@@ -230,14 +229,10 @@ fn a_native_lockstep_switches_every_default_that_differs_and_matters() {
         set: Vec::new(),
         seed: 1,
     };
-    let asked = BTreeMap::from([
-        ("keras".to_owned(), info("keras", keras())),
-        ("pytorch".to_owned(), info("pytorch", pytorch())),
-    ]);
-    let program = |name: &str| (name.to_owned(), WorkerProgram { name: name.into(), path: name.into() });
-    let programs = BTreeMap::from([program("keras"), program("pytorch")]);
+    let handle = |name: &str, defaults| (name.to_owned(), Handle { program: name.into(), info: info(name, defaults) });
+    let catalogue: Catalogue = [handle("keras", keras()), handle("pytorch", pytorch())].into_iter().collect();
     let cells = [CellKind::Lstm, CellKind::Gru];
-    let plan = plan_lockstep(&request, &cells, true, &asked, &programs, 30_000).unwrap();
+    let plan = plan_lockstep(&request, &cells, true, &catalogue, 30_000).unwrap();
     let lines = plan.subjects().map(|(cell, subject)| match subject {
         Subject::Switched { keys, values: [a, b] } => format!("{cell} {}: {a} -> {b}", keys.join(", ")),
         other => format!("{cell} {other:?}"),

@@ -1,8 +1,10 @@
-//! How every document of the project writes tables and numbers.
+//! How every document of the project writes tables, numbers and text from elsewhere.
 //!
 //! It lies below the contract, whose conformance report is a table too, and depends on nothing.
 
 pub mod numbers;
+mod plain;
 mod table;
 
+pub use plain::{beginning, plain, plain_lines};
 pub use table::{Align, Table};

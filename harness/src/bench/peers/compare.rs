@@ -5,15 +5,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use harness_contract::defaults::{Batching, DropoutPlace};
-use harness_contract::{BackendInfo, CellKind, Device, Model};
+use harness_contract::{CellKind, Device};
 
 use super::process::{PeerProcess, Scripts};
 use super::record::{Comparison, Framework, PeerMeasured, PeerTiming, Role, SubjectRecord};
 use crate::bench::BenchError;
 use crate::data::{EncodedData, EncodedSplit};
 use crate::plan::Protocol;
-use crate::train::{BatchSettings, ComputeClock, initial_weights};
-use crate::worker::{Worker, WorkerOptions, WorkerProgram};
+use crate::run::{Catalogue, Session, WorkerOptions};
+use crate::train::{BatchSettings, TimedModel, initial_weights};
 
 /// Steps after the first that count for nothing.
 const WARM_UP: usize = 3;
@@ -39,10 +39,8 @@ pub struct Comparing<'c> {
     pub arrays: &'c Path,
     /// The peers.
     pub scripts: &'c Scripts,
-    /// The backends' programs by name.
-    pub programs: &'c BTreeMap<String, WorkerProgram>,
-    /// What each backend that could be asked says of itself.
-    pub infos: &'c BTreeMap<String, BackendInfo>,
+    /// The backends.
+    pub catalogue: &'c Catalogue,
     /// Rounds; in each, everyone has a turn.
     pub rounds: usize,
     /// Training steps of a turn.
@@ -83,7 +81,10 @@ pub fn compare(
         let backend = framework.backend().to_owned();
         tell(PeerEvent::Start(&backend));
         live.push(
-            protocol.clone().and_then(|protocol| Ours::start(comparing, *framework, protocol, cell)).map(Subject::Ours),
+            protocol
+                .clone()
+                .and_then(|protocol| Ours::start(comparing, *framework, protocol, cell))
+                .map(|ours| Subject::Ours(Box::new(ours))),
         );
         subjects.push((backend, *framework, Role::Backend));
         let peers: &[_] = match framework {
@@ -95,7 +96,7 @@ pub fn compare(
             let protocol = protocol.as_ref().map_err(Clone::clone);
             live.push(protocol.and_then(|protocol| {
                 let peer = Theirs::start(comparing, *framework, protocol, cell, threads, flags, libraries)?;
-                Ok(Subject::Theirs(peer))
+                Ok(Subject::Theirs(Box::new(peer)))
             }));
             subjects.push(((*name).to_owned(), *framework, *role));
         }
@@ -158,8 +159,8 @@ impl Comparing<'_> {
 }
 
 enum Subject {
-    Ours(Ours),
-    Theirs(Theirs),
+    Ours(Box<Ours>),
+    Theirs(Box<Theirs>),
 }
 
 impl Subject {
@@ -190,7 +191,7 @@ impl Subject {
 
     fn finish(self) -> PeerTiming {
         match self {
-            Self::Ours(ours) => PeerTiming { peak_memory_bytes: ours.worker.peak_memory_bytes(), ..ours.timing },
+            Self::Ours(ours) => PeerTiming { peak_memory_bytes: ours.session.peak_memory_bytes(), ..ours.timing },
             Self::Theirs(theirs) => {
                 PeerTiming { peak_memory_bytes: theirs.process.peak_memory_bytes(), ..theirs.timing }
             }
@@ -200,8 +201,8 @@ impl Subject {
 
 /// A backend.
 struct Ours {
-    worker: Worker,
-    model: Box<dyn Model>,
+    session: Session,
+    model: Box<dyn TimedModel>,
     protocol: Protocol,
     trained: usize,
     predicted: usize,
@@ -215,21 +216,14 @@ impl Ours {
         protocol: Protocol,
         cell: CellKind,
     ) -> Result<Self, String> {
-        let name = framework.backend();
-        let program = comparing.programs.get(name).ok_or("the backend was not found")?;
+        let backend = comparing.catalogue.handle(framework.backend())?;
         let words = comparing.data.summary.vocabulary_size;
         let spec = protocol.model_spec(cell, words, 1);
-        let info = comparing.infos.get(name).ok_or("the backend was not asked")?;
-        info.capabilities.check(&spec).map_err(|error| error.to_string())?;
         let initial = initial_weights(&spec, &protocol.initializers, 1).map_err(|error| error.to_string())?;
         let options = WorkerOptions { request_deadline: comparing.deadline, ..WorkerOptions::default() };
         let start = Instant::now();
-        let mut backend =
-            Worker::start(program, &options, ComputeClock::default()).map_err(|error| error.to_string())?;
-        let worker = backend.worker();
-        let model =
-            harness_contract::build_checked(&mut backend, &spec, &initial).map_err(|error| error.to_string())?;
-        let mut ours = Self { worker, model, protocol, trained: 0, predicted: 0, timing: PeerTiming::default() };
+        let (session, model) = Session::model(&backend, &options, &spec, &initial).map_err(|halt| halt.reason())?;
+        let mut ours = Self { session, model, protocol, trained: 0, predicted: 0, timing: PeerTiming::default() };
         ours.train(comparing, 1)?;
         ours.timing.start_seconds = start.elapsed().as_secs_f64();
         ours.train(comparing, WARM_UP)?;
@@ -244,8 +238,9 @@ impl Ours {
         for _ in 0..steps {
             let batch = settings.assemble(&comparing.data.train, &next(&mut self.trained, settings.rows));
             let labelled = batch.labelled().map_err(|error| error.to_string())?;
-            let report = self.model.train_batch(labelled, self.protocol.learning_rate).map_err(|e| e.to_string())?;
-            if !report.loss.is_finite() {
+            let step = self.model.train_batch(labelled, self.protocol.learning_rate);
+            let step = step.map_err(|error| self.session.halt(error).reason())?;
+            if !step.value.loss.is_finite() {
                 return Err("the loss was not finite".into());
             }
         }
@@ -260,7 +255,7 @@ impl Ours {
         for reviews in next(&mut self.predicted, comparing.reviews).chunks(settings.rows) {
             let batch = settings.assemble(split, reviews);
             let tokens = batch.tokens().map_err(|error| error.to_string())?;
-            self.model.predict_batch(tokens).map_err(|error| error.to_string())?;
+            self.model.predict_batch(tokens).map_err(|error| self.session.halt(error).reason())?;
         }
         Ok(start.elapsed().as_secs_f64())
     }

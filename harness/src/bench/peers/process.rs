@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::bench::BenchError;
-use crate::worker::WorkerProcess;
+use crate::run::WorkerProcess;
 
 /// The repository's root, seen from a build's folder.
 const ROOT: &str = "../..";
@@ -69,7 +69,7 @@ impl PeerProcess {
     /// # Errors
     /// If it can't be started, ends, or says anything else, as a sentence fragment.
     pub(super) fn start(command: Command, deadline: Duration) -> Result<(Self, Map<String, Value>), String> {
-        let mut process = WorkerProcess::spawn(command, None, None).map_err(|error| error.to_string())?;
+        let mut process = WorkerProcess::start(command, None, None).map_err(|error| error.to_string())?;
         let (stdin, stdout) = process.take_pipes().ok_or("its pipes are gone")?;
         let (sender, lines) = channel();
         thread::spawn(move || {

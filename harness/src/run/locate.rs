@@ -4,20 +4,13 @@ use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
 
+use crate::plan::BackendName;
+
 /// The backends that come with this repository.
 pub const BUNDLED: [&str; 5] = ["libtorch", "tensorflow", "reference", "pytorch", "keras"];
 
 /// Where those that are not built lie, seen from a build's folder.
 const SCRIPTS: &str = "../../backends/python";
-
-/// A backend's executable, found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorkerProgram {
-    /// The backend's name.
-    pub name: String,
-    /// The executable.
-    pub path: PathBuf,
-}
 
 /// A backend that can't be found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +19,7 @@ pub enum LocateError {
     #[error("there is no executable at {}, where `--backend {name}=...` points", path.display())]
     NotThere {
         /// The backend.
-        name: String,
+        name: BackendName,
         /// Where it should be.
         path: PathBuf,
     },
@@ -36,38 +29,40 @@ pub enum LocateError {
     )]
     NotFound {
         /// The backend.
-        name: String,
+        name: BackendName,
     },
 }
 
 /// Where to look for backends.
 #[derive(Debug, Clone, Default)]
 pub struct Registry {
-    named: BTreeMap<String, PathBuf>,
+    named: BTreeMap<BackendName, PathBuf>,
     directories: Vec<PathBuf>,
 }
 
 impl Registry {
     /// Looks at `named` first, then beside this program, then in the repository that it was built in, then along `PATH`.
     #[must_use]
-    pub fn new(named: impl IntoIterator<Item = (String, PathBuf)>) -> Self {
+    pub fn new(named: impl IntoIterator<Item = (BackendName, PathBuf)>) -> Self {
         let beside = env::current_exe().ok().and_then(|program| program.parent().map(Path::to_path_buf));
         let path = env::var_os("PATH").unwrap_or_default();
         let scripts = beside.as_ref().map(|beside| beside.join(SCRIPTS));
         let directories = beside.into_iter().chain(scripts).chain(env::split_paths(&path)).collect();
-        Self { named: named.into_iter().collect(), directories }
+        // A file that is named without a folder is here: the system would look for it along PATH.
+        let here = |path: PathBuf| if path.parent() == Some(Path::new("")) { Path::new(".").join(path) } else { path };
+        Self { named: named.into_iter().map(|(name, path)| (name, here(path))).collect(), directories }
     }
 
     /// The executable of a backend.
     ///
     /// # Errors
     /// If there is none; the error says what to do.
-    pub fn locate(&self, name: &str) -> Result<WorkerProgram, LocateError> {
+    pub fn locate(&self, name: &BackendName) -> Result<PathBuf, LocateError> {
         if let Some(path) = self.named.get(name) {
             return if path.is_file() {
-                Ok(WorkerProgram { name: name.to_owned(), path: path.clone() })
+                Ok(path.clone())
             } else {
-                Err(LocateError::NotThere { name: name.to_owned(), path: path.clone() })
+                Err(LocateError::NotThere { name: name.clone(), path: path.clone() })
             };
         }
         let file = format!("study-backend-{name}{}", env::consts::EXE_SUFFIX);
@@ -75,15 +70,26 @@ impl Registry {
             .iter()
             .map(|directory| directory.join(&file))
             .find(|path| path.is_file())
-            .map(|path| WorkerProgram { name: name.to_owned(), path })
-            .ok_or_else(|| LocateError::NotFound { name: name.to_owned() })
+            .ok_or_else(|| LocateError::NotFound { name: name.clone() })
     }
 
     /// The names of the bundled backends and of those the user named.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = BUNDLED.iter().map(|name| (*name).to_owned()).collect();
-        names.extend(self.named.keys().filter(|name| !BUNDLED.contains(&name.as_str())).cloned());
+        names.extend(self.named.keys().map(BackendName::to_string).filter(|name| !BUNDLED.contains(&name.as_str())));
         names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_folder_is_the_one_that_is_here() {
+        let name: BackendName = "mine".parse().unwrap();
+        let registry = Registry::new([(name.clone(), "Cargo.toml".into())]);
+        assert_eq!(registry.locate(&name), Ok("./Cargo.toml".into()));
     }
 }

@@ -1,7 +1,8 @@
 //! A backend in a process of its own, as one more [`Backend`].
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
+use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,12 +16,12 @@ use harness_contract::{
 };
 
 use super::connection::Connection;
-use super::locate::WorkerProgram;
 use super::process::{WorkerFailure, WorkerProcess};
-use crate::train::ComputeClock;
+use super::waiting::SlowObserver;
+use crate::run::Interrupt;
 
 /// How a worker is started and how long it may take.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct WorkerOptions<'a> {
     /// How long it may take to answer `hello`, which is when it loads its libraries.
     pub start_deadline: Duration,
@@ -30,6 +31,10 @@ pub struct WorkerOptions<'a> {
     pub log: Option<&'a Path>,
     /// The processors it runs on; all of them if `None`.
     pub cores: Option<&'a [usize]>,
+    /// What ends every wait for it.
+    pub interrupt: Option<Interrupt>,
+    /// Who is told of requests that it is slow to answer.
+    pub slow: Option<SlowObserver>,
 }
 
 impl Default for WorkerOptions<'_> {
@@ -39,6 +44,8 @@ impl Default for WorkerOptions<'_> {
             request_deadline: Duration::from_secs(600),
             log: None,
             cores: None,
+            interrupt: None,
+            slow: None,
         }
     }
 }
@@ -53,7 +60,8 @@ pub struct Worker {
 struct Shared {
     connection: RefCell<Connection>,
     deadline: Duration,
-    clock: ComputeClock,
+    /// What the latest reply said of its compute time.
+    compute: Cell<Duration>,
 }
 
 /// A worker as a [`Backend`].
@@ -71,21 +79,15 @@ struct RemoteModel {
 }
 
 impl Worker {
-    /// Starts a backend's program, greets it, and takes down what it says of itself. Seconds it computes are added to `clock`.
+    /// Starts a backend's program, greets it, and takes down what it says of itself.
     ///
     /// # Errors
-    /// If it can't be started, dies, lets the deadline pass, or speaks another version of the wire format.
-    pub fn start(
-        program: &WorkerProgram,
-        options: &WorkerOptions<'_>,
-        clock: ComputeClock,
-    ) -> Result<RemoteBackend, WorkerFailure> {
-        let process =
-            WorkerProcess::start(program, options.log, options.cores).map_err(|error| WorkerFailure::Broken {
-                reason: format!("could not start {}: {error}", program.path.display()),
-                last_words: String::new(),
-            })?;
-        let mut connection = Connection::open(process)?;
+    /// If it can't be started, dies, lets the deadline pass, or speaks another version of the wire format; if everything is to stop.
+    pub(in crate::run) fn start(program: &Path, options: &WorkerOptions<'_>) -> Result<RemoteBackend, WorkerFailure> {
+        let process = WorkerProcess::start(Command::new(program), options.log, options.cores).map_err(|error| {
+            WorkerFailure::broken(format!("could not start {}: {error}", program.display()), String::new())
+        })?;
+        let mut connection = Connection::open(process, options.interrupt.clone(), options.slow.clone())?;
         let hello = Request::Hello { protocol: PROTOCOL_VERSION };
         let info = match connection.ask(&hello, Vec::new(), 0, options.start_deadline)?.reply {
             Reply::Hello { protocol, .. } if protocol != PROTOCOL_VERSION => {
@@ -96,7 +98,11 @@ impl Worker {
             Reply::Hello { info: Some(info), .. } => *info,
             other => return Err(connection.fail(format!("answered `hello` with {other}"))),
         };
-        let shared = Shared { connection: RefCell::new(connection), deadline: options.request_deadline, clock };
+        let shared = Shared {
+            connection: RefCell::new(connection),
+            deadline: options.request_deadline,
+            compute: Cell::default(),
+        };
         Ok(RemoteBackend { worker: Self { shared: Rc::new(shared) }, info })
     }
 
@@ -112,6 +118,11 @@ impl Worker {
         self.shared.connection.borrow().peak_memory_bytes()
     }
 
+    /// How long the worker computed for its latest reply, by its own account.
+    pub(in crate::run) fn latest_compute(&self) -> Duration {
+        self.shared.compute.get()
+    }
+
     /// Sends a frame as it is, and gives the reply with its payload, whatever it says.
     ///
     /// # Errors
@@ -121,7 +132,7 @@ impl Worker {
         let name = request_name(&frame.header);
         // What is sent here may be no request, so no size follows from it.
         let reception = connection
-            .exchange(&name, frame, MAX_PAYLOAD_BYTES, self.shared.deadline)
+            .exchange(&name, &frame, MAX_PAYLOAD_BYTES, self.shared.deadline)
             .map_err(|failure| connection_error(&failure))?;
         Ok((reception.reply, reception.payload))
     }
@@ -132,7 +143,7 @@ impl Worker {
         let reception = connection
             .ask(request, payload, largest_reply, self.shared.deadline)
             .map_err(|failure| connection_error(&failure))?;
-        self.shared.clock.add(reception.compute);
+        self.shared.compute.set(reception.compute);
         match reception.reply {
             Reply::Error { error, message } => Err(BackendError::new(error, message)),
             _ => Ok(reception),

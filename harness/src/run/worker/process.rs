@@ -1,0 +1,258 @@
+//! A process that the harness starts: in a process group of its own, its stderr read, ended whatever happens.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getpid, getppid, kill_process_group, pidfd_open, set_parent_process_death_signal,
+};
+use rustix::thread::{CpuSet, sched_setaffinity};
+
+use super::last_words::LastWords;
+use super::leftovers::{Leftover, Lineage};
+
+/// How long a process may take to end once its stdin is closed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long the end of its stderr is waited for once it has ended, if another process holds that open.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// How a worker failed, as distinct from a request it answered with an error.
+#[derive(Debug, Clone, PartialEq)]
+pub enum WorkerFailure {
+    /// It could not be started, died, or broke the wire format.
+    Broken {
+        /// Why, as a sentence fragment.
+        reason: String,
+        /// The last lines it wrote to stderr.
+        last_words: String,
+    },
+    /// It did not answer within the deadline, and was ended.
+    TimedOut {
+        /// The request.
+        request: String,
+        /// The deadline.
+        deadline: Duration,
+        /// The last lines it wrote to stderr.
+        last_words: String,
+    },
+    /// It was ended because everything is to stop.
+    Stopped,
+}
+
+impl WorkerFailure {
+    pub(super) const fn broken(reason: String, last_words: String) -> Self {
+        Self::Broken { reason, last_words }
+    }
+
+    /// Why, as a sentence fragment, without the worker's last words.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Broken { reason, .. } => reason.clone(),
+            Self::TimedOut { request, deadline, .. } => {
+                format!("no answer to `{request}` within {} s", deadline.as_secs_f64())
+            }
+            Self::Stopped => "interrupted".into(),
+        }
+    }
+
+    /// The failure as it is displayed, and where the worker's last words are more than the line that is quoted there, all of them below it.
+    #[must_use]
+    pub fn with_last_words(&self) -> String {
+        if self.last_words().lines().count() < 2 {
+            return self.to_string();
+        }
+        let lines: String = self.last_words().lines().map(|line| format!("\n  {line}")).collect();
+        format!("{self}\nthe last it wrote to stderr:{lines}")
+    }
+
+    /// The last that the worker wrote to stderr.
+    #[must_use]
+    pub fn last_words(&self) -> &str {
+        match self {
+            Self::Broken { last_words, .. } | Self::TimedOut { last_words, .. } => last_words,
+            Self::Stopped => "",
+        }
+    }
+}
+
+impl fmt::Display for WorkerFailure {
+    /// The reason, the worker's last line if it left one, and what to do where that is known.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason())?;
+        if let Some(line) = self.last_words().lines().last() {
+            write!(f, ": {line}")?;
+        }
+        if self.last_words().contains("shared librar") {
+            f.write_str("; run `just setup` and `just build`")?;
+        }
+        Ok(())
+    }
+}
+
+/// A running process. Dropping it ends it and everything it started.
+#[derive(Debug)]
+pub struct WorkerProcess {
+    child: Child,
+    /// Readable once the process has ended.
+    end: OwnedFd,
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+    last_words: Option<LastWords>,
+    lineage: Lineage,
+    status: Option<ExitStatus>,
+    leftovers: Vec<Leftover>,
+}
+
+impl WorkerProcess {
+    /// Starts a program. Its stderr goes to `log`, if given, and the beginning and the end of it are kept. Where `cores` names processors, it
+    /// runs on those alone. It dies with the thread that starts it.
+    ///
+    /// # Errors
+    /// If it can't be started.
+    pub fn start(mut command: Command, log: Option<&Path>, cores: Option<&[usize]>) -> io::Result<Self> {
+        let log = log.map(File::create).transpose()?;
+        let lineage = Lineage::new();
+        let (name, value) = lineage.variable();
+        command.env(name, value);
+        if std::env::var_os("OMP_WAIT_POLICY").is_none() {
+            // Threads that have nothing to do sleep: those that spin take the processor from the runs beside them.
+            command.env("OMP_WAIT_POLICY", "passive");
+        }
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        prepare_child(&mut command, cores);
+        let mut child = command.spawn()?;
+        let end =
+            match pid_of(&child).ok_or(rustix::io::Errno::SRCH).and_then(|pid| pidfd_open(pid, PidfdFlags::empty())) {
+                Ok(end) => end,
+                Err(error) => {
+                    child.kill()?;
+                    child.wait()?;
+                    return Err(error.into());
+                }
+            };
+        let last_words = child.stderr.take().map(|stderr| LastWords::read(stderr, log));
+        Ok(Self {
+            stdin: child.stdin.take(),
+            stdout: child.stdout.take(),
+            child,
+            end,
+            last_words,
+            lineage,
+            status: None,
+            leftovers: Vec::new(),
+        })
+    }
+
+    /// The pipe to the process and the one from it; each can be taken once.
+    pub fn take_pipes(&mut self) -> Option<(ChildStdin, ChildStdout)> {
+        Some((self.stdin.take()?, self.stdout.take()?))
+    }
+
+    /// A descriptor that is readable once the process has ended.
+    ///
+    /// # Errors
+    /// If the system has none left.
+    pub fn end_descriptor(&self) -> io::Result<OwnedFd> {
+        self.end.try_clone()
+    }
+
+    /// What it wrote to stderr, the beginning and the end of it, as people may read it.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        self.last_words.as_ref().map_or_else(String::new, LastWords::text)
+    }
+
+    /// The most memory it has held so far, in bytes; `None` where the system doesn't tell.
+    #[must_use]
+    pub fn peak_memory_bytes(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kibibytes * 1024)
+    }
+
+    /// Waits for it to end by itself, its pipes being closed, and ends it after a grace period. Says how it ended, and what it left behind:
+    /// `exited with code 3`, `was ended by signal 6 and left `sleep` (process 71) behind`.
+    pub fn end(&mut self) -> String {
+        self.stdin = None;
+        self.stdout = None;
+        let mut fds = [PollFd::new(&self.end, PollFlags::IN)];
+        // A wait that a signal breaks off has been long enough.
+        let _ = poll(&mut fds, Timespec::try_from(GRACE).ok().as_ref());
+        self.kill();
+        let fate = self.status.map_or_else(|| "has an unknown fate".to_owned(), describe);
+        if self.leftovers.is_empty() {
+            return fate;
+        }
+        let left: Vec<_> = self.leftovers.iter().map(ToString::to_string).collect();
+        format!("{fate} and left {} behind", left.join(", "))
+    }
+
+    /// Ends its whole process group at once, and whatever it started outside of that.
+    pub fn kill(&mut self) {
+        let group = pid_of(&self.child);
+        if self.status.is_none() {
+            if let Some(group) = group {
+                // The group may be gone already, which is what is wanted.
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            self.status = self.child.wait().ok();
+            self.leftovers = self.lineage.end_leftovers(group);
+        }
+        if let Some(last_words) = &self.last_words {
+            last_words.wait(DRAIN);
+        }
+    }
+}
+
+impl Drop for WorkerProcess {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// What the child does before it becomes the program: it binds itself to its processors and its life to that of the thread that starts it.
+fn prepare_child(command: &mut Command, cores: Option<&[usize]>) {
+    let harness = getpid();
+    let set = cores.map(|cores| {
+        let mut set = CpuSet::new();
+        cores.iter().for_each(|&core| set.set(core));
+        set
+    });
+    let prepare = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // Whose parent died before that would live for ever.
+        if getppid() != Some(harness) {
+            return Err(rustix::io::Errno::SRCH.into());
+        }
+        if let Some(set) = &set {
+            // A system that refuses leaves it on all cores, which costs speed only.
+            let _ = sched_setaffinity(None, set);
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec the closure does nothing but three system calls; it allocates nothing and takes no lock.
+    unsafe { command.pre_exec(prepare) };
+}
+
+fn pid_of(child: &Child) -> Option<Pid> {
+    i32::try_from(child.id()).ok().and_then(Pid::from_raw)
+}
+
+fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with code {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended".into(),
+    }
+}

@@ -1,0 +1,193 @@
+//! Workers that do what no backend should, and signals while they do it: one run ends, with its reason, and nothing is left behind.
+
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use harness::record::Outcome;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::{Bench, small_study};
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// The reason and the last words of the only run of this manner.
+fn failure(bench: &Bench, manner: &str) -> (String, String) {
+    match bench.outcome(&format!("{manner}-rnn-base-s1")) {
+        Outcome::Failed { reason, last_words } => (reason, last_words),
+        other => panic!("{manner}: {other:?}"),
+    }
+}
+
+/// A grid of one run of each manner, finished.
+fn finished(manners: &[&str]) -> (Bench, Output, Duration) {
+    let bench = Bench::new(&small_study(manners, &["rnn"]));
+    let start = Instant::now();
+    let output = bench.run(manners, &[]).output().unwrap();
+    (bench, output, start.elapsed())
+}
+
+/// Whether a process runs this program with this argument.
+fn is_running(program: &str, argument: &str) -> bool {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes.into_iter().any(|entry| {
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let mut parts = line.split('\0');
+        parts.next().is_some_and(|first| first.ends_with(program)) && parts.next().is_some_and(|own| own == argument)
+    })
+}
+
+fn is_gone(program: &str, within: Duration) -> bool {
+    let start = Instant::now();
+    while is_running(program, "") {
+        if start.elapsed() > within {
+            return false;
+        }
+        sleep(Duration::from_millis(10));
+    }
+    true
+}
+
+#[test]
+fn a_child_that_a_worker_leaves_behind_is_named_and_ended_and_holds_nothing_up() {
+    let (bench, output, took) = finished(&["leak", "leak-pipe"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    for manner in ["leak", "leak-pipe"] {
+        let (reason, _) = failure(&bench, manner);
+        assert!(reason.contains("exited with code 6 and left `sleep` (process "), "{reason}");
+        assert!(reason.ends_with("behind when asked `train-batch`"), "{reason}");
+    }
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert!(!is_running("sleep", "61"), "a child of a worker outlived the harness");
+}
+
+#[test]
+fn a_flood_on_stderr_is_kept_by_its_beginning_and_its_end() {
+    let bench = Bench::new(&small_study(&["flood"], &["rnn"]));
+    let mut child = bench.run(&["flood"], &[]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut most = 0;
+    while child.try_wait().unwrap().is_none() {
+        most = most.max(peak_memory_kibibytes(child.id()));
+        sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().unwrap();
+    assert!(most > 0 && most < 256 << 10, "the harness held {most} KiB");
+    assert!(output.stderr.len() < 20_000, "{} bytes on the screen", output.stderr.len());
+    let (reason, last_words) = failure(&bench, "flood");
+    assert!(reason.contains("exited with code 5"), "{reason}");
+    assert!(last_words.len() < 6000 && last_words.contains(" bytes ...\n~"), "{} bytes", last_words.len());
+    let sizes: Vec<_> = bench.bytes_below("runs/small/runs").into_iter().map(|(_, bytes)| bytes.len()).collect();
+    assert!(sizes.iter().sum::<usize>() < 9 << 20, "{sizes:?}");
+    let report = std::fs::metadata(bench.path("runs/small/report/report.md")).unwrap();
+    assert!(report.len() < 100_000, "{} bytes of report", report.len());
+}
+
+fn peak_memory_kibibytes(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn a_backend_that_is_another_one_in_its_run_than_when_it_was_asked_is_refused() {
+    let (bench, output, _) = finished(&["fickle"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let (reason, _) = failure(&bench, "fickle");
+    assert_eq!(reason, "the backend is not the one that was asked: it has fake 2 now, and had fake 1");
+}
+
+#[test]
+fn weights_that_can_not_be_are_never_stored() {
+    let (bench, output, _) = finished(&["nan", "misnamed"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let (reason, _) = failure(&bench, "nan");
+    assert!(reason.ends_with("weight `head.bias` is not finite at element 0"), "{reason}");
+    let (reason, _) = failure(&bench, "misnamed");
+    assert!(reason.contains("weight `head.bias` is missing"), "{reason}");
+    let files = bench.bytes_below("runs/small/runs");
+    assert!(!files.iter().any(|(path, _)| path.extension().is_some_and(|end| end == "safetensors")));
+}
+
+#[test]
+fn what_a_terminal_would_act_on_is_shown_escaped_everywhere() {
+    let (bench, output, _) = finished(&["escapes"]);
+    let (reason, _) = failure(&bench, "escapes");
+    assert_eq!(reason, "no memory 1\\u{1b}[2J\\u{202e}0\\0");
+    let acts = |text: &str| text.contains(['\u{1b}', '\u{202e}', '\0']);
+    assert!(!acts(&stderr(&output)), "{}", stderr(&output));
+    for (path, bytes) in bench.bytes_below("runs/small") {
+        if path
+            .extension()
+            .is_some_and(|end| ["md", "csv", "tex", "json", "jsonl", "log"].iter().any(|own| end == *own))
+        {
+            assert!(!acts(&String::from_utf8_lossy(&bytes)), "{}", path.display());
+        }
+    }
+    let shown = bench.study(&["escapes"]).args(["backends", "escapes"]).output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    assert!(!acts(&shown) && shown.contains("fake 1\\u{1b}[2J\\u{202e}0\\0"), "{shown}");
+}
+
+/// A grid whose only worker hangs, from when it does.
+fn hanging(bench: &Bench) -> Child {
+    let mut child = bench.run(&["hang"], &[]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let worker = bench.path("study-backend-hang").display().to_string();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // It is started once to be asked and once for its run, where it hangs at its fourth step.
+    let events = || std::fs::read_dir(bench.path("runs/small/runs")).is_ok_and(|mut runs| runs.next().is_some());
+    while !(events() && is_running(&worker, "")) {
+        assert!(Instant::now() < deadline, "the worker was not started");
+        assert!(child.try_wait().unwrap().is_none(), "the harness ended early");
+        sleep(Duration::from_millis(10));
+    }
+    sleep(Duration::from_millis(300));
+    child
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
+}
+
+#[test]
+fn every_signal_stops_within_two_seconds_while_a_worker_hangs_and_leaves_nothing() {
+    for kind in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let bench = Bench::new(&small_study(&["hang"], &["rnn"]));
+        let child = hanging(&bench);
+        let start = Instant::now();
+        signal(&child, kind);
+        let output = child.wait_with_output().unwrap();
+        let took = start.elapsed();
+        assert_eq!(output.status.code(), Some(130), "{kind:?}: {}", stderr(&output));
+        assert!(took < Duration::from_secs(2), "{kind:?}: {took:?}");
+        assert!(stderr(&output).contains("the same command does the rest"), "{kind:?}: {}", stderr(&output));
+        assert!(is_gone(&bench.path("study-backend-hang").display().to_string(), Duration::ZERO), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_harness_that_is_killed_takes_a_hanging_worker_with_it() {
+    let bench = Bench::new(&small_study(&["hang"], &["rnn"]));
+    let mut child = hanging(&bench);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(is_gone(&bench.path("study-backend-hang").display().to_string(), Duration::from_secs(2)));
+}
+
+#[test]
+fn a_file_without_a_folder_is_the_one_that_is_here() {
+    let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
+    let _ = bench.study(&["fake"]);
+    // Another one lies along PATH.
+    std::fs::create_dir(bench.path("elsewhere")).unwrap();
+    crate::executable::write_executable(&bench.path("elsewhere/study-backend-fake"), "#!/bin/sh\nexit 9\n");
+    let mut command: Command = bench.study(&[]);
+    let output = command
+        .env("PATH", bench.path("elsewhere"))
+        .args(["--backend", "fake=study-backend-fake", "backends", "fake"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
