@@ -87,7 +87,7 @@ def every(form):
     return lambda value: isinstance(value, list) and all(fits(item, form) for item in value)
 
 
-CLIP = {"norm": is_number, "stabiliser": is_number, "form": one_of("gradient", "occurrences")}
+CLIP = {"norm": is_number, "stabiliser": is_number, "form": one_of("gradient", "occurrences", "each-variable")}
 
 SPEC = {
     "cell": one_of(*GATES),

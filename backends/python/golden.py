@@ -17,6 +17,8 @@ SCRIPTS = {
     HERE / "golden/keras_defaults.json": HERE / "keras_defaults.py",
     HERE / "golden/pytorch_defaults.json": HERE / "pytorch_defaults.py",
     HERE / "golden/keras_fresh.json": HERE / "keras_fresh.py",
+    HERE / "golden/couplings.json": HERE / "couplings.py",
+    HERE / "golden/extremes.json": HERE / "extremes.py",
     HERE / "golden/pytorch_fresh.json": HERE / "pytorch_fresh.py",
     ROOT / "backends/libtorch/tests/golden/pytorch.json": ROOT / "backends/libtorch/tests/golden/pytorch.py",
     ROOT / "backends/tensorflow/tests/golden/keras_training.json": ROOT / "backends/tensorflow/tests/golden/keras_training.py",

@@ -33,7 +33,7 @@ CAPABILITIES = {
     "epsilon_placements": ["hat"],
     "repeated_words": ["square-then-sum"],
     "bias_corrections": ["float32", "float64"],
-    "clip_forms": ["occurrences", "gradient"],
+    "clip_forms": ["occurrences", "each-variable", "gradient"],
     "weight_decay_forms": ["decoupled"],
     "bidirectional": True,
     "layer_norm": False,
@@ -121,15 +121,14 @@ class Model:
         adam = spec["adam"]
         adam_of = {"float32": keras.optimizers.Adam, "float64": keras_exact_adam.ExactAdam}[adam["bias_correction"]]
         clip = spec["clip"]
-        # Keras clips itself wherever it has what is asked for.
-        self.clips_itself = clip is not None and clip["form"] == "occurrences" and clip["stabiliser"] == 0
         self.optimizer = adam_of(
             learning_rate=1.0,
             beta_1=adam["beta1"],
             beta_2=adam["beta2"],
             epsilon=adam["epsilon"],
             weight_decay=spec["weight_decay"]["rate"] or None,
-            global_clipnorm=clip["norm"] if self.clips_itself else None,
+            global_clipnorm=clip["norm"] if kerases(clip) == "global_clipnorm" else None,
+            clipnorm=clip["norm"] if kerases(clip) == "clipnorm" else None,
         )
         self.optimizer.build(self.variables)
         self.loss = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -188,23 +187,7 @@ class Model:
             loss = self.loss(labels, self.network.logits(tokens, lengths, front, training=True))
         gradients = tape.gradient(loss, self.variables)
         gradients = [self.network.free(gradient, variable) for gradient, variable in zip(gradients, self.variables)]
-        total, clip = global_norm(gradients), self.spec["clip"]
-        if clip is None:
-            clipped = tf.constant(False)
-        elif self.clips_itself:
-            norm = norm_over_occurrences(gradients)
-            clipped = tf.logical_not(norm <= clip["norm"])
-        elif clip["form"] == "occurrences":
-            # As `clip_by_global_norm` in keras/src/optimizers/base_optimizer.py, which has no stabiliser.
-            norm = norm_over_occurrences(gradients)
-            factor = tf.minimum(1.0, clip["norm"] / (norm + clip["stabiliser"])) + (norm - norm)
-            clipped = tf.logical_not(factor >= 1.0)
-            gradients = [tf.convert_to_tensor(gradient) * factor for gradient in gradients]
-        else:
-            # Not `global_clipnorm`, whose norm is another than the gradient's.
-            factor = tf.minimum(tf.constant(1.0, tf.float64), clip["norm"] / (total + clip["stabiliser"]))
-            clipped = factor < 1.0
-            gradients = [scaled(gradient, tf.cast(factor, tf.float32)) for gradient in gradients]
+        total, (gradients, clipped) = global_norm(gradients), clip_of(self.spec["clip"], gradients)
         self.optimizer.apply(gradients, self.variables)
         return loss, total, clipped
 
@@ -368,20 +351,51 @@ def seed_of(seed, place):
 
 
 def global_norm(gradients):
-    """The Euclidean norm of all gradients together, a word's being the sum over its occurrences; float64."""
+    """The Euclidean norm of all gradients together, a word's being the sum over its occurrences; float64, but infinite where its square is beyond
+    float32."""
     squares = []
     for gradient in gradients:
         if isinstance(gradient, tf.IndexedSlices):
             words, places = tf.unique(gradient.indices)
             gradient = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(words))
         squares.append(tf.reduce_sum(tf.square(tf.cast(gradient, tf.float64))))
-    return tf.sqrt(tf.add_n(squares))
+    square = tf.add_n(squares)
+    return tf.sqrt(tf.where(square > tf.float32.max, tf.constant(float("inf"), tf.float64), square))
 
 
-def norm_over_occurrences(gradients):
-    """The norm that Keras clips by, with Keras' own operations: each occurrence of a word counts on its own."""
+def kerases(clip):
+    """The argument of Keras' optimisers that clips as a spec asks for, if there is one: Keras adds nothing to the norm that it divides by."""
+    own = {"occurrences": "global_clipnorm", "each-variable": "clipnorm"}
+    return own.get(clip["form"]) if clip is not None and clip["stabiliser"] == 0 else None
+
+
+def clip_of(clip, gradients):
+    """Gradients as the optimiser is given them, and whether they are clipped, there or here."""
+    if clip is None:
+        return gradients, tf.constant(False)
+    norms = norms_of(clip["form"], gradients)
+    factors = [clip["norm"] / (norm + clip["stabiliser"]) for norm in norms]
+    if clip["form"] == "occurrences":
+        # As `clip_by_global_norm` in keras/src/optimizers/base_optimizer.py: 0 of a finite norm, NaN of any other.
+        factors = [factor + (norm - norm) for factor, norm in zip(factors, norms)]
+    # A factor that is not a number stays so.
+    factors = [tf.cast(tf.where(factor >= 1, tf.ones_like(factor), factor), tf.float32) for factor in factors]
+    clipped = tf.logical_not(tf.reduce_all([factor >= 1 for factor in factors]))
+    if kerases(clip) is not None:
+        return gradients, clipped
+    if clip["form"] == "occurrences":
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+    each = factors if len(factors) > 1 else factors * len(gradients)
+    return [scaled(gradient, factor) for gradient, factor in zip(gradients, each)], clipped
+
+
+def norms_of(form, gradients):
+    """The norm that a form of clipping takes, or the norm of each variable."""
+    if form == "gradient":
+        return [global_norm(gradients)]
+    # With Keras' own operations, which count each occurrence of a word on its own.
     squares = [keras.ops.sum(keras.ops.square(gradient)) for gradient in gradients]
-    return keras.ops.sqrt(keras.ops.sum(keras.ops.stack(squares)))
+    return [tf.sqrt(square) for square in squares] if form == "each-variable" else [tf.sqrt(tf.add_n(squares))]
 
 
 def scaled(gradient, factor):

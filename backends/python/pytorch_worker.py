@@ -143,14 +143,14 @@ class Model:
             return torch.nn.utils.get_total_norm([p.grad for p in self.parameters]).item(), False
         if clip["stabiliser"] == OWN_STABILISER:
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, clip["norm"]).item()
-            return norm, clip["norm"] / (norm + OWN_STABILISER) < 1
+            return norm, not clip["norm"] / (norm + OWN_STABILISER) >= 1
         # PyTorch has no setting for another stabiliser.
         norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters]).item()
         total = norm + clip["stabiliser"]
-        factor = min(1.0, clip["norm"] / total) if total > 0 else 1.0
+        factor = 1.0 if total == 0 or clip["norm"] / total >= 1 else clip["norm"] / total
         for parameter in self.parameters:
             parameter.grad.mul_(factor)
-        return norm, factor < 1
+        return norm, not factor >= 1
 
     @torch.no_grad()
     def predict(self, batch):

@@ -11,7 +11,7 @@ NO_ENVIRONMENT = None if PYTHON.exists() else "no environment of the real framew
 # `pytorch.json` was made on differs from another in a thousand numbers by up to 1e-6. The tests that read the files allow 5e-6 to 3e-5.
 TOLERANCE = 2e-5
 # What a framework says of itself is no result of rounding.
-EXACT = {"keras_defaults.json", "pytorch_defaults.json"}
+EXACT = {"couplings.json", "keras_defaults.json", "pytorch_defaults.json"}
 
 
 def differences(found, expected, tolerance=TOLERANCE, place=""):

@@ -2,6 +2,7 @@
 //! or on CUDA.
 
 mod adam;
+mod clipping;
 mod defaults;
 mod dropout;
 mod embedding;
@@ -87,7 +88,7 @@ fn capabilities() -> Capabilities {
         epsilon_placements: vec![EpsilonPlacement::AfterCorrection, EpsilonPlacement::Hat],
         repeated_words: vec![RepeatedWords::SumThenSquare, RepeatedWords::SquareThenSum],
         bias_corrections: vec![BiasCorrection::Float64, BiasCorrection::Float32],
-        clip_forms: vec![ClipForm::Gradient, ClipForm::Occurrences],
+        clip_forms: ClipForm::ALL.to_vec(),
         weight_decay_forms: vec![WeightDecayForm::Coupled, WeightDecayForm::Decoupled],
         bidirectional: false,
         layer_norm: false,

@@ -8,7 +8,8 @@ use harness_contract::{
 };
 use tch::{Kind, TchError};
 
-use crate::adam::{self, Adam};
+use crate::adam::{Adam, Step};
+use crate::clipping::clipping;
 use crate::dropout::{self, Masks};
 use crate::embedding;
 use crate::input::{self, Input, Occurrences};
@@ -57,10 +58,10 @@ impl LibtorchModel {
         let gradient = self.network.gradient(&input, &targets, &masks)?;
         let occurrences = Occurrences::new(&aligned, spec.vocabulary_size);
         let embedding = embedding::collect(&gradient.tokens, occurrences, spec.repeated_words())?;
-        let clipping = adam::clipping(&spec, &gradient.core, &embedding, &gradient.tokens)?;
+        let clipping = clipping(&spec, &self.network.layout, &gradient, &embedding)?;
         self.drawn += 1;
         let parameters = self.network.parameters_mut();
-        let step = adam::Step { clip: clipping.coefficient, learning_rate, measured };
+        let step = Step { clipping, learning_rate, measured };
         let update_norm = self.adam.update(&spec, parameters, &gradient.core, &embedding, step)?;
         Ok(StepReport {
             loss: gradient.loss.f_double_value(&[])?,

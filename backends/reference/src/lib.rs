@@ -9,7 +9,7 @@
 //! | `direction.rs` | a cell run over time, with a real mask in the recurrence |
 //! | `norm.rs`, `loss.rs`, `dropout.rs` | layer norm, binary cross-entropy, dropout masks |
 //! | `network.rs` | embedding, stack, pooling and head put together, forward and backward |
-//! | `adam.rs` | clipping, weight decay and Adam |
+//! | `clipping.rs`, `adam.rs` | clipping; weight decay and Adam |
 //! | `model.rs` | these behind the contract's two traits |
 //!
 //! Nothing here comes from a framework and nothing is shared with the other backends beyond the contract's
@@ -18,6 +18,7 @@
 
 mod adam;
 mod cells;
+mod clipping;
 mod direction;
 mod dropout;
 mod loss;
@@ -28,6 +29,7 @@ mod norm;
 mod parameters;
 
 pub use adam::Adam;
+pub use clipping::clip;
 pub use dropout::{DropoutMasks, keep};
 pub use loss::{binary_cross_entropy, sigmoid};
 pub use model::{ReferenceBackend, ReferenceModel};

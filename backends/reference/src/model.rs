@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use harness_contract::{
     Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, Capabilities, CellKind, ClipForm, Device, Element,
     Elements, EpsilonPlacement, GradientNorms, GruForm, Kernel, LabelledBatch, LibraryVersion, Model, ModelSpec,
-    ModelState, RepeatedWords, StatePart, StepReport, TokenBatch, WeightDecayForm, WeightMap,
+    ModelState, RepeatedWords, StatePart, StepReport, TokenBatch, WeightDecayForm, WeightMap, float32_norm,
 };
 
 use crate::adam::Adam;
+use crate::clipping::clip;
 use crate::dropout::DropoutMasks;
 use crate::network::{Gradients, Inputs, backward, forward};
 use crate::parameters::Parameters;
@@ -47,7 +48,7 @@ impl Backend for ReferenceBackend {
                 epsilon_placements: vec![EpsilonPlacement::AfterCorrection, EpsilonPlacement::Hat],
                 repeated_words: vec![RepeatedWords::SumThenSquare, RepeatedWords::SquareThenSum],
                 bias_corrections: vec![BiasCorrection::Float64, BiasCorrection::Float32],
-                clip_forms: vec![ClipForm::Gradient, ClipForm::Occurrences],
+                clip_forms: ClipForm::ALL.to_vec(),
                 weight_decay_forms: vec![WeightDecayForm::Coupled, WeightDecayForm::Decoupled],
                 bidirectional: true,
                 layer_norm: true,
@@ -122,16 +123,10 @@ impl Model for ReferenceModel {
         let mut gradients = self.gradients(batch, &masks);
         self.drawn += 1;
 
-        let gradient_norm = gradients.parameters.norm();
-        let (factor, clipped) = self.spec.clip.map_or((1.0, false), |clip| {
-            clip.factor(match clip.form {
-                ClipForm::Gradient => gradient_norm,
-                ClipForm::Occurrences => gradients.norm_over_occurrences(),
-            })
-        });
-        let report = StepReport { loss: gradients.loss, gradient_norm, clipped, update_norm: None };
-        gradients.scale(factor);
+        let gradient_norm = float32_norm(gradients.parameters.norm());
         let words = Inputs::new(&self.spec, tokens).words;
+        let clipped = clip(&self.spec, &mut gradients, &words);
+        let report = StepReport { loss: gradients.loss, gradient_norm, clipped, update_norm: None };
         self.adam.step(&mut self.weights, gradients, &words, learning_rate);
         Ok(report)
     }

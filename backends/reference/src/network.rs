@@ -98,13 +98,6 @@ pub struct Gradients {
 }
 
 impl Gradients {
-    /// The Euclidean norm in which each occurrence of a word counts on its own, as Keras' `clip_by_global_norm` takes it.
-    #[must_use]
-    pub fn norm_over_occurrences(&self) -> f64 {
-        let others = self.parameters.tensors().into_iter().skip(1).flatten();
-        others.chain(&self.occurrences).map(|g| g * g).sum::<f64>().sqrt()
-    }
-
     /// Multiplies everything but the loss.
     pub fn scale(&mut self, factor: f64) {
         let tensors = self.parameters.tensors_mut().into_iter().flatten();

@@ -1,11 +1,11 @@
-//! Clipping, weight decay and Adam (Kingma & Ba, arXiv 1412.6980), with TensorFlow's own kernel.
+//! Weight decay and Adam (Kingma & Ba, arXiv 1412.6980), with TensorFlow's own kernel.
 //!
 //! `ResourceApplyAdam` computes `m += (g - m) c1`, `v += (g^2 - v) c2`, `w -= a m / (sqrt(v) + e)`, where `c1 = 1 - b1` and `c2 = 1 - b2` are subtracted
 //! in float32. For `b2 = 0.999` that makes `c2` too small by 1.3e-5 of itself, so what the kernel averages with is not quite
 //! `b2`. Here the bias corrections are computed for the averages that the kernel really takes, and both
 //! placements of epsilon are expressed through `a` and `e`: see [`StepSize`].
 
-use harness_contract::{AdamSpec, BiasCorrection, ClipForm, EpsilonPlacement, ModelSpec, WeightDecayForm};
+use harness_contract::{AdamSpec, BiasCorrection, EpsilonPlacement, ModelSpec, WeightDecayForm};
 use tensorflow::DataType;
 
 use crate::graph::{Attribute, Builder, Value};
@@ -119,31 +119,6 @@ impl<'a, 'b> Optimiser<'a, 'b> {
     /// The placeholders.
     pub(crate) fn hyperparameters(&self) -> Hyperparameters<'b> {
         self.hyperparameters
-    }
-
-    /// What all gradients are multiplied by so that their norm is at most that of the spec; none where nothing is clipped. Of the two norms,
-    /// that of the gradient and that over occurrences, the spec says which counts.
-    pub(crate) fn clip_coefficient(
-        &self,
-        gradient: Value<'b>,
-        occurrences: impl FnOnce() -> Value<'b>,
-    ) -> Option<Value<'b>> {
-        self.spec.clip.map(|clip| {
-            let b = gradient.builder();
-            let factor = |norm: Value<'b>| {
-                b.scalar(clip.norm).divided_by(norm + b.scalar(clip.stabiliser)).minimum(b.scalar(1.0))
-            };
-            match clip.form {
-                ClipForm::Gradient => factor(gradient),
-                // As Keras has it: nothing is added to a factor of a finite norm, and any other norm makes it NaN.
-                ClipForm::Occurrences => {
-                    let norm = occurrences();
-                    #[expect(clippy::eq_op, reason = "0 of a finite norm, NaN of any other")]
-                    let finite = norm - norm;
-                    factor(norm) + finite
-                }
-            }
-        })
     }
 
     /// `rate * weight`, if decay is coupled.

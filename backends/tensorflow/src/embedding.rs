@@ -1,6 +1,6 @@
 //! The embedding's gradient and update: a word occurs many times in a batch, and most words not at all.
 
-use harness_contract::{ModelSpec, RepeatedWords};
+use harness_contract::{ClipForm, ModelSpec, RepeatedWords};
 use tensorflow::DataType;
 
 use crate::adam::{Optimiser, Slots};
@@ -67,6 +67,8 @@ pub(crate) struct WordFeeds<'b> {
 /// The gradient of the embedding's rows.
 pub(crate) struct RowGradients<'b> {
     feeds: WordFeeds<'b>,
+    /// The gradient of each occurrence, `[time * batch, embedding]`.
+    occurrences: Value<'b>,
     /// The squared gradient of each occurrence, `[time * batch, embedding]`.
     squared_occurrences: Value<'b>,
     /// The gradient of each word, `[rows, embedding]`.
@@ -88,7 +90,7 @@ impl<'b> WordFeeds<'b> {
 impl<'b> RowGradients<'b> {
     /// Sums the occurrences of each word, of which the gradients and their squares are given, `[time * batch, embedding]`.
     pub(crate) fn new(feeds: WordFeeds<'b>, occurrences: Value<'b>, squared_occurrences: Value<'b>) -> Self {
-        Self { feeds, squared_occurrences, sums: feeds.sum(occurrences) }
+        Self { feeds, occurrences, squared_occurrences, sums: feeds.sum(occurrences) }
     }
 
     /// The sum of the squares of each word's occurrences, `[rows, embedding]`.
@@ -106,16 +108,33 @@ impl<'b> RowGradients<'b> {
         coefficient: Option<Value<'b>>,
     ) -> Value<'b> {
         let spec = optimiser.spec();
-        // Clipped as the dense gradient it is: a coefficient that is NaN makes NaN of all rows, also of those that are 0.
-        let sums = self.dense(spec, self.sums);
-        let sums = coefficient.map_or(sums, |coefficient| sums * coefficient);
-        match spec.repeated_words() {
-            RepeatedWords::SumThenSquare => optimiser.apply(slots, sums),
-            RepeatedWords::SquareThenSum => {
-                let squares = self.squares();
-                let squares = coefficient.map_or(squares, |coefficient| clipped_squares(squares, coefficient));
-                update(optimiser, slots, sums, Some(self.dense(spec, squares)))
+        let (sums, squares, left) = self.clipped(optimiser, coefficient);
+        // A coefficient that is NaN makes NaN of all rows, also of those that are 0.
+        let all = |rows: Value<'b>| self.dense(spec, rows);
+        let sums = left.map_or(all(sums), |coefficient| all(sums) * coefficient);
+        match squares {
+            None => optimiser.apply(slots, sums),
+            Some(squares) => update(optimiser, slots, sums, Some(all(squares))),
+        }
+    }
+
+    /// The sums of occurrences, their squares where these are to be summed, clipped, and what the sums are still to be multiplied by: where all gradients have one
+    /// coefficient they are clipped as the dense gradient that they are part of, else as the occurrences that there are.
+    fn clipped(
+        &self,
+        optimiser: &Optimiser<'_, 'b>,
+        coefficient: Option<Value<'b>>,
+    ) -> (Value<'b>, Option<Value<'b>>, Option<Value<'b>>) {
+        let spec = optimiser.spec();
+        let squares = (spec.repeated_words() == RepeatedWords::SquareThenSum).then(|| {
+            let squares = self.squares();
+            coefficient.map_or(squares, |coefficient| clipped_squares(squares, coefficient))
+        });
+        match (spec.clip.map(|clip| clip.form), coefficient) {
+            (Some(ClipForm::EachVariable), Some(coefficient)) => {
+                (self.feeds.sum(self.occurrences * coefficient), squares, None)
             }
+            (_, coefficient) => (self.sums, squares, coefficient),
         }
     }
 
@@ -128,18 +147,18 @@ impl<'b> RowGradients<'b> {
     ) -> Value<'b> {
         const NAME: &str = "fused_embedding_update";
         let b = self.sums.builder();
-        let repeated_words = optimiser.spec().repeated_words();
+        let (sums, squares, left) = self.clipped(optimiser, coefficient);
         let mut arguments = vec![slots.weight, slots.first, slots.second];
         arguments.extend(optimiser.hyperparameters().all());
-        arguments.extend([coefficient.unwrap_or_else(|| b.scalar(1.0)), self.feeds.words, self.sums]);
-        arguments.extend((repeated_words == RepeatedWords::SquareThenSum).then(|| self.squares()));
+        arguments.extend([left.unwrap_or_else(|| b.scalar(1.0)), self.feeds.words, sums]);
+        arguments.extend(squares);
         let results = b.compiled(NAME, &arguments, |f, arguments| {
             let slots = Slots { weight: arguments[0], first: arguments[1], second: arguments[2] };
             let optimiser = optimiser.inside([arguments[3], arguments[4], arguments[5]]);
             let coefficient = arguments[6];
             let places = arguments[7];
             let sums = arguments[8].take(places) * coefficient;
-            let squares = arguments.get(9).map(|squares| clipped_squares(squares.take(places), coefficient));
+            let squares = arguments.get(9).map(|squares| squares.take(places));
             let updated = update(&optimiser, slots, sums, squares);
             vec![f.op("Identity").input(coefficient).after(&[updated]).value()]
         });

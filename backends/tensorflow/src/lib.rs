@@ -3,6 +3,7 @@
 
 mod adam;
 mod cells;
+mod clipping;
 mod defaults;
 mod dropout;
 mod embedding;
@@ -56,7 +57,7 @@ impl Backend for TensorFlow {
                 epsilon_placements: vec![EpsilonPlacement::Hat, EpsilonPlacement::AfterCorrection],
                 repeated_words: vec![RepeatedWords::SquareThenSum, RepeatedWords::SumThenSquare],
                 bias_corrections: vec![BiasCorrection::Float32, BiasCorrection::Float64],
-                clip_forms: vec![ClipForm::Occurrences, ClipForm::Gradient],
+                clip_forms: vec![ClipForm::Occurrences, ClipForm::EachVariable, ClipForm::Gradient],
                 weight_decay_forms: vec![WeightDecayForm::Decoupled, WeightDecayForm::Coupled],
                 bidirectional: false,
                 layer_norm: false,

@@ -5,8 +5,8 @@ use std::thread;
 
 use harness_contract::align::{Aligned, align};
 use harness_contract::{
-    BackendError, ClipForm, Elements, GradientNorms, LabelledBatch, Model, ModelSpec, ModelState, StatePart,
-    StepReport, TokenBatch, WeightDecayForm, WeightMap,
+    BackendError, Elements, GradientNorms, LabelledBatch, Model, ModelSpec, ModelState, StatePart, StepReport,
+    TokenBatch, WeightDecayForm, WeightMap,
 };
 use tensorflow::Output;
 
@@ -206,10 +206,7 @@ impl Model for TensorFlowModel {
         Ok(StepReport {
             loss: report(0).unwrap_or(f64::NAN),
             gradient_norm: report(1).unwrap_or(f64::NAN),
-            clipped: report(2).is_some_and(|coefficient| match self.spec.clip.map(|clip| clip.form) {
-                Some(ClipForm::Occurrences) => coefficient < 1.0 || coefficient.is_nan(),
-                _ => coefficient < 1.0,
-            }),
+            clipped: (2..reports.len()).filter_map(report).any(|factor| factor.is_nan() || factor < 1.0),
             update_norm: None,
         })
     }

@@ -5,6 +5,7 @@ use harness_contract::{BackendError, Kernel, ModelSpec, Parameter, Pooling};
 use tensorflow::{DataType, Graph, Output};
 
 use crate::adam::{Optimiser, Slots};
+use crate::clipping::Clipping;
 use crate::dropout::{self, dropout};
 use crate::embedding::{RowGradients, WordFeeds};
 use crate::fused;
@@ -78,7 +79,7 @@ pub(crate) struct Train {
     pub(crate) hyperparameters: [Output; 3],
     /// Counters of the dropout masks.
     pub(crate) counters: Vec<Output>,
-    /// The mean loss, the gradient norm, and the clip coefficient if there is one.
+    /// The mean loss, the gradient norm, and the factors of clipping if there are any.
     pub(crate) reports: Vec<Output>,
     /// What updates the variables.
     pub(crate) updates: Vec<Output>,
@@ -283,22 +284,19 @@ fn train(
     let rows = RowGradients::new(words, gradients.embedded, squares);
 
     let others = gradients.of_weights(spec.cell, batch.extent.batch);
-    let of_others: Vec<_> = others.iter().map(|gradient| sum_of(gradient.square())).collect();
-    let norm_with = |of_words| Value::total(&[of_others.as_slice(), &[of_words]].concat()).sqrt();
-    let norm = norm_with(sum_of(rows.sums.square()));
-    let coefficient = optimiser.clip_coefficient(norm, || norm_with(sum_of(squares)));
+    let clipping = Clipping::new(spec, rows.sums, squares, &others);
     let embedding = variables.embedding();
     let mut updates = vec![match differentiation {
-        Differentiation::Stock(_) => rows.apply(&optimiser, embedding, coefficient),
-        Differentiation::Fused => rows.apply_compiled(&optimiser, embedding, coefficient),
+        Differentiation::Stock(_) => rows.apply(&optimiser, embedding, clipping.factor(0)),
+        Differentiation::Fused => rows.apply_compiled(&optimiser, embedding, clipping.factor(0)),
     }];
-    for (&slots, &gradient) in variables.slots.iter().skip(1).zip(&others) {
-        let clipped = coefficient.map_or(gradient, |coefficient| gradient * coefficient);
+    for (parameter, (&slots, &gradient)) in variables.slots.iter().skip(1).zip(&others).enumerate() {
+        let clipped = clipping.factor(parameter + 1).map_or(gradient, |factor| gradient * factor);
         updates.push(optimiser.apply(slots, clipped));
     }
-    let mut reports = vec![gradients.loss.output()?, norm.output()?];
-    if let Some(coefficient) = coefficient {
-        reports.push(coefficient.output()?);
+    let mut reports = vec![gradients.loss.output()?, clipping.norm.output()?];
+    for factor in &clipping.factors {
+        reports.push(factor.output()?);
     }
     let [rate, epsilon, shrink] = optimiser.hyperparameters().all();
     Ok(Train {
@@ -310,11 +308,6 @@ fn train(
         reports,
         updates: updates.iter().map(|update| update.output()).collect::<Result<_, _>>()?,
     })
-}
-
-/// The sum of all elements.
-fn sum_of(value: Value<'_>) -> Value<'_> {
-    value.reshape_to(&[-1]).sum(&[0])
 }
 
 fn predict(b: &Builder, spec: &ModelSpec, run: Loop, variables: &Variables<'_>) -> Result<Predict, BackendError> {

@@ -39,7 +39,7 @@ pub use parameters::{Parameter, TensorGroup};
 pub use serve::serve;
 pub use spec::{
     AdamSpec, BiasCorrection, BiasVectors, CellKind, ClipForm, ClipSpec, Device, DropoutSpec, EpsilonPlacement,
-    GruForm, Kernel, ModelSpec, Pooling, RepeatedWords, SpecError, WeightDecayForm, WeightDecaySpec,
+    GruForm, Kernel, ModelSpec, Pooling, RepeatedWords, SpecError, WeightDecayForm, WeightDecaySpec, float32_norm,
 };
 pub use state::{Element, Elements, ModelState, StateError, StatePart, StateTensor};
 pub use weights::{Tensor, WeightError, WeightMap};

@@ -1,5 +1,7 @@
 //! Names, shapes and groups of a model's weights: canonical, as PyTorch's `state_dict` has them.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::spec::{BiasVectors, ModelSpec};
@@ -119,6 +121,20 @@ impl ModelSpec {
         all.push(Parameter { name: "head.weight".into(), shape: vec![1, width], group: TensorGroup::HeadKernel });
         all.push(Parameter { name: "head.bias".into(), shape: vec![1], group: TensorGroup::HeadBias });
         all
+    }
+
+    /// The variables of the model as ranges of [`Self::parameters`]: each parameter is one, but that the bias vectors of a layer and direction are
+    /// one together, as a Keras `GRU` holds them.
+    #[must_use]
+    pub fn variables(&self) -> Vec<Range<usize>> {
+        let mut variables: Vec<Range<usize>> = Vec::new();
+        for (at, parameter) in self.parameters().iter().enumerate() {
+            match variables.last_mut() {
+                Some(last) if parameter.group == TensorGroup::RecurrentBias => last.end = at + 1,
+                _ => variables.push(at..at + 1),
+            }
+        }
+        variables
     }
 
     /// Elements of all weights together, counted without making the list; sizes must be within their [bounds](crate::bounds).

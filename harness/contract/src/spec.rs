@@ -129,19 +129,26 @@ pub enum BiasCorrection {
 #[serde(rename_all = "kebab-case")]
 pub enum ClipForm {
     /// The norm of the gradient, in which a word's occurrences are summed. Repeated words enter the second moment as the optimiser has them.
-    /// An infinite norm makes the factor 0; one that is not a number leaves the gradient as it is. PyTorch's `clip_grad_norm_`.
+    /// An infinite norm makes the factor 0. PyTorch's `clip_grad_norm_`.
     Gradient,
     /// The norm over occurrences: each occurrence of a word counts on its own. What is clipped is dense, so the occurrences of a word are summed
-    /// before they are squared, also in steps in which nothing is scaled. A norm that is not finite makes every gradient NaN.
-    /// Keras' `global_clipnorm`.
+    /// before they are squared, also in steps in which nothing is scaled. An infinite norm makes every gradient NaN. Keras' `global_clipnorm`.
     Occurrences,
+    /// Each variable by its own norm, which over the embedding counts each occurrence of a word on its own; see [`ModelSpec::variables`].
+    /// Repeated words enter the second moment as the optimiser has them. An infinite norm makes the factor 0. Keras' `clipnorm`.
+    EachVariable,
 }
 
-/// Gradient clipping by global norm.
+impl ClipForm {
+    /// Every form.
+    pub const ALL: [Self; 3] = [Self::Gradient, Self::Occurrences, Self::EachVariable];
+}
+
+/// Gradient clipping by norm.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClipSpec {
-    /// The largest global norm that goes through unscaled.
+    /// The largest norm that goes through unscaled.
     pub norm: f64,
     /// Gradients are multiplied by `min(1, norm / (total + stabiliser))`: 1e-6 in PyTorch's
     /// `clip_grad_norm_`, 0 in Keras' `clip_by_global_norm`.
@@ -151,22 +158,24 @@ pub struct ClipSpec {
 }
 
 impl ClipSpec {
-    /// What gradients of this total norm are multiplied by, and whether that scales them.
+    /// What gradients of this norm are multiplied by, at most 1. A norm whose square is beyond float32 is infinite, also to a backend that could
+    /// hold it, and one that is not a number makes every gradient so.
     #[must_use]
-    pub fn factor(&self, total: f64) -> (f64, bool) {
+    pub fn factor(&self, norm: f64) -> f64 {
+        let norm = float32_norm(norm);
+        let factor = self.norm / (norm + self.stabiliser);
         match self.form {
-            ClipForm::Gradient => {
-                // A norm that is not a number compares as not clipped.
-                let factor = self.norm / (total + self.stabiliser);
-                if factor < 1.0 { (factor, true) } else { (1.0, false) }
-            }
-            ClipForm::Occurrences if !total.is_finite() => (f64::NAN, true),
-            ClipForm::Occurrences => {
-                let factor = self.norm / (total + self.stabiliser);
-                if factor < 1.0 { (factor, true) } else { (1.0, false) }
-            }
+            ClipForm::Occurrences if norm.is_infinite() => f64::NAN,
+            _ if factor >= 1.0 => 1.0,
+            _ => factor,
         }
     }
+}
+
+/// A norm as float32 has it: infinite where the sum of squares is beyond its range.
+#[must_use]
+pub fn float32_norm(norm: f64) -> f64 {
+    if norm * norm > f64::from(f32::MAX) { f64::INFINITY } else { norm }
 }
 
 /// How weight decay enters the update.
@@ -230,14 +239,14 @@ impl AdamSpec {
 
     /// `1 - beta^step` for either beta, `step` counted from 1, in the precision that is asked for.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "float32 is what is asked for")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "float32 is what is asked for")]
     pub fn bias_corrections(&self, step: u64) -> [f64; 2] {
         // A power beyond the exponent's range is 0 in any case: betas are below 1.
         let exponent = i32::try_from(step).unwrap_or(i32::MAX);
         [self.beta1, self.beta2].map(|beta| match self.bias_correction {
             BiasCorrection::Float64 => 1.0 - beta.powi(exponent),
-            // The power of a float32 rounded to float32, as `pow` of a C library gives it; then a float32 difference.
-            BiasCorrection::Float32 => f64::from(1.0 - f64::from(beta as f32).powi(exponent) as f32),
+            // `powf` of the C library, which is what TensorFlow calls for one number; then a float32 difference.
+            BiasCorrection::Float32 => f64::from(1.0 - (beta as f32).powf(exponent as f32)),
         })
     }
 }

@@ -20,8 +20,7 @@ pub(super) fn by_word(block: &mut Block<'_>, gradient: &EmbeddingGradient, updat
     let _ = block.weights.f_mul_scalar_(update.shrink)?;
     let words = Tensor::f_from_slice(&gradient.words)?.f_to_device(block.weights.device())?;
     let sum = gradient.sum.f_mul_scalar(update.clip)?;
-    // Rows of words that don't occur have the gradient 0, which a clip factor that is NaN makes NaN.
-    let decay = block.weights.f_mul_scalar(update.coupled_decay)?.f_add_scalar_(update.clip * 0.0)?;
+    let decay = block.weights.f_mul_scalar(update.coupled_decay)?.f_add_scalar_(update.idle)?;
     // No word stands twice among `words`, so the order of additions is fixed on every device.
     let _ = block.first.f_mul_scalar_(update.beta1)?.f_add_(&decay.f_mul_scalar(1.0 - update.beta1)?)?;
     let _ = block.first.f_index_add_(0, &words, &sum.f_mul_scalar(1.0 - update.beta1)?)?;

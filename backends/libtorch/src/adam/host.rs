@@ -24,7 +24,6 @@ struct Constants {
     rate: f32,
     root_scale: f32,
     clip: f32,
-    /// The clipped gradient of a row whose word does not occur: 0, or NaN where clipping makes NaN of everything.
     idle: f32,
     coupled_decay: f32,
     shrink: f32,
@@ -128,7 +127,7 @@ impl Constants {
             rate: update.rate as f32,
             root_scale: update.root_scale as f32,
             clip: update.clip as f32,
-            idle: (update.clip * 0.0) as f32,
+            idle: update.idle as f32,
             coupled_decay: update.coupled_decay as f32,
             shrink: update.shrink as f32,
         }

@@ -1,4 +1,4 @@
-//! Clipping by global norm, weight decay and Adam.
+//! Weight decay and Adam, with what clipping multiplies gradients by.
 //!
 //! libtorch's fused Adam is not among the functions that `tch` exposes, and the usual chain of operations reads and
 //! writes the embedding's 3.84 million weights a dozen times. So there are two implementations: [`host`], one pass over
@@ -8,9 +8,10 @@ mod aten;
 mod host;
 mod moved;
 
-use harness_contract::{ClipForm, ClipSpec, EpsilonPlacement, ModelSpec, WeightDecayForm};
+use harness_contract::{EpsilonPlacement, ModelSpec, WeightDecayForm};
 use tch::{Device, Kind, TchError, Tensor};
 
+use crate::clipping::Clipping;
 use crate::embedding::EmbeddingGradient;
 use crate::parameters::{Layout, Parameters};
 
@@ -19,16 +20,6 @@ pub(crate) struct Adam {
     first: Parameters,
     second: Parameters,
     step: u64,
-}
-
-/// What clipping saw.
-pub(crate) struct Clipping {
-    /// The global norm of the gradient as it came.
-    pub(crate) norm: f64,
-    /// What the gradient is multiplied by; 1 where nothing is clipped.
-    pub(crate) coefficient: f64,
-    /// Whether that scales it.
-    pub(crate) clipped: bool,
 }
 
 /// The numbers of one update. With gradient `g`, weight `w` and moments `m`, `v`:
@@ -48,6 +39,8 @@ struct Update {
     rate: f64,
     root_scale: f64,
     clip: f64,
+    /// The clipped gradient of a row whose word does not occur: 0, or NaN where clipping makes NaN of everything.
+    idle: f64,
     coupled_decay: f64,
     shrink: f64,
     /// Whether the change of the weights is to be measured.
@@ -57,8 +50,8 @@ struct Update {
 /// What a step does with a gradient.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
-    /// What the gradient is multiplied by.
-    pub(crate) clip: f64,
+    /// What it is multiplied by.
+    pub(crate) clipping: Clipping,
     /// The learning rate.
     pub(crate) learning_rate: f64,
     /// Whether the change of the weights is to be measured.
@@ -70,25 +63,6 @@ struct Block<'a> {
     weights: &'a mut Tensor,
     first: &'a mut Tensor,
     second: &'a mut Tensor,
-}
-
-/// The gradient's global norm, and what clipping makes of it. `tokens` are the gradients of the embedded tokens, `[time, rows, embedding_size]`.
-pub(crate) fn clipping(
-    spec: &ModelSpec,
-    core: &Tensor,
-    embedding: &EmbeddingGradient,
-    tokens: &Tensor,
-) -> Result<Clipping, TchError> {
-    let total = |of_words: &Tensor| -> Result<f64, TchError> {
-        Tensor::f_stack(&[core.f_norm()?, of_words.f_norm()?], 0)?.f_norm()?.f_double_value(&[])
-    };
-    let norm = total(&embedding.sum)?;
-    let (coefficient, clipped) = match spec.clip {
-        None => (1.0, false),
-        Some(clip @ ClipSpec { form: ClipForm::Gradient, .. }) => clip.factor(norm),
-        Some(clip @ ClipSpec { form: ClipForm::Occurrences, .. }) => clip.factor(total(tokens)?),
-    };
-    Ok(Clipping { norm, coefficient, clipped })
 }
 
 impl Adam {
@@ -129,6 +103,8 @@ impl Adam {
     ) -> Result<Option<f64>, TchError> {
         self.step += 1;
         let update = Update::new(spec, self.step, step);
+        let clipping = step.clipping;
+        let of_words = Update { clip: clipping.words, idle: clipping.idle, ..update };
         let mut dense =
             Block { weights: &mut parameters.core, first: &mut self.first.core, second: &mut self.second.core };
         let mut sparse = Block {
@@ -137,9 +113,9 @@ impl Adam {
             second: &mut self.second.embedding,
         };
         if core.f_kind()? == Kind::Float && core.device() == Device::Cpu {
-            let of_core = host::dense(&mut dense, core, &update)?;
-            let of_words = host::by_word(&mut sparse, embedding, &update, spec.threads)?;
-            return Ok(step.measured.then(|| (of_core + of_words).sqrt()));
+            let moved_core = host::dense(&mut dense, core, &update)?;
+            let moved_words = host::by_word(&mut sparse, embedding, &of_words, spec.threads)?;
+            return Ok(step.measured.then(|| (moved_core + moved_words).sqrt()));
         }
         tch::no_grad(|| {
             let before = match step.measured {
@@ -147,7 +123,7 @@ impl Adam {
                 false => None,
             };
             aten::dense(&mut dense, core, &update)?;
-            aten::by_word(&mut sparse, embedding, &update)?;
+            aten::by_word(&mut sparse, embedding, &of_words)?;
             let Some([core, words]) = before else { return Ok(None) };
             let of_core = moved::squared_change_of(&core, dense.weights)?;
             let of_words = moved::squared_change_of(&words, sparse.weights)?;
@@ -164,7 +140,7 @@ fn copied(tensor: &Tensor) -> Result<Tensor, TchError> {
 }
 
 impl Update {
-    fn new(spec: &ModelSpec, step: u64, Step { clip, learning_rate, measured }: Step) -> Self {
+    fn new(spec: &ModelSpec, step: u64, Step { clipping, learning_rate, measured }: Step) -> Self {
         let adam = &spec.adam;
         let [correction1, correction2] = adam.bias_corrections(step);
         let correction2 = correction2.sqrt();
@@ -182,7 +158,8 @@ impl Update {
             epsilon: adam.epsilon,
             rate,
             root_scale,
-            clip,
+            clip: clipping.core,
+            idle: 0.0,
             coupled_decay,
             shrink,
             measured,

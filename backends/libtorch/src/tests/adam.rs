@@ -7,7 +7,8 @@ use harness_contract::{
 use tch::{Device, Kind, Tensor};
 
 use super::{Numbers, Rows, small_spec, weights};
-use crate::adam::{Adam, Step, clipping};
+use crate::adam::{Adam, Step};
+use crate::clipping::{Clipping, clipping};
 use crate::dropout::Masks;
 use crate::embedding;
 use crate::input::{self, Input, Occurrences};
@@ -20,7 +21,7 @@ const LEARNING_RATES: [f64; 3] = [0.01, 0.003, 0.02];
 
 /// A step whose update nobody measures.
 fn unmeasured(clip: f64, learning_rate: f64) -> Step {
-    Step { clip, learning_rate, measured: false }
+    Step { clipping: by(clip), learning_rate, measured: false }
 }
 
 /// Every combination of the optimiser's settings that acts differently.
@@ -93,6 +94,11 @@ impl Written {
     }
 }
 
+/// Clipping that multiplies everything by one factor.
+fn by(factor: f64) -> Clipping {
+    Clipping { norm: 1.0, core: factor, words: factor, idle: 0.0, clipped: factor < 1.0 }
+}
+
 fn doubles(tensor: &Tensor) -> Vec<f64> {
     let tensor = tensor.to_kind(Kind::Double).contiguous();
     let mut data = vec![0.0; tensor.numel()];
@@ -116,13 +122,13 @@ fn follows_the_formulas(spec: &ModelSpec, kind: Kind, tolerance: f64) {
         let gradient = network.gradient(&input, &targets, &Masks::default()).unwrap();
         let occurrences = Occurrences::new(&aligned, spec.vocabulary_size);
         let compact = embedding::collect(&gradient.tokens, occurrences, spec.adam.repeated_words).unwrap();
-        let seen = clipping(spec, &gradient.core, &compact, &gradient.tokens).unwrap();
+        let seen = clipping(spec, &network.layout, &gradient, &compact).unwrap();
         adam.update(
             spec,
             network.parameters_mut(),
             &gradient.core,
             &compact,
-            unmeasured(seen.coefficient, learning_rate),
+            Step { clipping: seen, learning_rate, measured: false },
         )
         .unwrap();
 
@@ -186,7 +192,7 @@ fn threads_do_not_change_the_update() {
         let mut adam = Adam::new(&layout, options).unwrap();
         let mut parameters = Parameters { embedding: start.copy(), core: layout.zeros(options).unwrap().core };
         let core = layout.zeros(options).unwrap().core;
-        let step = Step { clip: 0.5, learning_rate: 0.01, measured: true };
+        let step = Step { clipping: by(0.5), learning_rate: 0.01, measured: true };
         let moved = [(); 3].map(|()| adam.update(&spec, &mut parameters, &core, &gradient, step).unwrap());
         (to_host(&parameters.embedding).unwrap(), moved)
     };

@@ -176,6 +176,16 @@ fn clipping_tensor_by_tensor_is_caught_by_clipped_gradients() {
 }
 
 #[test]
+fn bias_vectors_that_are_clipped_apart_are_caught_by_clipped_gradients() {
+    caught(Mistake::BiasVectorsClippedApart, &["clipped-gradients"]);
+}
+
+#[test]
+fn an_infinite_norm_that_clips_nothing_is_caught() {
+    caught(Mistake::InfiniteNormIgnored, &["infinite-norm"]);
+}
+
+#[test]
 fn a_forgotten_stabiliser_is_caught_by_flag_and_gradients() {
     caught(Mistake::ClipStabiliserIgnored, &["clipped-flag", "clipped-gradients"]);
 }

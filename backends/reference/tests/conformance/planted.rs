@@ -1,10 +1,10 @@
 //! A backend with one mistake of choice: the reference's own parts, one of them put together wrongly.
 
-use backend_reference::{Adam, DropoutMasks, Gradients, Inputs, Parameters, backward, forward};
+use backend_reference::{Adam, DropoutMasks, Gradients, Inputs, Parameters, backward, clip, forward};
 use harness_contract::{
     Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, CellKind, ClipForm, ClipSpec, Device, Elements,
     EpsilonPlacement, GradientNorms, LabelledBatch, Model, ModelSpec, ModelState, RepeatedWords, StatePart, StepReport,
-    Tensor, TokenBatch, WeightDecayForm, WeightMap,
+    Tensor, TokenBatch, WeightDecayForm, WeightMap, float32_norm,
 };
 
 /// What can be wrong.
@@ -56,8 +56,12 @@ pub(crate) enum Mistake {
     AbsentWordsStay,
     /// Padding, where it isn't masked, gets no gradient.
     PaddingGetsNoGradient,
-    /// Every tensor is clipped to the norm on its own.
+    /// Every tensor is clipped to the norm on its own, whatever the spec says.
     ClippedPerTensor,
+    /// Two bias vectors of a layer are two variables.
+    BiasVectorsClippedApart,
+    /// A gradient whose norm is infinite goes through as it is.
+    InfiniteNormIgnored,
     /// The stabiliser is left out.
     ClipStabiliserIgnored,
     /// The reported norm is the one after clipping.
@@ -301,30 +305,29 @@ impl Model for Wrong {
         let tokens = batch.tokens();
         let mut gradients = self.gradients(batch, &self.masks(tokens.rows(), tokens.time()));
         self.steps += 1;
-        let norm = gradients.parameters.norm();
-        let factor = |total| self.spec.clip.map_or((1.0, false), |clip| clip.factor(total));
-        let (coefficient, clipped) = factor(match self.spec.clip {
-            Some(ClipSpec { form: ClipForm::Occurrences, .. }) => gradients.norm_over_occurrences(),
-            _ => norm,
-        });
-        let mut report = StepReport { loss: gradients.loss, gradient_norm: norm, clipped, update_norm: None };
-        match (self.mistake, self.spec.clip) {
-            (Mistake::ClippedPerTensor, Some(_)) => {
-                for tensor in gradients.parameters.tensors_mut() {
-                    let norm = tensor.iter().map(|g| g * g).sum::<f64>().sqrt();
-                    let (coefficient, _) = factor(norm);
-                    tensor.iter_mut().for_each(|g| *g *= coefficient);
-                }
+        let gradient_norm = float32_norm(gradients.parameters.norm());
+        let apart = match (self.mistake, self.spec.clip) {
+            (Mistake::ClippedPerTensor, Some(clip)) => clip.form != ClipForm::EachVariable,
+            (Mistake::BiasVectorsClippedApart, Some(clip)) => clip.form == ClipForm::EachVariable,
+            _ => false,
+        };
+        let unclipped = gradients.clone();
+        let words = self.inputs(tokens).words;
+        let clipped = clip(&self.spec, &mut gradients, &words);
+        match self.spec.clip {
+            Some(clip) if apart => clip_apart(clip, &mut gradients, unclipped),
+            Some(_) if self.mistake == Mistake::InfiniteNormIgnored && gradient_norm.is_infinite() => {
+                gradients = unclipped;
             }
-            _ => gradients.scale(coefficient),
+            _ => {}
         }
+        let mut report = StepReport { loss: gradients.loss, gradient_norm, clipped, update_norm: None };
         if self.mistake == Mistake::NormAfterClipping {
             report.gradient_norm = gradients.parameters.norm();
         }
         if self.mistake == Mistake::EpsilonInsideTheRoot {
             self.wrong_adam(gradients, learning_rate);
         } else {
-            let words = self.inputs(tokens).words;
             let before = self.weights.clone();
             self.adam.step(&mut self.weights, gradients, &words, learning_rate);
             if self.mistake == Mistake::AbsentWordsStay {
@@ -402,6 +405,18 @@ impl Model for Wrong {
         let gradients = self.gradients(batch, &DropoutMasks::none());
         let steps = gradients.occurrences.chunks_exact(self.spec.embedding_size);
         Ok(GradientNorms { norms: steps.map(|d| d.iter().map(|d| d * d).sum::<f64>().sqrt() as f32).collect() })
+    }
+}
+
+/// Clips every tensor by its own norm, the embedding's over occurrences where the spec has each variable's.
+fn clip_apart(clip: ClipSpec, gradients: &mut Gradients, unclipped: Gradients) {
+    *gradients = unclipped;
+    let squares = |values: &[f64]| values.iter().map(|g| g * g).sum::<f64>();
+    let of_occurrences = squares(&gradients.occurrences);
+    for (at, tensor) in gradients.parameters.tensors_mut().into_iter().enumerate() {
+        let over_occurrences = at == 0 && clip.form == ClipForm::EachVariable;
+        let factor = clip.factor(if over_occurrences { of_occurrences } else { squares(tensor) }.sqrt());
+        tensor.iter_mut().for_each(|g| *g *= factor);
     }
 }
 

@@ -50,11 +50,6 @@ impl<'b> Value<'b> {
         self.binary("BitwiseAnd", other)
     }
 
-    /// The lesser of two.
-    pub(crate) fn minimum(self, other: Self) -> Self {
-        self.binary("Minimum", other)
-    }
-
     /// Whether `self < other`, as booleans.
     pub(crate) fn less(self, other: Self) -> Self {
         self.binary("Less", other)

@@ -18,7 +18,10 @@ import tensorflow as tf
 
 VOCABULARY, EMBEDDING, HIDDEN, LAYERS = 20, 5, 6, 2
 TIME, BATCH, STEPS, RATE = 9, 4, 20, 0.01
-CLIPS = [0.05, 0.7, 1e3]
+# Norms that act in every step, in some, and in none, by the argument of the optimiser that takes them.
+CLIPS = {"global_clipnorm": [0.05, 1.1, 1e3], "clipnorm": [0.02, 0.65, 1e3]}
+FORMS = {"global_clipnorm": "occurrences", "clipnorm": "each-variable"}
+ACTS = ["always", "seldom", "never"]
 CELLS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
 
 
@@ -46,7 +49,7 @@ def batch(step, padding):
     return tokens, labels
 
 
-def train(cell, masking, padding, weight_decay, clip=None):
+def train(cell, masking, padding, weight_decay, argument=None, acts=None):
     inputs = keras.Input((TIME,), dtype="int32")
     x = keras.layers.Embedding(VOCABULARY, EMBEDDING, mask_zero=masking)(inputs)
     for layer in range(LAYERS):
@@ -58,7 +61,9 @@ def train(cell, masking, padding, weight_decay, clip=None):
             for number, w in enumerate(model.get_weights())
         ]
     )
-    optimizer = keras.optimizers.Adam(RATE, weight_decay=weight_decay, global_clipnorm=clip)
+    norm = CLIPS[argument][ACTS.index(acts)] if argument else None
+    clip = {argument: norm} if argument else {}
+    optimizer = keras.optimizers.Adam(RATE, weight_decay=weight_decay, **clip)
     model.compile(optimizer=optimizer, loss=keras.losses.BinaryCrossentropy(from_logits=True))
     probe, _ = batch(STEPS, padding)
     before = model.predict_on_batch(probe).ravel()
@@ -72,7 +77,7 @@ def train(cell, masking, padding, weight_decay, clip=None):
         "masking": masking,
         "padding": padding,
         "weight_decay": weight_decay or 0.0,
-        "clip": clip,
+        "clip": {"norm": norm, "form": FORMS[argument], "acts": acts} if argument else None,
         "logits_before": before.tolist(),
         "losses": losses,
         "logits_after": model.predict_on_batch(probe).ravel().tolist(),
@@ -88,10 +93,11 @@ for cell in CELLS:
     runs.append(train(cell, True, "front", None))
     runs.append(train(cell, True, "end", None))
     runs.append(train(cell, False, "none", 0.05))
-    # Clipping in every step, in some, and in none: also a norm that is never reached changes what repeated words do.
-    for clip in CLIPS:
-        runs.append(train(cell, False, "front", None, clip))
-    runs.append(train(cell, True, "end", 0.05, CLIPS[0]))
+    # A norm that is never reached changes what repeated words do, too.
+    for argument in CLIPS:
+        for acts in ACTS:
+            runs.append(train(cell, False, "front", None, argument, acts))
+        runs.append(train(cell, True, "end", 0.05, argument, ACTS[0]))
 json.dump(
     {"keras": keras.__version__, "tensorflow": tf.__version__, "runs": runs},
     sys.stdout,

@@ -93,7 +93,10 @@ pub const CHECKS: &[(&str, &str)] = &[
     ("loss", "the reported loss equals the reference's"),
     ("gradients", "the gradient of every gate of every weight equals the reference's"),
     ("gradient-norm", "the reported norm equals the reference's, and the norm of the gradients that were read"),
-    ("infinite-norm", "a finite gradient whose norm is infinite is made 0, or NaN where the norm is over occurrences"),
+    (
+        "infinite-norm",
+        "a finite gradient whose norm is infinite is made 0, or NaN where the norm of all is over occurrences",
+    ),
     ("clipped-flag", "a step says that it was clipped exactly where the reference says so"),
     (
         "clipped-gradients",

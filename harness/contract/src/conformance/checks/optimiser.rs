@@ -82,7 +82,7 @@ pub(super) fn run(suite: &mut Suite<'_>) {
 const NEVER: f64 = 1e3;
 
 /// Clipping and weight decay, alone and together.
-fn additions() -> [(&'static str, Option<ClipSpec>, Option<WeightDecaySpec>); 8] {
+fn additions() -> [(&'static str, Option<ClipSpec>, Option<WeightDecaySpec>); 9] {
     let clip = Some(ClipSpec { norm: 0.1, stabiliser: 1e-6, form: ClipForm::Gradient });
     let over_occurrences = |norm| Some(ClipSpec { norm, stabiliser: 0.0, form: ClipForm::Occurrences });
     let coupled = Some(WeightDecaySpec { rate: 0.05, form: WeightDecayForm::Coupled });
@@ -94,6 +94,7 @@ fn additions() -> [(&'static str, Option<ClipSpec>, Option<WeightDecaySpec>); 8]
         (", decoupled decay", None, decoupled),
         (", clipped, coupled decay", clip, coupled),
         (", clipped over occurrences", over_occurrences(0.1), None),
+        (", each variable clipped", Some(ClipSpec { norm: 0.05, stabiliser: 0.0, form: ClipForm::EachVariable }), None),
         (", clipped over occurrences, never reached", over_occurrences(NEVER), None),
         (", clipped over occurrences, decoupled decay", over_occurrences(0.1), decoupled),
     ]
