@@ -9,6 +9,7 @@ pub use harness_contract as contract;
 pub use harness_statistics as statistics;
 
 pub mod bench;
+pub mod claims;
 pub mod cli;
 pub mod data;
 pub mod grid;

@@ -37,6 +37,20 @@ pub struct Common {
     pub sources: Option<PathBuf>,
 }
 
+/// Arguments of `study claims`.
+#[derive(Debug, Args)]
+pub struct ClaimsArguments {
+    /// Directories of studies
+    #[arg(required = true, value_name = "DIR")]
+    pub studies: Vec<PathBuf>,
+    /// The claims and their rules
+    #[arg(long, value_name = "FILE", default_value = "reports/claims.toml")]
+    pub claims: PathBuf,
+    /// Print JSON in place of Markdown
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -44,6 +58,8 @@ pub enum Command {
     Run(RunArguments),
     /// Write tables and figures from a study's records
     Report(ReportArguments),
+    /// Judge what was claimed by the runs of studies
+    Claims(ClaimsArguments),
     /// Fetch, check and encode the corpus, and say what is in it
     Data(DataArguments),
     /// Say what each backend is, can do and does by default

@@ -4,6 +4,7 @@ mod args;
 mod backends;
 mod bench;
 mod bench_peers;
+mod claims;
 mod conform;
 mod data;
 mod exit;
@@ -27,6 +28,7 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Run(command) => run::run(command, &arguments.common),
         Command::Report(command) => report::report(command),
+        Command::Claims(command) => claims::claims(command),
         Command::Data(command) => data::data(command, &arguments.common),
         Command::Conform(command) => conform::conform(command, &arguments.common),
         Command::Bench(command) => bench::bench(command, &arguments.common),

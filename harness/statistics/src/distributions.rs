@@ -18,7 +18,7 @@ pub(crate) fn student_above(t: f64, degrees: f64) -> f64 {
 }
 
 /// The `t` that is exceeded in absolute value with probability `1 - confidence`.
-pub(crate) fn student_critical(confidence: f64, degrees: f64) -> f64 {
+pub fn student_critical(confidence: f64, degrees: f64) -> f64 {
     let y = beta_quantile(degrees / 2.0, 0.5, 1.0 - confidence);
     (degrees * (1.0 - y) / y).sqrt()
 }

@@ -4,6 +4,7 @@ mod mean;
 mod proportion;
 mod spreads;
 
+pub use crate::distributions::student_critical;
 pub(crate) use mean::mean_and_variance;
 pub use mean::{MeanInterval, mean_interval};
 pub use proportion::{ShareInterval, clopper_pearson};
