@@ -9,7 +9,8 @@ use crate::spec::{
 };
 use crate::state::Element;
 
-/// What a backend can build. A spec outside it is refused by name, never bent.
+/// What a backend can build. A spec outside it is refused by name, never bent. What a description leaves out of the optional abilities, the
+/// backend doesn't have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Capabilities {
@@ -34,14 +35,19 @@ pub struct Capabilities {
     /// Forms of weight decay.
     pub weight_decay_forms: Vec<WeightDecayForm>,
     /// Whether layers can run in both directions.
+    #[serde(default)]
     pub bidirectional: bool,
     /// Whether layers can be layer-normalised.
+    #[serde(default)]
     pub layer_norm: bool,
     /// Whether padded steps can be masked.
+    #[serde(default)]
     pub masking: bool,
     /// Whether dropout is implemented.
+    #[serde(default)]
     pub dropout: bool,
     /// Whether [`crate::Model::input_gradient_norms`] is implemented.
+    #[serde(default)]
     pub input_gradient_norms: bool,
     /// Whether [`crate::Model::train_batch_measured`] is implemented.
     #[serde(default)]
@@ -52,8 +58,10 @@ pub struct Capabilities {
     /// Devices that are there now, e.g. `cpu`, `cuda:0`.
     pub devices: Vec<Device>,
     /// The most layers, if there is a limit.
+    #[serde(default)]
     pub max_layers: Option<usize>,
     /// Combinations of settings that can't be built although each of them can with others.
+    #[serde(default)]
     pub exclusions: Vec<Exclusion>,
 }
 

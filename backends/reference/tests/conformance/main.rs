@@ -113,6 +113,11 @@ fn a_device_that_is_listed_but_not_there_is_caught() {
 }
 
 #[test]
+fn a_cell_that_is_listed_and_that_no_case_is_made_of_is_caught() {
+    caught(Mistake::CellMissing, &["description"]);
+}
+
+#[test]
 fn gradients_through_other_masks_than_the_loss_are_caught_by_differences() {
     caught(Mistake::DropoutOtherMasksBackward, &["dropout-gradients"]);
 }

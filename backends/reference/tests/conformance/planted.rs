@@ -3,8 +3,8 @@
 use backend_reference::{Adam, DropoutMasks, Gradients, Inputs, Parameters, backward, clip, forward};
 use harness_contract::{
     Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, CellKind, ClipForm, ClipSpec, Device, Elements,
-    EpsilonPlacement, GradientNorms, LabelledBatch, Model, ModelSpec, ModelState, RepeatedWords, StatePart, StepReport,
-    Tensor, TokenBatch, WeightDecayForm, WeightMap, float32_norm,
+    EpsilonPlacement, Exclusion, GradientNorms, LabelledBatch, Model, ModelSpec, ModelState, RepeatedWords, StatePart,
+    StepReport, Tensor, TokenBatch, WeightDecayForm, WeightMap, float32_norm,
 };
 
 /// What can be wrong.
@@ -36,6 +36,8 @@ pub(crate) enum Mistake {
     SeedRounded,
     /// A device is listed that no model can be built on.
     DeviceMissing,
+    /// A cell is listed of which no model can be built.
+    CellMissing,
     /// Every training step has the same masks.
     DropoutMasksRepeat,
     /// Gradients go through masks of their own.
@@ -104,6 +106,14 @@ impl Backend for Planted {
         info.capabilities.layer_norm = false;
         if self.0 == Mistake::DeviceMissing {
             info.capabilities.devices.push(Device::Cuda(0));
+        }
+        if self.0 == Mistake::CellMissing {
+            let without = |bias_vectors| Exclusion {
+                cell: Some(CellKind::Lstm),
+                bias_vectors: Some(bias_vectors),
+                ..Exclusion::default()
+            };
+            info.capabilities.exclusions.extend([BiasVectors::One, BiasVectors::Two].map(without));
         }
         info
     }

@@ -45,7 +45,7 @@ pub struct Options {
 pub const CHECKS: &[(&str, &str)] = &[
     (
         "description",
-        "a backend says the same of itself every time, with a version for every library and a source for every native default, and builds on every device it lists",
+        "a backend says the same of itself every time, with a version for every library and a source for every native default, builds on every device it lists, and lists no cell that the suite has no case for",
     ),
     (
         "weights-round-trip",

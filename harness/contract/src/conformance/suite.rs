@@ -3,7 +3,7 @@
 use crate::backend::{Backend, BackendInfo, Model, build_checked};
 use crate::capabilities::{Capabilities, Unsupported};
 use crate::error::BackendError;
-use crate::spec::{Device, Kernel, ModelSpec};
+use crate::spec::{CellKind, Device, Kernel, ModelSpec};
 use crate::weights::WeightMap;
 
 use super::Options;
@@ -63,6 +63,17 @@ impl<'a> Suite<'a> {
     pub(super) fn kernels(&self) -> Vec<Kernel> {
         let chosen = |kernel: &Kernel| self.options.kernels.is_empty() || self.options.kernels.contains(kernel);
         self.capabilities().kernels.iter().copied().filter(chosen).collect()
+    }
+
+    /// The cells that the examined backend lists and of which no model of the suite is within its capabilities: nothing would be seen of them.
+    pub(super) fn cells_without_a_case(&self) -> Vec<CellKind> {
+        let can = self.capabilities();
+        let has_case = |cell: CellKind| {
+            let stacks = Stack::all().into_iter().filter(move |stack| stack.cell == cell);
+            let mut specs = stacks.flat_map(|stack| can.kernels.iter().map(move |kernel| stack.spec(can, *kernel)));
+            specs.any(|spec| can.check(&spec).is_ok())
+        };
+        can.cells.iter().copied().filter(|cell| !has_case(*cell)).collect()
     }
 
     /// The kernel that models are built with from now on.

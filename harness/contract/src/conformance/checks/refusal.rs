@@ -50,6 +50,9 @@ fn description(suite: &Suite<'_>, measure: &mut Measure) {
     ] {
         measure.require(count > 0, format!("no {what}"));
     }
+    for cell in suite.cells_without_a_case() {
+        measure.require(false, format!("{cell} is listed, and the suite has no case for it that can be built"));
+    }
     for exclusion in &capabilities.exclusions {
         let alone = exclusion.settings().len() < 2;
         measure.require(!alone, format!("`{exclusion}` is excluded, which is no combination of settings"));
