@@ -23,6 +23,7 @@ SCRIPTS = {
     ROOT / "backends/libtorch/tests/golden/pytorch.json": ROOT / "backends/libtorch/tests/golden/pytorch.py",
     ROOT / "backends/tensorflow/tests/golden/keras_training.json": ROOT / "backends/tensorflow/tests/golden/keras_training.py",
     ROOT / "harness/statistics/tests/golden/scipy/scipy.json": ROOT / "harness/statistics/tests/golden/scipy/make_cases.py",
+    ROOT / "harness/tests/golden/schedule/cases.json": ROOT / "harness/tests/golden/schedule/make_cases.py",
     ROOT / "harness/statistics/tests/golden/spectrum/cases.json": ROOT / "harness/statistics/tests/golden/spectrum/make_cases.py",
     ROOT / "harness/statistics/tests/golden/metrics/cases.json": ROOT / "harness/statistics/tests/golden/metrics/make_cases.py",
 }

@@ -265,13 +265,21 @@ def plateau():
         "patience_rule": "at-patience" if reductions([1.0, 1.0, 1.0], patience=2) else "after-patience",
         "cooldown": arguments["cooldown"],
         "min_learning_rate": float(arguments["min_lr"]),
+        "min_change": least_change(),
     }
 
 
-def reductions(losses, **arguments):
+def least_change():
+    """The change of the learning rate that is too small to be made: none, since a rate of 2^-99 is halved like any other."""
+    if reductions([1.0, 1.0], rate=2.0**-99, patience=1) != 100:
+        raise ValueError("a small learning rate stays as it is")
+    return 0.0
+
+
+def reductions(losses, rate=1.0, **arguments):
     """How often the learning rate falls over epochs with these losses."""
     model = keras.Sequential([keras.layers.Dense(1)])
-    model.compile(optimizer=keras.optimizers.SGD(1.0), loss="mse")
+    model.compile(optimizer=keras.optimizers.SGD(rate), loss="mse")
     callback = keras.callbacks.ReduceLROnPlateau(monitor="loss", factor=0.5, **arguments)
     callback.set_model(model)
     callback.on_train_begin()

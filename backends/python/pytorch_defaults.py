@@ -264,6 +264,7 @@ def plateau():
         "patience_rule": "at-patience" if reductions([1.0, 1.0, 1.0], patience=2) else "after-patience",
         "cooldown": arguments["cooldown"],
         "min_learning_rate": float(arguments["min_lr"]),
+        "min_change": arguments["eps"],
     }
 
 

@@ -284,6 +284,7 @@ fn native_defaults() -> NativeDefaults {
         patience_rule: PatienceRule::AtPatience,
         cooldown: 0,
         min_learning_rate: 0.0,
+        min_change: 0.0,
     };
     NativeDefaults {
         initializers: TensorGroup::ALL.into_iter().map(|group| (group, sourced(Initializer::Zeros))).collect(),

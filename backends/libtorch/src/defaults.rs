@@ -71,6 +71,7 @@ pub(crate) fn native_defaults() -> NativeDefaults {
                 patience_rule: PatienceRule::AfterPatience,
                 cooldown: 0,
                 min_learning_rate: 0.0,
+                min_change: 1e-8,
             },
             "torch 2.13.0 torch/optim/lr_scheduler.py ReduceLROnPlateau.__init__, step",
         ),

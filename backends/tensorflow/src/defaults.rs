@@ -57,6 +57,7 @@ pub(crate) fn keras() -> NativeDefaults {
                 patience_rule: PatienceRule::AtPatience,
                 cooldown: 0,
                 min_learning_rate: 0.0,
+                min_change: 0.0,
             },
             "callbacks/reduce_lr_on_plateau.py ReduceLROnPlateau.__init__ and on_epoch_end; callbacks/monitor_callback.py \
              MonitorCallback._is_improvement",

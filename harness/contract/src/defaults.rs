@@ -87,6 +87,9 @@ pub struct PlateauDefaults {
     pub cooldown: u32,
     /// The learning rate never goes below this.
     pub min_learning_rate: f64,
+    /// A reduction by no more than this is not made; 0 for a backend that does not say.
+    #[serde(default)]
+    pub min_change: f64,
 }
 
 /// A framework's defaults, as far as they bear on a study.
@@ -190,6 +193,7 @@ impl NativeDefaults {
             format!("{}, {}", plateau.value.cooldown, plateau.value.min_learning_rate),
             &plateau.source,
         );
+        row("plateau makes no change up to".into(), format!("{:e}", plateau.value.min_change), &plateau.source);
         rows
     }
 }

@@ -64,6 +64,8 @@ pub enum Command {
     Data(DataArguments),
     /// Say what each backend is, can do and does by default
     Backends(BackendsArguments),
+    /// Say of every setting of a study what it means, what it may be, and where its value comes from unless given
+    Knobs(KnobsArguments),
     /// Hold a backend against the reference: logits, losses, gradients, optimiser, refusals
     Conform(ConformArguments),
     /// Measure the speed of backends alone: milliseconds a step, fraction of the machine's peak, how cost grows
@@ -136,6 +138,19 @@ pub struct DataArguments {
 pub struct BackendsArguments {
     /// Only these; all that are bundled or named by `--backend` otherwise
     pub names: Vec<String>,
+}
+
+/// Arguments of `study knobs`.
+#[derive(Debug, Args)]
+pub struct KnobsArguments {
+    /// Say what these backends can do and do by default; all that are bundled or named by `--backend` otherwise
+    pub names: Vec<String>,
+    /// Write JSON
+    #[arg(long, conflicts_with = "page")]
+    pub json: bool,
+    /// Ask no backend: write the page that is kept in harness/studies/README.md
+    #[arg(long)]
+    pub page: bool,
 }
 
 /// Arguments of `study conform`.
@@ -293,12 +308,15 @@ pub enum Jobs {
     Count(usize),
 }
 
+/// The most runs at once.
+const MAX_JOBS: usize = 1024;
+
 fn jobs(text: &str) -> Result<Jobs, String> {
     match text {
         "auto" => Ok(Jobs::Auto),
         number => match number.parse() {
-            Ok(count) if count > 0 => Ok(Jobs::Count(count)),
-            _ => Err("give `auto` or a number from 1".into()),
+            Ok(count @ 1..=MAX_JOBS) => Ok(Jobs::Count(count)),
+            _ => Err(format!("give `auto` or a number from 1 to {MAX_JOBS}")),
         },
     }
 }

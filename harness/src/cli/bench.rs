@@ -52,6 +52,12 @@ fn measured(arguments: &BenchArguments, common: &Common) -> Result<BenchRecord, 
     if !arguments.names.is_empty() {
         study.file.backends.clone_from(&arguments.names);
     }
+    let made_up = |key: &String| key.starts_with("data.") && key != "data.vocabulary_size";
+    if let Some((key, _)) = arguments.set.iter().find(|(key, _)| made_up(key)) {
+        return Err(plan(&format!(
+            "{key} changes nothing: batches are made up, and of the data data.vocabulary_size alone matters"
+        )));
+    }
     let cores = allowed_cores().len();
     let overrides = Overrides { set: arguments.set.clone(), only: Vec::new(), cores, jobs: 1 };
     let extent = if arguments.quick { Extent::Quick } else { Extent::Full };

@@ -9,13 +9,19 @@ use crate::plan::{Overrides, Study, resolve_data};
 
 /// Prints the summary of the encoded corpus.
 pub(super) fn data(arguments: &DataArguments, common: &Common) -> Result<u8, CliError> {
+    if let Some((key, _)) = arguments.set.iter().find(|(key, _)| !key.starts_with("data.")) {
+        return Err(CliError::new(
+            "settle the data",
+            format!("{key} is no setting of the data; those begin with `data.`"),
+        ));
+    }
     let overrides = Overrides { set: arguments.set.clone(), ..Overrides::default() };
     let settings = match &arguments.study {
         Some(path) => {
             let study = Study::read(path).map_err(|error| CliError::new("read the study", error))?;
             resolve_data(&study, &overrides)
         }
-        None => crate::plan::override_data(&DataSettings::default(), &overrides),
+        None => crate::plan::override_data(&DataSettings::default(), "the published study", &overrides),
     }
     .map_err(|error| CliError::new("settle the data", error))?;
     let data = encoded_data(&settings, &arguments.from, common)?;
@@ -25,14 +31,19 @@ pub(super) fn data(arguments: &DataArguments, common: &Common) -> Result<u8, Cli
 
 /// The encoded splits that `settings` ask for, fetched and made if need be, with progress on stderr.
 pub(super) fn encoded_data(settings: &DataSettings, from: &Source, common: &Common) -> Result<EncodedData, CliError> {
-    let pins = match &common.sources {
+    prepare_pinned(&pins(common)?, settings, from, &common.data_dir, &|line| say(line))
+        .map_err(|error| CliError::new("prepare the corpus", error))
+}
+
+/// The pinned facts about the corpus: those of `--sources`, or the built-in ones.
+pub(super) fn pins(common: &Common) -> Result<Pins, CliError> {
+    match &common.sources {
         None => Pins::built_in(),
         Some(path) => {
             let text = fs::read_to_string(path)
                 .map_err(|error| CliError::new(&format!("read the sources {}", path.display()), error))?;
             Pins::parse(&text)
         }
-    };
-    pins.and_then(|pins| prepare_pinned(&pins, settings, from, &common.data_dir, &|line| say(line)))
-        .map_err(|error| CliError::new("prepare the corpus", error))
+    }
+    .map_err(|error| CliError::new("prepare the corpus", error))
 }

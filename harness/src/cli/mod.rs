@@ -8,6 +8,7 @@ mod claims;
 mod conform;
 mod data;
 mod exit;
+mod knobs;
 mod lockstep;
 mod lockstep_progress;
 mod progress;
@@ -35,6 +36,7 @@ pub fn main() -> ExitCode {
         Command::BenchPeers(command) => bench_peers::bench_peers(command, &arguments.common),
         Command::Lockstep(command) => lockstep::lockstep(command, &arguments.common),
         Command::Backends(command) => backends::backends(command, &arguments.common),
+        Command::Knobs(command) => knobs::knobs(command, &arguments.common),
     };
     match result {
         Ok(code) => ExitCode::from(code),

@@ -40,11 +40,11 @@ impl DataSettings {
     /// for a word.
     pub fn check(&self) -> Result<(), DataError> {
         for (split, size) in self.sizes() {
-            if size == 0 || size % 2 == 1 {
+            if size == 0 || size % 2 == 1 || u32::try_from(size).is_err() {
                 return Err(DataError::Setting {
                     reason: format!(
                         "the {split} split can't have {size} reviews: the classes are 1:1, so give an \
-                         even number of at least 2"
+                         even number from 2 to 4294967294"
                     ),
                 });
             }
@@ -58,6 +58,27 @@ impl DataSettings {
                     i32::MAX
                 ),
             });
+        }
+        Ok(())
+    }
+
+    /// Checks that a corpus with so many reviews of each class can give these splits.
+    ///
+    /// # Errors
+    /// As [`Self::check`], and when a class has too few reviews.
+    pub fn check_against(&self, negative: usize, positive: usize) -> Result<(), DataError> {
+        self.check()?;
+        // Each size is below 2^32 by now.
+        let needed: usize = self.sizes().iter().map(|(_, size)| size / 2).sum();
+        for (class, there) in [("negative", negative), ("positive", positive)] {
+            if there < needed {
+                return Err(DataError::Setting {
+                    reason: format!(
+                        "splits of {} + {} + {} reviews need {needed} of each class, and the corpus has {there} {class} ones",
+                        self.train, self.validation, self.test
+                    ),
+                });
+            }
         }
         Ok(())
     }

@@ -24,25 +24,12 @@ use super::{DataError, DataSettings};
 /// # Errors
 /// Fails when a class has too few reviews for the sizes asked for.
 pub(super) fn assign(labels: &[u8], settings: &DataSettings) -> Result<[Vec<u32>; 3], DataError> {
-    settings.check()?;
+    let positive = labels.iter().filter(|label| **label == 1).count();
+    settings.check_against(labels.len() - positive, positive)?;
     let sizes = settings.sizes();
-    let needed: usize = sizes.iter().map(|(_, size)| size / 2).sum();
     let mut splits: [Vec<u32>; 3] = Default::default();
     for class in [0, 1] {
         let mut rows: Vec<u32> = (0..).zip(labels).filter(|(_, label)| **label == class).map(|(row, _)| row).collect();
-        if rows.len() < needed {
-            return Err(DataError::Setting {
-                reason: format!(
-                    "splits of {} + {} + {} reviews need {needed} of each class, and the corpus has {} \
-                     {} ones",
-                    settings.train,
-                    settings.validation,
-                    settings.test,
-                    rows.len(),
-                    if class == 0 { "negative" } else { "positive" },
-                ),
-            });
-        }
         shuffle(&mut rows, settings.seed, u64::from(class));
         let mut dealt = rows.into_iter();
         for (split, (_, size)) in splits.iter_mut().zip(sizes) {

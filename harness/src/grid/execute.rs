@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use harness_contract::{ModelSpec, TensorGroup};
@@ -32,7 +33,7 @@ pub struct Job {
     /// Its directory.
     pub directory: PathBuf,
     /// Its settings.
-    pub settings: ResolvedSettings,
+    pub settings: Arc<ResolvedSettings>,
     /// What the backend is told to build.
     pub model: ModelSpec,
     /// The backend.

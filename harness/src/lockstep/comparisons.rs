@@ -1,13 +1,12 @@
 //! Which pairs of models answer the question: the two sides, each side against itself, and one setting switched at a time.
 
-use harness_contract::{CellKind, GruForm, ModelSpec, WeightDecayForm, WeightDecaySpec};
+use harness_contract::CellKind;
 
 use super::arm::Arm;
 use super::record::{InertSetting, Subject};
 use super::sides::{LockstepError, SidesRequest};
-use crate::plan::{Division, Protocol, SettingDifference, differences, with_settings_of};
+use crate::plan::{Division, Protocol, SettingDifference, differences, same_steps, with_settings_of};
 use crate::run::Catalogue;
-use crate::train::BatchSettings;
 
 const INITIALIZERS: &str = "initializers.";
 
@@ -140,7 +139,9 @@ impl CellPlan<'_> {
         for own in differing {
             let switched = self.second(keys, std::slice::from_ref(&own.key))?;
             let values = [own.first.clone(), own.second.clone()];
-            if computes_the_same(equal, &switched) {
+            if equal.backend.program == switched.backend.program
+                && same_steps(&equal.protocol, &switched.protocol, self.cell)
+            {
                 plan.inert.push(InertSetting { cell: self.cell, key: own.key.clone(), values });
                 continue;
             }
@@ -157,28 +158,4 @@ impl CellPlan<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether two arms are given the same work in every step: the same model but for what it ignores, the same batches, the same weights.
-fn computes_the_same(one: &Arm, other: &Arm) -> bool {
-    let initializers = |arm: &Arm| -> Vec<_> {
-        let groups = arm.spec.parameters().into_iter().map(|parameter| parameter.group);
-        groups.map(|group| arm.protocol.initializers.get(&group).copied()).collect()
-    };
-    let work = |arm: &Arm| {
-        (essential(&arm.spec), BatchSettings::training(&arm.protocol), arm.protocol.learning_rate, initializers(arm))
-    };
-    one.backend.program == other.backend.program && work(one) == work(other)
-}
-
-/// A spec without the values that nothing depends on.
-fn essential(spec: &ModelSpec) -> ModelSpec {
-    let mut spec = spec.clone();
-    if spec.cell != CellKind::Gru {
-        spec.gru_form = GruForm::ResetAfter;
-    }
-    if spec.weight_decay.rate == 0.0 {
-        spec.weight_decay = WeightDecaySpec { rate: 0.0, form: WeightDecayForm::Coupled };
-    }
-    spec
 }

@@ -54,8 +54,16 @@ pub enum LockstepError {
         /// Why.
         reason: String,
     },
-    /// A study with several variants, of which none or another was named.
-    #[error("the study has the variants {known}; name one of them with --variant")]
+    /// Data settings of one side.
+    #[error("{key} is a setting of the data, which both sides share; give it with --set")]
+    Data {
+        /// The setting.
+        key: String,
+    },
+    /// A study with several variants, of which none or another was named; or with none at all.
+    #[error("{}", if known.is_empty() { "the study has no variants; leave out --variant".into() } else {
+        format!("the study has the variants {known}; name one of them with --variant")
+    })]
     Variant {
         /// Their names.
         known: String,
@@ -182,6 +190,9 @@ impl SidesRequest {
         asked: &BTreeMap<String, Asked>,
     ) -> Result<Protocol, LockstepError> {
         let side = &self.sides[place];
+        if let Some((key, _)) = side.set.iter().find(|(key, _)| key.starts_with("data.")) {
+            return Err(LockstepError::Data { key: key.clone() });
+        }
         let mut study = self.study.clone();
         study.file.backends = vec![side.backend.clone()];
         study.file.cells = vec![cell];

@@ -6,6 +6,21 @@ use std::str::FromStr;
 /// The most characters of a name.
 const LONGEST: usize = 64;
 
+/// Whether this may name a study, a variant or a backend: `[a-z0-9][a-z0-9._-]{0,63}`.
+pub(super) fn is_name(text: &str) -> bool {
+    let first = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    text.len() <= LONGEST && text.starts_with(first) && text.chars().all(|c| first(c) || matches!(c, '.' | '_' | '-'))
+}
+
+/// What is wrong with a text that is none.
+pub(super) fn not_a_name(text: &str) -> String {
+    let shown = text.chars().take(LONGEST).collect::<String>();
+    format!(
+        "`{}` is no name: use up to {LONGEST} lowercase letters, digits, `.`, `_` and `-`, a letter or digit first",
+        shown.escape_debug()
+    )
+}
+
 /// A backend's name: a lowercase letter or digit, then up to 63 of those, `.`, `_` and `-`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BackendName(String);
@@ -27,11 +42,7 @@ impl FromStr for BackendName {
     type Err = BackendNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let first = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        let good = text.len() <= LONGEST
-            && text.starts_with(first)
-            && text.chars().all(|c| first(c) || matches!(c, '.' | '_' | '-'));
-        if good { Ok(Self(text.to_owned())) } else { Err(BackendNameError(text.to_owned())) }
+        if is_name(text) { Ok(Self(text.to_owned())) } else { Err(BackendNameError(text.to_owned())) }
     }
 }
 

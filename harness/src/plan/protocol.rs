@@ -7,10 +7,16 @@ use harness_contract::{
     AdamSpec, BiasVectors, CellKind, ClipForm, ClipSpec, Device, DropoutSpec, GruForm, Initializer, Kernel, ModelSpec,
     Pooling, Side, TensorGroup, WeightDecayForm, WeightDecaySpec,
 };
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 
-/// Every knob of one run. A field per key of a study file's `[protocol]` table.
+use super::knobs::complete;
+
+/// Every knob of one run. A field per key of a study file's `[protocol]` table. Where what is read lacks a knob, there was none of it when it was
+/// written, and it gets what runs did before: see [`super::knobs::Knob::absent`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Protocol {
     /// Passes over the training split.
     pub epochs: u32,
@@ -51,6 +57,7 @@ pub struct Protocol {
     /// Dropout.
     pub dropout: DropoutSettings,
     /// Initialisers per tensor group.
+    #[serde(default)]
     pub initializers: BTreeMap<TensorGroup, Initializer>,
     /// Adam without its learning rate.
     pub adam: AdamSpec,
@@ -82,6 +89,20 @@ pub struct Protocol {
     pub device: Device,
     /// Which implementation of the recurrent layers to use.
     pub kernel: Kernel,
+}
+
+impl Serialize for Protocol {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Protocol {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut fields = Map::deserialize(deserializer)?;
+        complete(&mut fields);
+        Self::deserialize(Value::Object(fields)).map_err(D::Error::custom)
+    }
 }
 
 /// Dropout as a study gives it: one rate and the places where it acts.
@@ -122,6 +143,8 @@ pub struct Scheduler {
     pub cooldown: u32,
     /// The learning rate never goes below this.
     pub min_learning_rate: f64,
+    /// A reduction by no more than this is not made.
+    pub min_change: f64,
 }
 
 /// When a run ends.

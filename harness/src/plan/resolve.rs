@@ -1,20 +1,21 @@
 //! From a study and what its backends say of themselves to a list of runs with every setting filled in.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use harness_contract::{BackendInfo, CellKind, ModelSpec, Pooling, Side};
-use serde::Deserialize;
-use toml::{Table, Value};
+use harness_contract::{BackendInfo, CellKind, NativeDefaults};
 
 use super::differences::differences;
 use super::key::RunKey;
+use super::knobs::{self, Circumstances, Origin};
 use super::layers::Layers;
-use super::protocol::{Protocol, SchedulerKind, StopKind};
-use super::settings::{Settings, native_settings};
+use super::protocol::Protocol;
+use super::settings::Settings;
 use super::study_file::{Division, PlanError, Study, Variant};
 use crate::data::DataSettings;
 
-const DEFAULTS: &str = include_str!("defaults.toml");
+/// The most runs of a study.
+const MAX_RUNS: usize = 100_000;
 
 /// What is given beside the study file.
 #[derive(Debug, Clone, Default)]
@@ -37,8 +38,8 @@ pub type Asked = Result<BackendInfo, String>;
 pub struct ResolvedRun {
     /// The point of the grid.
     pub key: RunKey,
-    /// Its settings, or why they can't be known: its backend can't be started.
-    pub settings: Result<ResolvedSettings, String>,
+    /// Its settings, shared by the seeds, or why they can't be known: its backend can't be started.
+    pub settings: Result<Arc<ResolvedSettings>, String>,
 }
 
 /// The settings of a run.
@@ -50,33 +51,33 @@ pub struct ResolvedSettings {
     pub origins: BTreeMap<String, String>,
 }
 
-#[derive(Deserialize)]
-struct Defaults {
-    published: Settings,
-    program: Settings,
-}
-
 /// The data settings of a study with `--set data.key=value` applied.
 ///
 /// # Errors
-/// An unknown key or a wrong type in `--set`.
+/// An unknown key or a value that can't be.
 pub fn resolve_data(study: &Study, overrides: &Overrides) -> Result<DataSettings, PlanError> {
-    override_data(&study.file.data, overrides)
+    override_data(&study.file.data, &study.place("data"), overrides)
 }
 
-/// Data settings with `--set data.key=value` applied.
+/// Data settings with `--set data.key=value` applied; `place` is where they stand.
 ///
 /// # Errors
-/// An unknown key or a wrong type in `--set`.
-pub fn override_data(settings: &DataSettings, overrides: &Overrides) -> Result<DataSettings, PlanError> {
-    let wrong = |message: String| PlanError::Value { place: "--set data".into(), message };
-    let mut table = Table::try_from(settings).map_err(|error| wrong(error.to_string()))?;
+/// An unknown key or a value that can't be.
+pub fn override_data(settings: &DataSettings, place: &str, overrides: &Overrides) -> Result<DataSettings, PlanError> {
+    let mut place = place;
+    // JSON holds every seed, TOML those below 2^63.
+    let wrong = |error: serde_json::Error| PlanError::Value { place: "--set data".into(), message: error.to_string() };
+    let mut table = serde_json::to_value(settings).map_err(wrong)?;
     for (key, value) in &overrides.set {
         if let Some(name) = key.strip_prefix("data.") {
-            table.insert(name.to_owned(), parse_value(value));
+            let number = value.parse::<u64>().map(serde_json::Value::from);
+            table[name] = number.or_else(|_| serde_json::to_value(knobs::parse(value))).map_err(wrong)?;
+            place = "--set data";
         }
     }
-    Value::Table(table).try_into().map_err(|error: toml::de::Error| wrong(error.to_string().trim().to_owned()))
+    let settings: DataSettings = serde_json::from_value(table).map_err(wrong)?;
+    settings.check().map_err(|error| PlanError::Value { place: place.into(), message: error.to_string() })?;
+    Ok(settings)
 }
 
 /// Every run of a study, in the order of the file: variants, then cells, then backends, then seeds.
@@ -88,33 +89,33 @@ pub fn resolve(
     asked: &BTreeMap<String, Asked>,
     overrides: &Overrides,
 ) -> Result<Vec<ResolvedRun>, PlanError> {
-    let set = set_settings(&overrides.set)?;
-    let base = [Variant {
-        name: "base".into(),
-        backends: None,
-        cells: None,
-        seeds: None,
-        title: None,
-        protocol: Settings::default(),
-        backend: BTreeMap::new(),
-    }];
+    let set = overrides.set.iter().filter(|(key, _)| !key.starts_with("data."));
+    let set = Settings::from_set(set).map_err(|message| PlanError::Value { place: "--set".into(), message })?;
+    let vocabulary_size = resolve_data(study, overrides)?.vocabulary_size;
+    let base = [Variant::base()];
     let (variants, numbered) =
         if study.file.variants.is_empty() { (&base[..], false) } else { (&study.file.variants[..], true) };
     let mut runs = Vec::new();
     for (index, variant) in variants.iter().enumerate() {
+        let seeds = variant.seeds.as_ref().unwrap_or(&study.file.seeds);
         for &cell in study.file.cells.iter().filter(|cell| variant.cells.as_ref().is_none_or(|own| own.contains(cell)))
         {
             let own = |name: &&String| variant.backends.as_ref().is_none_or(|own| own.contains(name));
             let mut row = Vec::new();
             for backend in study.file.backends.iter().filter(own) {
-                let at = At { study, variant, index: numbered.then_some(index), cell, backend };
-                row.push((backend, at.settings(asked, &set, overrides)?));
+                let index = numbered.then_some(index);
+                let at = At { study, variant, index, cell, backend, vocabulary_size };
+                row.push((backend, at.settings(asked, &set, overrides)?.map(Arc::new)));
             }
             if study.file.division == Division::Matched {
                 check_matched(&row)?;
             }
+            if runs.len() + row.len() * seeds.len() > MAX_RUNS {
+                let message = format!("the study has more than {MAX_RUNS} runs");
+                return Err(PlanError::Value { place: study.place("seeds"), message });
+            }
             for (backend, settings) in row {
-                for &seed in variant.seeds.as_ref().unwrap_or(&study.file.seeds) {
+                for &seed in seeds {
                     let key = RunKey { backend: backend.clone(), cell, variant: variant.name.clone(), seed };
                     runs.push(ResolvedRun { key, settings: settings.clone() });
                 }
@@ -122,12 +123,17 @@ pub fn resolve(
         }
     }
     if !overrides.only.is_empty() {
-        let all: Vec<String> = runs.iter().map(|run| run.key.to_string()).collect();
-        runs.retain(|run| overrides.only.iter().any(|pattern| run.key.to_string().contains(pattern.as_str())));
-        if runs.is_empty() {
-            let message = format!("no run's name contains any of these; the runs are {}", all.join(", "));
+        let named = |run: &ResolvedRun| {
+            let name = run.key.to_string();
+            overrides.only.iter().any(|pattern| name.contains(pattern.as_str()))
+        };
+        let Some(first) = runs.iter().position(named) else {
+            let all: Vec<String> = runs.iter().map(|run| run.key.to_string()).collect();
+            let message = format!("no run's name contains any of these; the runs are {}", some_of(&all));
             return Err(PlanError::Value { place: format!("--only {}", overrides.only.join(" --only ")), message });
-        }
+        };
+        runs.drain(..first);
+        runs.retain(named);
     }
     Ok(runs)
 }
@@ -139,6 +145,7 @@ struct At<'a> {
     index: Option<usize>,
     cell: CellKind,
     backend: &'a String,
+    vocabulary_size: usize,
 }
 
 impl At<'_> {
@@ -154,165 +161,99 @@ impl At<'_> {
             Some(Err(reason)) => return Ok(Err(reason.clone())),
             None => return Ok(Err("the backend was not asked".into())),
         };
-        let mut layers = Layers::default();
-        let defaults: Defaults = toml::from_str(DEFAULTS).map_err(|error| internal(self.study, &error))?;
-        let mut lay = |settings: &Settings, origin: &dyn Fn(&str) -> String| {
-            layers.lay(settings, origin).map_err(|error| internal(self.study, &error))
-        };
-        lay(&defaults.program, &|_| "default of this program".into())?;
-        let machine = Settings {
-            threads: Some((overrides.cores / overrides.jobs.max(1)).max(1)),
-            kernel: info.capabilities.kernels.first().copied(),
-            ..Settings::default()
-        };
-        lay(&machine, &|key| match key {
-            "threads" => format!("{} cores divided among {} jobs", overrides.cores, overrides.jobs),
-            _ => format!("preferred by {}", info.name),
-        })?;
         let model = match file.division {
             Division::Native => self.backend,
             Division::Matched => file.matched_to.as_ref().unwrap_or(&file.backends[0]),
         };
-        match asked.get(model) {
-            Some(Ok(BackendInfo { native_defaults: Some(native), .. })) => {
-                lay(&native_settings(native, self.cell), &|_| format!("native default of {model}"))?;
-            }
+        let native = match asked.get(model) {
+            Some(Ok(info)) => info.native_defaults.as_ref(),
             Some(Err(reason)) => {
                 return Ok(Err(format!("`{model}`, whose defaults it takes, can't be asked: {reason}")));
             }
-            Some(Ok(_)) => {}
             None => {
                 let place = self.study.place("matched_to");
                 return Err(PlanError::Value { place, message: format!("`{model}` is not in `backends`") });
             }
-        }
-        lay(&defaults.published, &|_| "published study".into())?;
+        };
+        let mut layers = Layers::default();
+        let here = Circumstances { info, cores: overrides.cores, jobs: overrides.jobs };
+        self.lay_defaults(&mut layers, native.map(|native| (native, model.as_str())), &here);
         let at = |table: String| move |key: &str| self.study.place(&format!("{table}.{key}"));
-        lay(&file.protocol, &at("protocol".into()))?;
+        layers.lay(&file.protocol, at("protocol".into()))?;
         if let Some(own) = file.backend.get(self.backend) {
-            lay(own, &at(format!("backend.{}", self.backend)))?;
+            layers.lay(own, at(format!("backend.{}", self.backend)))?;
         }
         let number = self.index.unwrap_or(0);
-        lay(&self.variant.protocol, &at(format!("variant.{number}.protocol")))?;
+        layers.lay(&self.variant.protocol, at(format!("variant.{number}.protocol")))?;
         if let Some(own) = self.variant.backend.get(self.backend) {
-            lay(own, &at(format!("variant.{number}.backend.{}", self.backend)))?;
+            layers.lay(own, at(format!("variant.{number}.backend.{}", self.backend)))?;
         }
-        lay(set, &|_| "--set".into())?;
-        let missing = layers.missing(&REQUIRED);
+        layers.lay(set, |_| "--set".into())?;
+        let missing = layers.missing();
         if !missing.is_empty() {
             return Err(PlanError::Missing { backend: self.backend.clone(), keys: missing.join(", ") });
         }
-        let protocol: Protocol = layers.resolve().map_err(|error| internal(self.study, &error))?;
-        check(&protocol, self.cell, &layers)?;
+        let protocol = layers.resolve().map_err(|error| PlanError::Value {
+            place: self.study.path.display().to_string(),
+            message: error.to_string().trim().to_owned(),
+        })?;
+        self.check(&protocol, &layers)?;
         Ok(Ok(ResolvedSettings { protocol, origins: layers.origins() }))
     }
-}
 
-/// Keys that no default of this program gives; the rest of a protocol can't be missing.
-const REQUIRED: [&str; 31] = [
-    "padding",
-    "truncation",
-    "batching",
-    "masking",
-    "pooling",
-    "bias_vectors",
-    "gru_form",
-    "kernel",
-    "initializers.embedding",
-    "initializers.input-kernel",
-    "initializers.recurrent-kernel",
-    "initializers.input-bias",
-    "initializers.recurrent-bias",
-    "initializers.head-kernel",
-    "initializers.head-bias",
-    "adam.beta1",
-    "adam.beta2",
-    "adam.epsilon",
-    "adam.epsilon_placement",
-    "adam.repeated_words",
-    "adam.bias_correction",
-    "clip_stabiliser",
-    "clip_form",
-    "weight_decay_form",
-    "scheduler.factor",
-    "scheduler.patience",
-    "scheduler.threshold",
-    "scheduler.threshold_mode",
-    "scheduler.patience_rule",
-    "scheduler.cooldown",
-    "scheduler.min_learning_rate",
-];
+    /// The value of every knob that has a default; `native` are the framework's own with the name of the backend that has them.
+    fn lay_defaults(&self, layers: &mut Layers, native: Option<(&NativeDefaults, &str)>, here: &Circumstances<'_>) {
+        let program = |text: &str| Some((knobs::parse(text), "default of this program".to_owned()));
+        for knob in knobs::all() {
+            let found = match knob.default {
+                Origin::Program(text) => program(text),
+                Origin::Published(text) => Some((knobs::parse(text), "published study".to_owned())),
+                Origin::Machine { value, .. } => value(here),
+                Origin::Native(value) => native
+                    .and_then(|(native, name)| Some((value(native, self.cell)?, format!("native default of {name}"))))
+                    // Where no framework says, a knob that came later is what there was before it.
+                    .or_else(|| program(knob.absent).filter(|_| !knob.absent.is_empty())),
+            };
+            if let Some((value, origin)) = found {
+                layers.put(knob.name, value, origin);
+            }
+        }
+    }
 
-/// Refuses values that make no sense, naming where they came from.
-fn check(protocol: &Protocol, cell: CellKind, layers: &Layers) -> Result<(), PlanError> {
-    let refuse = |key: &str, message: String| {
-        let place = layers.origin(key).unwrap_or("the plan").to_owned();
-        Err(PlanError::Value { place, message: format!("{key}: {message}") })
-    };
-    if protocol.epochs == 0 {
-        return refuse("epochs", "must be at least 1".into());
-    }
-    if protocol.batch_size == 0 {
-        return refuse("batch_size", "must be at least 1".into());
-    }
-    if protocol.evaluation_batch_size == 0 {
-        return refuse("evaluation_batch_size", "must be at least 1".into());
-    }
-    if !(protocol.learning_rate.is_finite() && protocol.learning_rate > 0.0) {
-        return refuse("learning_rate", "must be a positive number".into());
-    }
-    if !(protocol.clip_norm.is_finite() && protocol.clip_norm >= 0.0) {
-        return refuse("clip_norm", "must be a positive number, or 0 for no clipping".into());
-    }
-    if protocol.gap > 0 {
-        if protocol.padding != Side::Front || protocol.masking {
-            return refuse("gap", "only with padding = \"front\" and without masking".into());
+    /// Refuses settings that can't be together, naming where they came from.
+    fn check(&self, protocol: &Protocol, layers: &Layers) -> Result<(), PlanError> {
+        let refuse = |key: &str, message: String| {
+            let place = layers.origin(key).unwrap_or("the plan").to_owned();
+            Err(PlanError::Value { place, message: format!("{key}: {message}") })
+        };
+        for knob in knobs::all() {
+            if let Err(message) = (knob.rule)(protocol) {
+                return refuse(knob.name, message);
+            }
         }
-        if protocol.pooling != Pooling::LastStep {
-            return refuse("gap", "only with pooling = \"last-step\", which reads beyond the gap".into());
-        }
-    }
-    if protocol.stop.kind == StopKind::AfterEscape && !(protocol.stop.auc > 0.5 && protocol.stop.auc < 1.0) {
-        return refuse("stop.auc", format!("{} does not lie in (0.5, 1)", protocol.stop.auc));
-    }
-    for (key, value) in [
-        ("scheduler.threshold", protocol.scheduler.threshold),
-        ("scheduler.min_learning_rate", protocol.scheduler.min_learning_rate),
-        ("stop.auc", protocol.stop.auc),
-    ] {
-        if !(value.is_finite() && value >= 0.0) {
-            return refuse(key, format!("{value} is neither 0 nor a positive number"));
-        }
-    }
-    if protocol.scheduler.kind == SchedulerKind::Plateau
-        && !(protocol.scheduler.factor > 0.0 && protocol.scheduler.factor < 1.0)
-    {
-        return refuse("scheduler.factor", format!("{} does not lie in (0, 1)", protocol.scheduler.factor));
-    }
-    let spec: ModelSpec = protocol.model_spec(cell, 2, 0);
-    match spec.check() {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            let key = if error.field.starts_with("dropout") { "dropout.rate" } else { protocol_key(error.field) };
-            refuse(key, error.reason)
+        match protocol.model_spec(self.cell, self.vocabulary_size, 0).check() {
+            Ok(()) => Ok(()),
+            Err(error) => match knobs::all().find(|knob| knob.spec.contains(&error.field)) {
+                Some(knob) => refuse(knob.name, error.reason),
+                // Of several settings together: the tokens of a batch, the parameters of the model.
+                None => {
+                    Err(PlanError::Value { place: self.study.path.display().to_string(), message: error.to_string() })
+                }
+            },
         }
     }
 }
 
-/// The key of a study file behind a field of the spec.
-fn protocol_key(field: &'static str) -> &'static str {
-    match field {
-        "max_time" => "max_length",
-        "max_batch" => "batch_size",
-        "clip.norm" => "clip_norm",
-        "clip.stabiliser" => "clip_stabiliser",
-        "clip.form" => "clip_form",
-        "weight_decay.rate" => "weight_decay",
-        other => other,
+/// The first names of many.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    match names.len().checked_sub(SHOWN) {
+        Some(rest @ 1..) => format!("{} and {rest} more", names[..SHOWN].join(", ")),
+        _ => names.join(", "),
     }
 }
 
-fn check_matched(row: &[(&String, Result<ResolvedSettings, String>)]) -> Result<(), PlanError> {
+fn check_matched(row: &[(&String, Result<Arc<ResolvedSettings>, String>)]) -> Result<(), PlanError> {
     let mut known = row.iter().filter_map(|(name, settings)| settings.as_ref().ok().map(|settings| (name, settings)));
     let Some((first_name, first)) = known.next() else { return Ok(()) };
     let mut lines = Vec::new();
@@ -326,40 +267,4 @@ fn check_matched(row: &[(&String, Result<ResolvedSettings, String>)]) -> Result<
         }
     }
     if lines.is_empty() { Ok(()) } else { Err(PlanError::NotMatched(lines.join("\n"))) }
-}
-
-fn set_settings(set: &[(String, String)]) -> Result<Settings, PlanError> {
-    let mut table = Table::new();
-    for (key, value) in set.iter().filter(|(key, _)| !key.starts_with("data.")) {
-        let mut inner = &mut table;
-        let mut parts: Vec<&str> = key.split('.').collect();
-        let last = parts.pop().unwrap_or_default();
-        for part in parts {
-            let entry = inner.entry(part).or_insert_with(|| Value::Table(Table::new()));
-            let Value::Table(next) = entry else {
-                return Err(PlanError::Value {
-                    place: format!("--set {key}"),
-                    message: format!("`{part}` is no table"),
-                });
-            };
-            inner = next;
-        }
-        inner.insert(last.to_owned(), parse_value(value));
-    }
-    Value::Table(table).try_into().map_err(|error: toml::de::Error| PlanError::Value {
-        place: "--set".into(),
-        message: error.to_string().trim().to_owned(),
-    })
-}
-
-/// A value as TOML has it; a bare word is a string.
-fn parse_value(text: &str) -> Value {
-    toml::from_str::<Table>(&format!("value = {text}"))
-        .ok()
-        .and_then(|mut table| table.remove("value"))
-        .unwrap_or_else(|| Value::String(text.to_owned()))
-}
-
-fn internal(study: &Study, error: &dyn std::fmt::Display) -> PlanError {
-    PlanError::Value { place: study.path.display().to_string(), message: error.to_string().trim().to_owned() }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::differences::flat;
-use super::resolve::ResolvedRun;
+use super::resolve::{ResolvedRun, ResolvedSettings};
 use crate::data::DataSettings;
 
 /// Every run and every setting with where it came from; settings that are the same for all runs stand once.
@@ -16,18 +17,26 @@ pub fn plan_text(runs: &[ResolvedRun], data: &DataSettings) -> String {
         settings.lines().for_each(|setting| line(&mut text, &format!("  {setting}")));
         line(&mut text, "");
     }
-    let mut values: BTreeMap<String, Vec<(String, String, String)>> = BTreeMap::new();
+    // The seeds of a point of the grid share their settings.
+    let mut shared: Vec<(&Arc<ResolvedSettings>, Vec<String>)> = Vec::new();
     for run in runs {
         let name = run.key.to_string();
         match &run.settings {
             Ok(settings) => {
-                for (key, value) in flat(&settings.protocol) {
-                    let origin = settings.origins.get(&key).cloned().unwrap_or_default();
-                    values.entry(key).or_default().push((name.clone(), value.to_string(), origin));
-                }
                 line(&mut text, &format!("run  {name}"));
+                match shared.last_mut() {
+                    Some((last, names)) if Arc::ptr_eq(last, settings) => names.push(name),
+                    _ => shared.push((settings, vec![name])),
+                }
             }
             Err(reason) => line(&mut text, &format!("run  {name}  can't be run: {reason}")),
+        }
+    }
+    let mut values: BTreeMap<String, Vec<(String, String, String)>> = BTreeMap::new();
+    for (settings, names) in &shared {
+        for (key, value) in flat(&settings.protocol) {
+            let origin = settings.origins.get(&key).cloned().unwrap_or_default();
+            values.entry(key).or_default().push((names.join(", "), value.to_string(), origin));
         }
     }
     let same = |given: &[(String, String, String)]| given.iter().all(|(_, value, _)| *value == given[0].1);

@@ -1,6 +1,7 @@
 //! The study file: what is read, and what is wrong with it by file and line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,9 +9,12 @@ use harness_contract::CellKind;
 use serde::{Deserialize, Serialize};
 use toml::de::{DeTable, DeValue};
 
-use super::name::BackendName;
+use super::name::{BackendName, is_name, not_a_name};
 use super::settings::Settings;
 use crate::data::DataSettings;
+
+/// The most bytes of a title.
+const MAX_TITLE: usize = 300;
 
 /// Where settings that a study leaves open come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +83,21 @@ pub struct Variant {
     pub backend: BTreeMap<String, Settings>,
 }
 
+impl Variant {
+    /// The one variant of a study that names none.
+    pub(super) fn base() -> Self {
+        Self {
+            name: "base".into(),
+            backends: None,
+            cells: None,
+            seeds: None,
+            title: None,
+            protocol: Settings::default(),
+            backend: BTreeMap::new(),
+        }
+    }
+}
+
 /// A study file with what is needed to speak about its lines.
 #[derive(Debug, Clone)]
 pub struct Study {
@@ -137,7 +156,7 @@ impl Study {
     /// Reads a study file.
     ///
     /// # Errors
-    /// If it can't be read, has an unknown key or a wrong type, or an axis that is empty or names something twice.
+    /// If it can't be read, has an unknown key or a value that can't be, or an axis that is empty or names something twice.
     pub fn read(path: &Path) -> Result<Self, PlanError> {
         let text = fs::read_to_string(path).map_err(|source| PlanError::Io { path: path.into(), source })?;
         Self::parse(&text, path)
@@ -174,32 +193,17 @@ impl Study {
     fn check(&self) -> Result<(), PlanError> {
         let refuse = |key: &str, message: String| Err(PlanError::Value { place: self.place(key), message });
         let file = &self.file;
-        let is_name = |name: &str| {
-            !name.is_empty()
-                && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
-        };
         if !is_name(&file.name) {
-            return refuse("name", format!("`{}` is no name: use lowercase letters, digits, `-` and `_`", file.name));
+            return refuse("name", not_a_name(&file.name));
         }
-        for (key, empty) in
-            [("backends", file.backends.is_empty()), ("cells", file.cells.is_empty()), ("seeds", file.seeds.is_empty())]
-        {
-            if empty {
-                return refuse(key, format!("`{key}` is empty; name at least one"));
-            }
+        if !is_title(&file.title) {
+            return refuse("title", not_a_title());
         }
-        let name = |name: &String| name.parse::<BackendName>().err();
-        if let Some(error) = file.backends.iter().find_map(name) {
+        self.check_axis("backends", &file.backends)?;
+        self.check_axis("cells", &file.cells)?;
+        self.check_axis("seeds", &file.seeds)?;
+        if let Some(error) = file.backends.iter().find_map(|name| name.parse::<BackendName>().err()) {
             return refuse("backends", error.to_string());
-        }
-        if let Some(twice) = first_repeated(&file.backends) {
-            return refuse("backends", format!("`{twice}` stands twice in `backends`"));
-        }
-        if let Some(twice) = first_repeated(&file.cells) {
-            return refuse("cells", format!("`{twice}` stands twice in `cells`"));
-        }
-        if let Some(twice) = first_repeated(&file.seeds) {
-            return refuse("seeds", format!("{twice} stands twice in `seeds`"));
         }
         let names: Vec<_> = file.variants.iter().map(|variant| &variant.name).collect();
         if let Some(twice) = first_repeated(&names) {
@@ -218,37 +222,72 @@ impl Study {
         }
         for (index, variant) in file.variants.iter().enumerate() {
             let key = format!("variant.{index}");
-            if !is_name(&variant.name) {
-                return refuse(&key, format!("`{}` is no name: use lowercase letters, digits, `-`, `_`", variant.name));
+            let name = &variant.name;
+            if !is_name(name) {
+                return refuse(&key, not_a_name(name));
             }
-            if let Some(twice) = variant.seeds.as_ref().and_then(|seeds| first_repeated(seeds)) {
-                return refuse(&key, format!("{twice} stands twice in the seeds of variant `{}`", variant.name));
-            }
-            let own = [
-                variant.seeds.as_ref().map(Vec::len),
-                variant.cells.as_ref().map(Vec::len),
-                variant.backends.as_ref().map(Vec::len),
-            ];
-            if own.contains(&Some(0)) {
-                return refuse(&key, format!("variant `{}` has no runs: one of its lists is empty", variant.name));
-            }
-            if let Some(cell) = variant.cells.iter().flatten().find(|cell| !file.cells.contains(cell)) {
-                return refuse(&key, format!("variant `{}` is for {cell}, which is not in `cells`", variant.name));
+            if variant.title.as_deref().is_some_and(|title| !is_title(title)) {
+                return refuse(&format!("{key}.title"), not_a_title());
             }
             let listed = variant.backends.iter().flatten().chain(variant.backend.keys());
-            if let Some(name) = listed.into_iter().find(|name| unknown(name)) {
-                return refuse(
-                    &key,
-                    format!("variant `{}` names `{name}`, which is not in `backends` ({known})", variant.name),
-                );
+            if let Some(own) = listed.into_iter().find(|own| unknown(own)) {
+                return refuse(&key, format!("variant `{name}` names `{own}`, which is not in `backends` ({known})"));
+            }
+            if let Some(own) = variant.cells.iter().flatten().find(|own| !file.cells.contains(own)) {
+                let cells: Vec<_> = file.cells.iter().map(|cell| cell.name()).collect();
+                let cells = cells.join(", ");
+                return refuse(&key, format!("variant `{name}` names `{own}`, which is not in `cells` ({cells})"));
+            }
+            variant.backends.as_ref().map_or(Ok(()), |own| self.check_axis(&format!("{key}.backends"), own))?;
+            variant.cells.as_ref().map_or(Ok(()), |own| self.check_axis(&format!("{key}.cells"), own))?;
+            variant.seeds.as_ref().map_or(Ok(()), |own| self.check_axis(&format!("{key}.seeds"), own))?;
+        }
+        self.check_settings()
+    }
+
+    /// Refuses an axis of the grid that is empty or names something twice.
+    fn check_axis<T: Ord + Display>(&self, key: &str, items: &[T]) -> Result<(), PlanError> {
+        let name = key.rsplit('.').next().unwrap_or(key);
+        let message = match first_repeated(items) {
+            Some(twice) => format!("`{twice}` stands twice in `{name}`"),
+            None if items.is_empty() => format!("`{name}` is empty; name at least one"),
+            None => return Ok(()),
+        };
+        Err(PlanError::Value { place: self.place(key), message })
+    }
+
+    /// Refuses settings that are none of the protocol's knobs, or have values that these can't have.
+    fn check_settings(&self) -> Result<(), PlanError> {
+        let of_backends = |prefix: String, settings: &'_ BTreeMap<String, Settings>| -> Vec<(String, Settings)> {
+            settings.iter().map(|(name, own)| (format!("{prefix}backend.{name}"), own.clone())).collect()
+        };
+        let mut all = vec![("protocol".to_owned(), self.file.protocol.clone())];
+        all.extend(of_backends(String::new(), &self.file.backend));
+        for (index, variant) in self.file.variants.iter().enumerate() {
+            all.push((format!("variant.{index}.protocol"), variant.protocol.clone()));
+            all.extend(of_backends(format!("variant.{index}."), &variant.backend));
+        }
+        for (table, settings) in &all {
+            if let Some(Err((key, message))) = settings.entries().find(Result::is_err) {
+                return Err(PlanError::Value { place: self.place(&format!("{table}.{key}")), message });
             }
         }
         Ok(())
     }
 }
 
-fn first_repeated<T: PartialEq>(items: &[T]) -> Option<&T> {
-    items.iter().enumerate().find(|(index, item)| items[..*index].contains(item)).map(|(_, item)| item)
+fn is_title(text: &str) -> bool {
+    !text.trim().is_empty() && text.len() <= MAX_TITLE && !text.chars().any(char::is_control)
+}
+
+fn not_a_title() -> String {
+    format!("a title is one line of 1 to {MAX_TITLE} bytes")
+}
+
+/// The first item that stands before, too.
+fn first_repeated<T: Ord>(items: &[T]) -> Option<&T> {
+    let mut seen = BTreeSet::new();
+    items.iter().find(|item| !seen.insert(*item))
 }
 
 /// Notes the line of every key, by dotted path; elements of an array of tables are numbered from 0.

@@ -74,17 +74,6 @@ pub(super) fn upgraded(mut record: Value) -> Result<Value, String> {
 /// noted without these two; it stays unknown and is said so.
 fn from_version_1(record: &mut Value) {
     record["version"] = json!(FORMAT);
-    let off = [
-        ("clip_form", json!("gradient")),
-        ("gap", json!(0)),
-        ("stop", json!({ "kind": "never", "auc": 0.6, "epochs": 1 })),
-        ("recurrent_spectrum", json!(false)),
-        ("update_norms", json!(false)),
-    ];
-    for (key, value) in off {
-        add(record.get_mut("protocol"), key, value);
-    }
-    add(record.get_mut("protocol").and_then(|own| own.get_mut("adam")), "bias_correction", json!("float64"));
     if let Some(model) = record.get_mut("model") {
         model_from_version_1(model);
     }

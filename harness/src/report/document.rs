@@ -20,7 +20,7 @@ pub(super) fn document(
     drawings: &[(Subject, Drawing)],
 ) -> String {
     let study = &overview.results.study;
-    let mut text = format!("# {}\n\n", study.title);
+    let mut text = format!("# {}\n\n", heading(&study.title));
     if study.demonstration {
         text.push_str(&format!(
             "> **This is a demonstration.** It was trained on a small part of the data for a few epochs, to show that \
@@ -102,6 +102,12 @@ fn data(overview: &Overview<'_>) -> String {
 }
 
 /// A section, unless it has nothing to say.
+/// A title as the text of a heading: signs of Markdown and HTML are shown as they are.
+fn heading(title: &str) -> String {
+    let sign = |c: char| matches!(c, '\\' | '<' | '`' | '[' | '*' | '_');
+    title.chars().flat_map(|c| sign(c).then_some('\\').into_iter().chain([c])).collect()
+}
+
 fn section(text: &mut String, title: &str, body: &str) {
     if !body.trim().is_empty() {
         text.push_str(&format!("\n## {title}\n\n{}\n", body.trim_end()));

@@ -6,12 +6,12 @@ mod initial;
 mod model;
 mod observation;
 mod order;
-mod plateau;
 mod run;
+mod schedule;
 
 pub use batches::{BatchSettings, HostBatch, evaluation_batches, training_batches};
 pub use initial::initial_weights;
 pub use model::{Timed, TimedBackend, TimedModel};
 pub use order::{Stream, shuffled};
-pub use plateau::Plateau;
 pub use run::{Observer, Progress, RunSettings, TrainError, Trained, train};
+pub use schedule::{Plateau, Schedule};

@@ -8,7 +8,7 @@ use super::batches::{BatchSettings, evaluation_batches};
 use super::epoch::train_epoch;
 use super::model::{Timed, TimedBackend, TimedModel};
 use super::observation::observe_model;
-use super::plateau::Plateau;
+use super::schedule::Schedule;
 use crate::data::{EncodedData, EncodedSplit};
 use crate::plan::{Checkpoint, Protocol};
 use crate::record::{EpochRecord, Observation, Prediction, PredictionSplit, StepRecord, Timing};
@@ -122,7 +122,7 @@ pub fn train(
     let RunSettings { protocol, data, .. } = *run;
     let mut model = backend.build(spec, initial)?;
     let mut learning_rate = protocol.learning_rate;
-    let mut plateau = Plateau::new(protocol.scheduler);
+    let mut schedule = Schedule::new(protocol.scheduler);
     let mut kept: Option<Kept> = None;
     let mut first_step = None;
     let mut escaped = None;
@@ -177,9 +177,7 @@ pub fn train(
             last_epoch = epoch;
             break;
         }
-        if let Some(plateau) = &mut plateau {
-            learning_rate = plateau.step(loss, learning_rate);
-        }
+        learning_rate = schedule.step(loss, learning_rate);
     }
     let Some(kept) = kept else { return Err(TrainError::NoEpoch) };
     if kept.epoch != last_epoch {

@@ -96,5 +96,6 @@ fn plateau(threshold_mode: ThresholdMode, patience_rule: PatienceRule) -> Platea
         patience_rule,
         cooldown: 0,
         min_learning_rate: 0.0,
+        min_change: 0.0,
     }
 }

@@ -300,6 +300,7 @@ pub(crate) fn protocol(is_torch: bool, cell: CellKind, variant: &str) -> Protoco
             patience_rule: plateau.patience_rule,
             cooldown: plateau.cooldown,
             min_learning_rate: plateau.min_learning_rate,
+            min_change: plateau.min_change,
         },
         checkpoint: Checkpoint::Last,
         input_gradient_norms: false,

@@ -2,12 +2,9 @@
 
 use super::floor::{cells, of_cell};
 use crate::lockstep::{LockstepRecord, Subject};
-use crate::plan::{flat, value_text};
+use crate::plan::{flat, knobs, value_text};
 use harness_text::numbers::{NONE, bytes, utc_date};
 use harness_text::{Align, Table};
-
-/// Keys that no step of a lockstep depends on.
-const NOT_USED: [&str; 5] = ["epochs", "evaluation_batch_size", "checkpoint", "input_gradient_norms", "scheduler"];
 
 /// Every setting of both sides; one that depends on the cell has a value for each.
 pub(super) fn settings(record: &LockstepRecord) -> String {
@@ -22,7 +19,7 @@ pub(super) fn settings(record: &LockstepRecord) -> String {
         pairs.iter().flat_map(|(_, flats)| flats.iter().flat_map(|flat| flat.keys())).collect();
     keys.sort();
     keys.dedup();
-    for key in keys.into_iter().filter(|key| !NOT_USED.contains(&key.split('.').next().unwrap_or(key))) {
+    for key in keys.into_iter().filter(|key| knobs::find(key).is_some_and(|knob| knob.in_step)) {
         let side = |place: usize| {
             let mut values: Vec<(String, Vec<&str>)> = Vec::new();
             for (cell, flats) in &pairs {

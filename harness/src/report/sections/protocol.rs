@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use harness_contract::CellKind;
-use serde_json::Value;
+use toml::Value;
 
-use crate::plan::Protocol;
+use crate::plan::{Protocol, flat, knobs};
 use crate::record::RunRecord;
 use crate::report::overview::Overview;
 use harness_text::numbers::NONE;
@@ -70,50 +70,14 @@ pub(in crate::report) fn protocol(overview: &Overview<'_>) -> Option<String> {
     Some(text)
 }
 
-/// The settings of a run by dotted key. A table that an origin names as a whole is not taken apart.
+/// The settings of a run by dotted name.
 fn settings(protocol: &Protocol, origins: &BTreeMap<String, String>) -> BTreeMap<String, Setting> {
-    let mut found = BTreeMap::new();
-    // Serialising a protocol can't fail: it has string keys only. If it did, the report would show no settings.
-    if let Ok(Value::Object(fields)) = serde_json::to_value(protocol) {
-        for (key, value) in fields {
-            if key != "initializers" {
-                flatten(key, value, origins, &mut found);
-            }
-        }
-    }
-    for (group, initializer) in &protocol.initializers {
-        let key = format!("initializers.{}", group.name());
-        let origin = origins.get(&key).or_else(|| origins.get("initializers")).cloned();
-        found.insert(key, (initializer.to_string(), origin.unwrap_or_else(|| NONE.to_owned())));
-    }
-    found
-}
-
-fn flatten(key: String, value: Value, origins: &BTreeMap<String, String>, found: &mut BTreeMap<String, Setting>) {
-    let origin = origins.get(&key);
-    match value {
-        Value::Object(fields) if origin.is_none() => {
-            for (name, inner) in fields {
-                flatten(format!("{key}.{name}"), inner, origins, found);
-            }
-        }
-        leaf => {
-            found.insert(key, (written(&leaf), origin.cloned().unwrap_or_else(|| NONE.to_owned())));
-        }
-    }
-}
-
-fn written(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(written).collect::<Vec<_>>().join(", "),
-        Value::Number(number) => match number.as_f64() {
-            // As people write small settings: 1e-7, not 0.0000001.
-            Some(float) if float != 0.0 && float.abs() < 1e-3 => format!("{float:e}"),
-            _ => number.to_string(),
-        },
-        other => other.to_string(),
-    }
+    let setting = |(name, value): (String, Value)| {
+        let written = knobs::find(&name).map_or_else(|| value.to_string(), |knob| knob.values.written(&value));
+        let origin = origins.get(&name).map_or_else(|| NONE.to_owned(), Clone::clone);
+        (name, (written, origin))
+    };
+    flat(protocol).into_iter().map(setting).collect()
 }
 
 /// The distinct texts of some settings, in the order of the runs.

@@ -1,10 +1,38 @@
-//! `ReduceLROnPlateau` as PyTorch and as Keras have it.
+//! The learning rate from epoch to epoch.
 
-use harness_contract::defaults::{PatienceRule, ThresholdMode};
+use harness_contract::{PatienceRule, ThresholdMode};
 
 use crate::plan::{Scheduler, SchedulerKind};
 
-/// The state of a plateau scheduler.
+/// A schedule under way.
+#[derive(Debug, Clone)]
+pub enum Schedule {
+    /// The learning rate stays.
+    Constant,
+    /// It falls when the validation loss stops falling.
+    Plateau(Plateau),
+}
+
+impl Schedule {
+    /// A schedule that has seen no epoch.
+    #[must_use]
+    pub const fn new(settings: Scheduler) -> Self {
+        match settings.kind {
+            SchedulerKind::None => Self::Constant,
+            SchedulerKind::Plateau => Self::Plateau(Plateau::new(settings)),
+        }
+    }
+
+    /// The learning rate after an epoch with this validation loss.
+    pub fn step(&mut self, loss: f64, learning_rate: f64) -> f64 {
+        match self {
+            Self::Constant => learning_rate,
+            Self::Plateau(plateau) => plateau.step(loss, learning_rate),
+        }
+    }
+}
+
+/// `ReduceLROnPlateau` as PyTorch and as Keras have it.
 ///
 /// Sources: `torch/optim/lr_scheduler.py`, `ReduceLROnPlateau.step`, and
 /// `keras/src/callbacks/reduce_lr_on_plateau.py`, `ReduceLROnPlateau.on_epoch_end`. They differ in how an improvement is
@@ -18,19 +46,11 @@ pub struct Plateau {
 }
 
 impl Plateau {
-    /// A scheduler that has seen no epoch; `None` if the settings ask for none.
-    #[must_use]
-    pub fn new(settings: Scheduler) -> Option<Self> {
-        (settings.kind == SchedulerKind::Plateau).then_some(Self {
-            settings,
-            best: f64::INFINITY,
-            bad_epochs: 0,
-            cooldown_left: 0,
-        })
+    const fn new(settings: Scheduler) -> Self {
+        Self { settings, best: f64::INFINITY, bad_epochs: 0, cooldown_left: 0 }
     }
 
-    /// The learning rate after an epoch with this validation loss.
-    pub fn step(&mut self, loss: f64, learning_rate: f64) -> f64 {
+    fn step(&mut self, loss: f64, learning_rate: f64) -> f64 {
         let fires = match self.settings.patience_rule {
             PatienceRule::AfterPatience => self.pytorch(loss),
             PatienceRule::AtPatience => self.keras(loss),
@@ -40,7 +60,8 @@ impl Plateau {
         }
         self.cooldown_left = self.settings.cooldown;
         self.bad_epochs = 0;
-        (learning_rate * self.settings.factor).max(self.settings.min_learning_rate).min(learning_rate)
+        let reduced = (learning_rate * self.settings.factor).max(self.settings.min_learning_rate).min(learning_rate);
+        if learning_rate - reduced > self.settings.min_change { reduced } else { learning_rate }
     }
 
     fn improves(&self, loss: f64) -> bool {
@@ -99,6 +120,7 @@ mod tests {
             patience_rule: PatienceRule::AfterPatience,
             cooldown,
             min_learning_rate: 0.0,
+            min_change: 0.0,
         }
     }
 
@@ -112,11 +134,11 @@ mod tests {
 
     /// The epochs, counted from 1, after which the learning rate fell.
     fn reductions(settings: Scheduler, losses: &[f64]) -> Vec<usize> {
-        let mut plateau = Plateau::new(settings).unwrap();
+        let mut schedule = Schedule::new(settings);
         let mut rate = 1.0;
         let mut fell = Vec::new();
         for (index, loss) in losses.iter().enumerate() {
-            let next = plateau.step(*loss, rate);
+            let next = schedule.step(*loss, rate);
             if next < rate {
                 fell.push(index + 1);
             }
@@ -126,8 +148,33 @@ mod tests {
     }
 
     #[test]
-    fn no_scheduler_is_made_where_none_is_asked_for() {
-        assert!(Plateau::new(Scheduler { kind: SchedulerKind::None, ..keras(1, 0) }).is_none());
+    fn without_a_schedule_the_learning_rate_stays() {
+        assert!(reductions(Scheduler { kind: SchedulerKind::None, ..keras(1, 0) }, &[0.5; 8]).is_empty());
+    }
+
+    /// What the real schedulers of Keras and PyTorch did, from `tests/golden/schedule/make_cases.py`. The last case is a rate of 1e-7, which
+    /// PyTorch reduces once.
+    #[test]
+    fn learning_rates_are_those_of_the_real_schedulers() {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/golden/schedule/cases.json")).unwrap();
+        let cases = golden["cases"].as_array().unwrap();
+        assert_eq!(cases.len(), 41);
+        let numbers = |value: &serde_json::Value| -> Vec<f64> {
+            value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+        };
+        for case in cases {
+            let mut settings = case["settings"].clone();
+            settings["kind"] = "plateau".into();
+            let mut schedule = Schedule::new(serde_json::from_value(settings).unwrap());
+            let mut rate = case["rate"].as_f64().unwrap();
+            let mut rates = Vec::new();
+            for loss in numbers(&case["losses"]) {
+                rate = schedule.step(loss, rate);
+                rates.push(rate);
+            }
+            assert_eq!(rates, numbers(&case["rates"]), "{}", case["settings"]);
+        }
     }
 
     #[test]
@@ -166,9 +213,9 @@ mod tests {
 
     #[test]
     fn the_learning_rate_never_falls_below_its_minimum() {
-        let mut plateau = Plateau::new(Scheduler { min_learning_rate: 0.5, ..pytorch(0, 0) }).unwrap();
-        plateau.step(1.0, 1.0);
-        assert_eq!(plateau.step(1.0, 1.0), 0.5);
-        assert_eq!(plateau.step(1.0, 0.5), 0.5);
+        let mut schedule = Schedule::new(Scheduler { min_learning_rate: 0.5, ..pytorch(0, 0) });
+        schedule.step(1.0, 1.0);
+        assert_eq!(schedule.step(1.0, 1.0), 0.5);
+        assert_eq!(schedule.step(1.0, 0.5), 0.5);
     }
 }
