@@ -53,7 +53,11 @@ fn a_study_or_a_directory_that_is_not_there_is_told_by_name() {
 fn more_reviews_than_there_are_is_told_before_anything_is_trained() {
     let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
     let output = bench.run(&["fake"], &["--set", "data.train=600"]).output().unwrap();
-    assert!(refused(&output, 1).contains("failed to prepare the corpus"), "{}", text(&output.stderr));
+    assert!(
+        refused(&output, 1).contains("failed to plan the study: splits of 600 + 20 + 40 reviews"),
+        "{}",
+        text(&output.stderr)
+    );
     assert!(!bench.path("runs").exists());
 }
 

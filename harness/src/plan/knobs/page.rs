@@ -139,6 +139,7 @@ pub fn knobs_markdown(pages: &[KnobPage]) -> String {
                 needs,
             ];
             row.extend(page.backends.values().map(|backend| match &backend.default {
+                Some(default) if backend.can.is_empty() => format!("none; {default} by default"),
                 Some(default) => format!("{}; {default} by default", backend.can),
                 None => backend.can.clone(),
             }));

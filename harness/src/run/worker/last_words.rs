@@ -147,6 +147,6 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_act_on_is_shown_escaped() {
-        assert_eq!(kept(&[b"\x1b[31mred\x00\xff\n\tnext"]).text(), "\\u{1b}[31mred\\u{0}\u{fffd}\n\\tnext");
+        assert_eq!(kept(&[b"\x1b[31mred\x00\xff\n\tnext"]).text(), "\\u{1b}[31mred\\0\u{fffd}\n\\tnext");
     }
 }
