@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// The format of records. A reader takes every record of its own major version: what an older minor lacks has a default, what a newer one adds is
-/// passed over. Records of version 1 (November 2026, written as the integer 1) are brought to this one by [`upgraded`].
+/// passed over. Records of version 1 (November 2026, written as the integer 1) are brought to this one when they are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "String")]
 pub struct FormatVersion {
