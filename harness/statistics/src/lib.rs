@@ -6,6 +6,7 @@
 mod distributions;
 mod error;
 
+pub mod audit;
 pub mod comparison;
 pub mod detectable;
 pub mod equivalence;
