@@ -8,6 +8,7 @@
 pub use harness_contract as contract;
 pub use harness_statistics as statistics;
 
+pub mod audit;
 pub mod bench;
 pub mod claims;
 pub mod cli;

@@ -60,6 +60,8 @@ pub enum Command {
     Report(ReportArguments),
     /// Judge what was claimed by the runs of studies
     Claims(ClaimsArguments),
+    /// Say whether printed figures are possible at all, and whether the text agrees with them
+    Audit(AuditArguments),
     /// Fetch, check and encode the corpus, and say what is in it
     Data(DataArguments),
     /// Say what each backend is, can do and does by default
@@ -113,6 +115,16 @@ pub struct ReportArguments {
     /// Where the report goes [default: DIR/report]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+/// Arguments of `study audit`.
+#[derive(Debug, Args)]
+pub struct AuditArguments {
+    /// A table as it was printed, e.g. reports/published.toml; harness/src/audit/README.md has the format
+    pub file: PathBuf,
+    /// Print everything that was found as JSON, and not the page
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `study data`.

@@ -1,6 +1,7 @@
 //! The command line: arguments as given, then resolved, then carried out. stdout carries data, stderr everything else.
 
 mod args;
+mod audit;
 mod backends;
 mod bench;
 mod bench_peers;
@@ -30,6 +31,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => run::run(command, &arguments.common),
         Command::Report(command) => report::report(command),
         Command::Claims(command) => claims::claims(command),
+        Command::Audit(command) => audit::audit(command),
         Command::Data(command) => data::data(command, &arguments.common),
         Command::Conform(command) => conform::conform(command, &arguments.common),
         Command::Bench(command) => bench::bench(command, &arguments.common),

@@ -8,6 +8,7 @@ use harness_statistics::metrics::{METRICS, Metric};
 use serde::{Deserialize, Deserializer};
 
 use super::ReportError;
+use crate::audit::Statement;
 use crate::plan::SchedulerKind;
 
 /// The version of `published.toml` that this build reads.
@@ -37,6 +38,8 @@ pub struct Published {
     pub seconds_per_epoch: BTreeMap<CellKind, f64>,
     /// Its results on the test split.
     pub results: Vec<PublishedResult>,
+    /// What its text says of its figures.
+    pub statements: Vec<Statement>,
     /// What it claimed.
     pub claims: Vec<PublishedClaim>,
 }
@@ -119,6 +122,7 @@ pub struct PublishedResult {
     /// The cell.
     pub cell: CellKind,
     /// What it printed of the test split, by the key of the metric. Every result has the same.
+    #[serde(deserialize_with = "printed")]
     pub figures: BTreeMap<String, f64>,
 }
 
@@ -197,6 +201,16 @@ fn parse(text: &str) -> Result<Published, ReportError> {
     Ok(found)
 }
 
+/// Numbers that the file has as strings, with their trailing zeros.
+fn printed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, f64>, D::Error> {
+    let texts = BTreeMap::<String, String>::deserialize(deserializer)?;
+    let number = |(key, text): (String, String)| match text.parse() {
+        Ok(number) => Ok((key, number)),
+        Err(_) => Err(serde::de::Error::custom(format!("{key}: `{text}` is not a number"))),
+    };
+    texts.into_iter().map(number).collect()
+}
+
 /// A table whose keys are cells, which TOML only has as strings.
 fn by_cell<'de, D, T>(deserializer: D) -> Result<BTreeMap<CellKind, T>, D::Error>
 where
@@ -242,9 +256,9 @@ mod tests {
             ("framework = \"keras\"\ncell = \"rnn\"", "framework = \"jax\"\ncell = \"rnn\"", "`jax`"),
             ("cell = \"lstm\"", "cell = \"rnn\"", "keras rnn has two results"),
             ("id = \"C2\"", "id = \"C1\"", "claim C1 is there twice"),
-            ("precision = 0.00", "precession = 0.00", "`precession` is not a metric"),
-            (", recall = 0.271", "", "no `recall`"),
-            (", f1 = 0.356", "", "keras lstm has other figures than the first result"),
+            ("precision = \"0.00\"", "precession = \"0.00\"", "`precession` is not a metric"),
+            (", recall = \"0.271\"", "", "no `recall`"),
+            (", f1 = \"0.356\"", "", "keras lstm has other figures than the first result"),
             ("rnn = 40.0", "elman = 40.0", "`elman` is not a cell"),
         ] {
             let error = parse(&text.replacen(from, to, 1)).unwrap_err().to_string();

@@ -50,6 +50,22 @@ fn a_study_or_a_directory_that_is_not_there_is_told_by_name() {
 }
 
 #[test]
+fn an_audit_prints_its_page_and_ends_well_whatever_it_finds() {
+    let bench = Bench::new("");
+    let published = concat!(env!("CARGO_MANIFEST_DIR"), "/../reports/published.toml");
+    let page = bench.study(&[]).args(["audit", published]).output().unwrap();
+    assert_eq!(page.status.code(), Some(0), "{}", text(&page.stderr));
+    assert!(text(&page.stdout).contains("**1 of 6 rows is impossible**"), "{}", text(&page.stdout));
+    assert!(text(&page.stderr).contains("not read, because an audit does not need it: claims, frameworks"));
+    let data = bench.study(&[]).args(["audit", published, "--json"]).output().unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&data.stdout).unwrap();
+    assert_eq!(found["rows"][1]["matrices"]["nearest"], serde_json::Value::Null);
+    assert_eq!(found["rows"][5]["matrices"]["nearest"]["number"], 151);
+    let missing = bench.study(&[]).args(["audit", "nowhere.toml"]).output().unwrap();
+    assert!(refused(&missing, 1).contains("failed to read the printed table: nowhere.toml"));
+}
+
+#[test]
 fn more_reviews_than_there_are_is_told_before_anything_is_trained() {
     let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
     let output = bench.run(&["fake"], &["--set", "data.train=600"]).output().unwrap();

@@ -5,6 +5,8 @@
 pub mod numbers;
 mod plain;
 mod table;
+mod words;
 
 pub use plain::{beginning, plain, plain_lines};
 pub use table::{Align, Table};
+pub use words::listed;

@@ -108,12 +108,14 @@ proptest! {
             Some(found) => {
                 prop_assert_eq!(found.number, expected.len() as u64);
                 prop_assert_eq!(found.example, expected[0]);
+                let mistaken = expected.iter().map(|matrix| matrix.fp as f64).fold(0.0, f64::max);
+                prop_assert_eq!(found.range(Quantity::FalsePositives).1, mistaken);
                 let predicted = expected.iter().map(Confusion::predicted_positive);
                 let range = (predicted.clone().min(), predicted.max());
                 prop_assert_eq!((Some(found.predicted_positives.0), Some(found.predicted_positives.1)), range);
                 let least = |of: fn(&Confusion) -> f64| expected.iter().map(of).fold(f64::INFINITY, f64::min);
-                prop_assert_eq!(found.shares[0].0, least(Confusion::accuracy));
-                prop_assert_eq!(found.shares[3].0, least(Confusion::f1));
+                prop_assert_eq!(found.range(Quantity::Accuracy).0, least(Confusion::accuracy));
+                prop_assert_eq!(found.range(Quantity::F1).0, least(Confusion::f1));
             }
         }
     }

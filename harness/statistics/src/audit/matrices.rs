@@ -17,8 +17,18 @@ pub struct Matrices {
     pub example: Confusion,
     /// Least and greatest number of positive predictions.
     pub predicted_positives: (u64, u64),
-    /// Least and greatest accuracy, precision, recall and F1, in the order of [`Quantity::SHARES`].
-    pub shares: [(f64, f64); 4],
+    /// Least and greatest number of right ones among them.
+    pub true_positives: (u64, u64),
+    /// Least and greatest number of wrong ones.
+    pub false_positives: (u64, u64),
+    /// Least and greatest accuracy.
+    pub accuracy: (f64, f64),
+    /// Least and greatest precision.
+    pub precision: (f64, f64),
+    /// Least and greatest recall.
+    pub recall: (f64, f64),
+    /// Least and greatest F1.
+    pub f1: (f64, f64),
     /// Least lower and greatest upper bound of the AUC of any scores with such a matrix at one threshold; see [`super::auc_bounds`].
     pub auc: (f64, f64),
     /// The same for scores whose ROC curve is concave; `None` if none of the points lies on or above the diagonal.
@@ -63,32 +73,54 @@ pub fn matrices(conditions: &[Condition], positives: u64, negatives: u64) -> Res
 }
 
 impl Matrices {
+    /// Least and greatest value of a quantity.
+    #[must_use]
+    pub fn range(&self, quantity: Quantity) -> (f64, f64) {
+        let counts = |(least, most): (u64, u64)| (least as f64, most as f64);
+        match quantity {
+            Quantity::Accuracy => self.accuracy,
+            Quantity::Precision => self.precision,
+            Quantity::Recall => self.recall,
+            Quantity::F1 => self.f1,
+            Quantity::PredictedPositives => counts(self.predicted_positives),
+            Quantity::TruePositives => counts(self.true_positives),
+            Quantity::FalsePositives => counts(self.false_positives),
+        }
+    }
+
     fn of_one(example: Confusion, number: u64) -> Self {
         let nothing = (f64::INFINITY, f64::NEG_INFINITY);
         Self {
             number,
             example,
             predicted_positives: (u64::MAX, 0),
-            shares: [nothing; 4],
+            true_positives: (u64::MAX, 0),
+            false_positives: (u64::MAX, 0),
+            accuracy: nothing,
+            precision: nothing,
+            recall: nothing,
+            f1: nothing,
             auc: nothing,
             concave_auc: None,
         }
     }
 
     fn include(&mut self, matrix: Confusion) {
-        let predicted = matrix.predicted_positive();
-        let (least, most) = self.predicted_positives;
-        self.predicted_positives = (least.min(predicted), most.max(predicted));
+        let widened = |(least, most): (u64, u64), count: u64| (least.min(count), most.max(count));
+        self.predicted_positives = widened(self.predicted_positives, matrix.predicted_positive());
+        self.true_positives = widened(self.true_positives, matrix.tp);
+        self.false_positives = widened(self.false_positives, matrix.fp);
         let shares = [matrix.accuracy(), matrix.precision(), matrix.recall(), matrix.f1()];
-        for (range, share) in self.shares.iter_mut().zip(shares) {
+        let ranges = [&mut self.accuracy, &mut self.precision, &mut self.recall, &mut self.f1];
+        for (range, share) in ranges.into_iter().zip(shares) {
             *range = (range.0.min(share), range.1.max(share));
         }
         let bounds = super::auc_bounds(&matrix);
         self.auc = (self.auc.0.min(bounds.any.0), self.auc.1.max(bounds.any.1));
-        let widened = |so_far: Option<(f64, f64)>, (low, high): (f64, f64)| {
-            so_far.map_or((low, high), |(least, most)| (least.min(low), most.max(high)))
-        };
-        self.concave_auc = bounds.concave.map(|concave| widened(self.concave_auc, concave)).or(self.concave_auc);
+        let so_far = self.concave_auc;
+        let widened =
+            |(low, high): (f64, f64)| so_far.map_or((low, high), |(least, most)| (least.min(low), most.max(high)));
+        self.concave_auc = bounds.concave.map(widened).or(so_far);
     }
 }
 
@@ -164,7 +196,7 @@ impl Search {
                 bound(sum.constant, sum.true_positives);
             }
         }
-        (least <= most).then(|| (least as u64, most as u64))
+        (least <= most).then_some((least as u64, most as u64))
     }
 
     /// The least and the greatest number of false positives that go with so many true ones.
@@ -180,7 +212,7 @@ impl Search {
                 _ => {}
             }
         }
-        (least <= most).then(|| (least as u64, most as u64))
+        (least <= most).then_some((least as u64, most as u64))
     }
 }
 

@@ -37,3 +37,30 @@ fn both(positives: u64, negatives: u64) -> Result<(f64, f64), MetricsError> {
         (positives, negatives) => Ok((positives as f64, negatives as f64)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_signal_both_variances_are_that_of_the_rank_sum() {
+        // At 1/2 both of Hanley and McNeil's probabilities are 1/3.
+        for (positives, negatives) in [(30, 50), (1, 1), (12_500, 12_500)] {
+            let null = null_auc_error(positives, negatives).unwrap();
+            let found = hanley_mcneil_variance(0.5, positives, negatives).unwrap();
+            assert!((found - null * null).abs() < 1e-15);
+        }
+        assert!((null_auc_error(12_500, 12_500).unwrap() - 0.003_65).abs() < 5e-6);
+    }
+
+    #[test]
+    fn a_perfect_ranking_has_no_variance() {
+        assert!(hanley_mcneil_variance(1.0, 30, 50).unwrap().abs() < 1e-15);
+    }
+
+    #[test]
+    fn what_is_no_auc_or_has_one_class_is_refused() {
+        assert!(null_auc_error(0, 5).is_err() && null_auc_error(5, 0).is_err());
+        assert!(hanley_mcneil_variance(1.5, 5, 5).is_err());
+    }
+}
