@@ -125,3 +125,30 @@ fn what_can_not_be_audited_is_refused_with_its_place() {
         assert!(error.contains(complaint), "{error}");
     }
 }
+
+#[test]
+fn claims_get_a_sentence_for_each_statement_and_the_least_favourable_p_of_each_auc() {
+    let found = findings(PUBLISHED);
+    let statements = found.possible_statements();
+    let expected =
+        "the figures of pytorch-rnn allow 23,406 to 23,448 positive predictions, not \"24,500 positive predictions\"";
+    assert_eq!(statements["pytorch-rnn-positives"], (false, expected.to_owned()));
+    let expected = "the figures of pytorch-lstm allow precision of 0.5705 to 0.5714, not \"half of those are right\"";
+    assert_eq!(statements["pytorch-lstm-half-right"], (false, expected.to_owned()));
+    assert!(statements["pytorch-lstm-positives"].0);
+    let aucs = found.printed_aucs();
+    assert_eq!(aucs["keras-lstm"].0, "0.513");
+    assert!(aucs["keras-lstm"].1 < 0.001 && aucs["keras-gru"].1 > 0.1);
+}
+
+#[test]
+fn the_statements_that_the_claims_rest_on_are_there() {
+    let rules = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../reports/claims.toml"));
+    let statements = findings(PUBLISHED).possible_statements();
+    let asked: Vec<_> =
+        rules.split("statement = { id = \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(asked.len() >= 3);
+    for id in asked {
+        assert!(statements.contains_key(id), "{id}");
+    }
+}
