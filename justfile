@@ -69,6 +69,7 @@ bench-peers *OPTIONS: build
 # Walk each backend beside the real framework and beside its other kernel, STEPS steps at the published size; the same command goes on where it stopped.
 trajectories steps="200" out="reports/trajectories": build
     {{ walk }} keras tensorflow --steps {{ steps }} --out {{ out }}/keras-tensorflow
+    {{ walk }} keras tensorflow --set clip_norm=1 --steps {{ steps }} --out {{ out }}/keras-tensorflow-clipped
     {{ walk }} pytorch libtorch --steps {{ steps }} --out {{ out }}/pytorch-libtorch
     {{ walk }} libtorch tensorflow --steps {{ steps }} --out {{ out }}/libtorch-tensorflow
     {{ walk }} libtorch libtorch --set-a kernel=stock --set-b kernel=fused --steps {{ steps }} --out {{ out }}/libtorch-stock-fused

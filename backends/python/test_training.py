@@ -183,6 +183,42 @@ class TestKeras(OfOneWorker, unittest.TestCase):
 class TestPyTorch(OfOneWorker, unittest.TestCase):
     name = "pytorch"
 
+    def test_it_trains_as_a_plain_loop_does(self):
+        golden = json.loads((BACKENDS / "libtorch/tests/golden/pytorch.json").read_text())
+        self.assertEqual(len(golden["cases"]), 9)
+        for case in golden["cases"]:
+            with self.subTest(cell=case["cell"], case=case["case"]):
+                self.follow(case)
+
+    def follow(self, case):
+        initial = {name: weight["data"] for name, weight in case["initial"].items()}
+        vocabulary, embedding = case["initial"]["embedding.weight"]["shape"]
+        spec = spec_of(
+            case["cell"],
+            PYTORCH,
+            bias_vectors="two",
+            masking=case["masking"],
+            clip=case["clip"] and {"norm": case["clip"], "stabiliser": 1e-6, "form": "gradient"},
+            weight_decay={"rate": case["weight_decay"], "form": "decoupled" if case["decoupled"] else "coupled"},
+            vocabulary_size=vocabulary,
+            embedding_size=embedding,
+            hidden_size=case["initial"]["rnn.weight_hh_l0"]["shape"][1],
+            layers=2,
+            max_time=9,
+            max_batch=6,
+        )
+        self.build(spec, initial)
+        for at, step in enumerate(case["steps"]):
+            one = case["batches"][at % len(case["batches"])]
+            time = len(one["tokens"]) // len(one["lengths"])
+            rows = [one["tokens"][row * time :][:length] for row, length in enumerate(one["lengths"])]
+            reply, loss, norm = self.train(rows, one["labels"], "end", time, step["learning_rate"])
+            self.close([loss, norm], [step["loss"], step["gradient_norm"]], 5e-6, f"loss and norm of step {at}")
+            self.assertEqual(reply["clipped"], bool(case["clip"] and step["gradient_norm"] > case["clip"]))
+        after = self.weights(spec)
+        for name, expected in case["weights"].items():
+            self.close(after[name], expected["data"], 2e-5, name)
+
     def test_a_norm_that_is_no_finite_number_does_what_it_does_in_pytorch(self):
         self.follow_extremes(PYTORCH)
 

@@ -130,7 +130,13 @@ impl<'a, 'b> Optimiser<'a, 'b> {
     /// One update of a parameter with its gradient, clipped already. The value can only be run.
     pub(crate) fn apply(&self, slots: Slots<'b>, gradient: Value<'b>) -> Value<'b> {
         let gradient = self.coupled_decay(slots.weight).map_or(gradient, |decay| gradient + decay);
-        let mut after = vec![gradient];
+        self.apply_after(slots, gradient, &[])
+    }
+
+    /// One update of a parameter whose moments were given what is new, after these have run.
+    pub(crate) fn apply_after(&self, slots: Slots<'b>, gradient: Value<'b>, after: &[Value<'b>]) -> Value<'b> {
+        let mut after = after.to_vec();
+        after.push(gradient);
         let shrunk = self.decoupled_factor().map(|f| slots.weight.assign(slots.weight.read_after(&after) * f, &[]));
         after.extend(shrunk);
         let adam = &self.spec.adam;

@@ -1,6 +1,6 @@
 //! The embedding's gradient and update: a word occurs many times in a batch, and most words not at all.
 
-use harness_contract::{ClipForm, ModelSpec, RepeatedWords};
+use harness_contract::{ClipForm, ModelSpec, RepeatedWords, WeightDecayForm};
 use tensorflow::DataType;
 
 use crate::adam::{Optimiser, Slots};
@@ -109,13 +109,32 @@ impl<'b> RowGradients<'b> {
     ) -> Value<'b> {
         let spec = optimiser.spec();
         let (sums, squares, left) = self.clipped(optimiser, coefficient);
-        // A coefficient that is NaN makes NaN of all rows, also of those that are 0.
-        let all = |rows: Value<'b>| self.dense(spec, rows);
-        let sums = left.map_or(all(sums), |coefficient| all(sums) * coefficient);
-        match squares {
-            None => optimiser.apply(slots, sums),
-            Some(squares) => update(optimiser, slots, sums, Some(all(squares))),
+        let Some(squares) = squares else { return optimiser.apply(slots, dense(spec, self.feeds.words, sums, left)) };
+        let coupled = spec.weight_decay.form == WeightDecayForm::Coupled && spec.weight_decay.rate > 0.0;
+        if coupled || spec.adam.beta1 == 0.0 || spec.adam.beta2 == 0.0 {
+            let (sums, squares) =
+                (dense(spec, self.feeds.words, sums, left), dense(spec, self.feeds.words, squares, None));
+            return update(optimiser, slots, sums, Some(squares));
         }
+        let b = sums.builder();
+        let left = left.unwrap_or_else(|| b.scalar(1.0));
+        let mut arguments = vec![slots.weight, slots.first, slots.second];
+        arguments.extend(optimiser.hyperparameters().all());
+        arguments.extend([self.feeds.words, sums, squares, left]);
+        b.function(WORDS_FIRST, &arguments, |f, arguments| {
+            let (optimiser, slots, [words, sums, squares, left]) = inside(optimiser, arguments);
+            let updated = words_first(&optimiser, slots, words, sums * left, squares);
+            vec![f.op("Identity").input(left).after(&[updated]).value()]
+        });
+        b.function(ALL_ROWS, &arguments, |f, arguments| {
+            let (optimiser, slots, [words, sums, squares, left]) = inside(optimiser, arguments);
+            let (sums, squares) = (dense(spec, words, sums, Some(left)), dense(spec, words, squares, None));
+            let updated = update(&optimiser, slots, sums, Some(squares));
+            vec![f.op("Identity").input(left).after(&[updated]).value()]
+        });
+        // Neither a square beyond float32 nor a factor that is not a number bears to be given in advance: infinity less infinity is nothing.
+        let total = squares.reshape_to(&[-1]).sum(&[0]) + left;
+        b.either(total.less(b.scalar(f64::from(f32::MAX))), [WORDS_FIRST, ALL_ROWS], &arguments)
     }
 
     /// The sums of occurrences, their squares where these are to be summed, clipped, and what the sums are still to be multiplied by: where all gradients have one
@@ -165,13 +184,49 @@ impl<'b> RowGradients<'b> {
         // There is none where the graph has failed; then every value is void.
         results.first().copied().unwrap_or(self.sums)
     }
+}
 
-    /// Rows of the words of the batch among zeros, `[vocabulary, embedding]`.
-    fn dense(&self, spec: &ModelSpec, rows: Value<'b>) -> Value<'b> {
-        let axis = |size: usize| i32::try_from(size).unwrap_or(i32::MAX);
-        let shape = rows.builder().ints(&[axis(spec.vocabulary_size), axis(spec.embedding_size)]);
-        rows.scatter_nd(self.feeds.words.reshape_to(&[-1, 1]), shape)
-    }
+/// The two functions by which the embedding may be updated.
+const WORDS_FIRST: &str = "embedding_update_words_first";
+const ALL_ROWS: &str = "embedding_update_all_rows";
+
+/// The arguments of either: slots, hyperparameters, and words, sums, squares and what the sums are still to be multiplied by.
+fn inside<'a, 's>(
+    optimiser: &Optimiser<'a, '_>,
+    arguments: &[Value<'s>],
+) -> (Optimiser<'a, 's>, Slots<'s>, [Value<'s>; 4]) {
+    let slots = Slots { weight: arguments[0], first: arguments[1], second: arguments[2] };
+    let optimiser = optimiser.inside([arguments[3], arguments[4], arguments[5]]);
+    (optimiser, slots, [arguments[6], arguments[7], arguments[8], arguments[9]])
+}
+
+/// Gives the rows of the words their news first, and lets the kernel, which is told that the gradient is 0, decay all moments and move all
+/// rows: `(m + g c1 / (1 - c1)) (1 - c1) = m (1 - c1) + g c1`.
+fn words_first<'b>(
+    optimiser: &Optimiser<'_, 'b>,
+    slots: Slots<'b>,
+    words: Value<'b>,
+    sums: Value<'b>,
+    squares: Value<'b>,
+) -> Value<'b> {
+    let (spec, averages) = (optimiser.spec(), optimiser.averages());
+    let before_decay = |gain: f64| gain / (1.0 - gain);
+    let first = slots.first.add_rows(words, sums * before_decay(averages.first_gain));
+    let second = slots.second.add_rows(words, squares * before_decay(averages.second_gain));
+    let b = sums.builder();
+    optimiser.apply_after(slots, b.zeros(shape(spec, b)), &[first, second])
+}
+
+/// Rows of the words of the batch among zeros, `[vocabulary, embedding]`, times a factor. One that is NaN makes NaN of all rows, also of those that are 0.
+fn dense<'b>(spec: &ModelSpec, words: Value<'b>, rows: Value<'b>, factor: Option<Value<'b>>) -> Value<'b> {
+    let all = rows.scatter_nd(words.reshape_to(&[-1, 1]), shape(spec, rows.builder()));
+    factor.map_or(all, |factor| all * factor)
+}
+
+/// The shape of the embedding.
+fn shape<'b>(spec: &ModelSpec, b: &'b Builder) -> Value<'b> {
+    let axis = |size: usize| i32::try_from(size).unwrap_or(i32::MAX);
+    b.ints(&[axis(spec.vocabulary_size), axis(spec.embedding_size)])
 }
 
 /// The squares of occurrences that are multiplied by a coefficient before they are squared. One of 0 makes 0 of a square that is beyond float32, too.

@@ -40,6 +40,23 @@ impl Builder {
             .values(count)
     }
 
+    /// Calls one of two functions, both with these arguments and one output of the graph's element type: the first where the condition, a boolean scalar,
+    /// holds.
+    pub(crate) fn either<'b>(
+        &'b self,
+        condition: Value<'b>,
+        [then, otherwise]: [&str; 2],
+        arguments: &[Value<'b>],
+    ) -> Value<'b> {
+        self.op("If")
+            .input(condition)
+            .list(arguments)
+            .attribute("then_branch", Attribute::Function(then.into()))
+            .attribute("else_branch", Attribute::Function(otherwise.into()))
+            .attribute("Tout", Attribute::Types(vec![self.element()]))
+            .value()
+    }
+
     /// Makes a function and gives the types of its outputs, none if the graph has failed.
     fn typed_function(
         &self,

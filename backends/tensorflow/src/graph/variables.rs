@@ -41,4 +41,9 @@ impl<'b> Value<'b> {
     pub(crate) fn assign(self, tensor: Self, after: &[Self]) -> Self {
         self.builder().op("AssignVariableOp").input(self).input(tensor).after(after).value()
     }
+
+    /// Adds rows to the variable behind this handle; `ids` must not repeat. The value can only be run or waited for.
+    pub(crate) fn add_rows(self, ids: Self, rows: Self) -> Self {
+        self.builder().op("ResourceScatterAdd").input(self).input(ids).input(rows).value()
+    }
 }
