@@ -32,7 +32,7 @@ pub struct Common {
     /// Where the corpus and its encoded splits are kept
     #[arg(long, global = true, value_name = "DIR", default_value = "data")]
     pub data_dir: PathBuf,
-    /// Facts about another corpus of the same form, or a mirror, in place of data/sources.toml
+    /// The descriptor of another corpus or of a mirror, in the form of data/imdb.toml
     #[arg(long, global = true, value_name = "FILE")]
     pub sources: Option<PathBuf>,
 }

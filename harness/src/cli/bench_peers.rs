@@ -182,8 +182,8 @@ fn encoding(
     threads: usize,
 ) -> Result<Option<EncodingRecord>, CliError> {
     let corpus = match &arguments.from {
-        Source::Path(path) => path.clone(),
-        _ => common.data_dir.join("downloads").join("reviews.json"),
+        Source::Named(path) => path.clone(),
+        Source::Default => common.data_dir.join("downloads").join("reviews.json"),
     };
     if !corpus.is_file() || corpus.extension().is_none_or(|extension| extension != "json") {
         say("encoding is left out: it needs the corpus as the package's reviews.json");

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::args::{Common, DataArguments};
 use super::exit::{COMPLETED, CliError, print, say};
-use crate::data::{DataSettings, EncodedData, Pins, Source, prepare_pinned, summary_table};
+use crate::data::{CorpusDescriptor, DataSettings, EncodedData, Source, prepare, summary_table};
 use crate::plan::{Overrides, Study, resolve_data};
 
 /// Prints the summary of the encoded corpus.
@@ -31,18 +31,18 @@ pub(super) fn data(arguments: &DataArguments, common: &Common) -> Result<u8, Cli
 
 /// The encoded splits that `settings` ask for, fetched and made if need be, with progress on stderr.
 pub(super) fn encoded_data(settings: &DataSettings, from: &Source, common: &Common) -> Result<EncodedData, CliError> {
-    prepare_pinned(&pins(common)?, settings, from, &common.data_dir, &|line| say(line))
+    prepare(&descriptor(settings, common)?, settings, from, &common.data_dir, &|line| say(line))
         .map_err(|error| CliError::new("prepare the corpus", error))
 }
 
-/// The pinned facts about the corpus: those of `--sources`, or the built-in ones.
-pub(super) fn pins(common: &Common) -> Result<Pins, CliError> {
+/// The descriptor of the corpus: that of `--sources`, or the built-in one of the settings' name.
+pub(super) fn descriptor(settings: &DataSettings, common: &Common) -> Result<CorpusDescriptor, CliError> {
     match &common.sources {
-        None => Pins::built_in(),
+        None => CorpusDescriptor::built_in(&settings.corpus),
         Some(path) => {
             let text = fs::read_to_string(path)
-                .map_err(|error| CliError::new(&format!("read the sources {}", path.display()), error))?;
-            Pins::parse(&text)
+                .map_err(|error| CliError::new(&format!("read the descriptor {}", path.display()), error))?;
+            CorpusDescriptor::parse(&text)
         }
     }
     .map_err(|error| CliError::new("prepare the corpus", error))

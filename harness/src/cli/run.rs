@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::args::{Common, Jobs, RunArguments};
-use super::data::{encoded_data, pins};
+use super::data::{descriptor, encoded_data};
 use super::exit::{COMPLETED, CliError, INTERRUPTED, NOT_ALL_COMPLETED, print, say};
 use super::progress::Display;
 use super::report::write_report;
@@ -25,8 +25,8 @@ pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliEr
     let runs =
         resolve(&study, catalogue.asked(), &overrides).map_err(|error| CliError::new("plan the study", error))?;
     let settings = resolve_data(&study, &overrides).map_err(|error| CliError::new("plan the study", error))?;
-    let corpus = pins(common)?.corpus;
-    settings.check_against(corpus.negative, corpus.positive).map_err(|error| CliError::new("plan the study", error))?;
+    let corpus = descriptor(&settings, common)?;
+    settings.check_against(&corpus).map_err(|error| CliError::new("plan the study", error))?;
     if arguments.dry_run {
         print(&plan_text(&runs, &settings))?;
         return Ok(COMPLETED);

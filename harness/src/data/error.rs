@@ -17,8 +17,8 @@ pub enum DataError {
         /// What the system said.
         source: io::Error,
     },
-    /// `data/sources.toml` can't be understood.
-    #[error("the list of sources is not valid: {reason}")]
+    /// The descriptor of a corpus can't be understood.
+    #[error("the corpus' descriptor is not valid: {reason}")]
     Sources {
         /// What the parser said.
         reason: String,
@@ -48,22 +48,28 @@ pub enum DataError {
         reason: String,
     },
     /// A path given by the user holds nothing that is known.
-    #[error(
-        "{} is no copy of the corpus: expected the package's reviews.json or .tgz, a folder or .tar.gz \
-         of aclImdb, or a .csv with the columns review and sentiment",
-        path.display()
-    )]
+    #[error("{} is no copy of the corpus: expected {forms}", path.display())]
     UnknownKind {
+        /// The path.
+        path: PathBuf,
+        /// The forms in which the corpus may be given.
+        forms: String,
+    },
+    /// A path given by the user is a pipe, a socket or a device.
+    #[error("{} is neither a file nor a folder", path.display())]
+    NoFile {
         /// The path.
         path: PathBuf,
     },
     /// A table has no such column, or a record no such field.
-    #[error("{place} has no `{column}`")]
+    #[error("{place} has no `{column}`, only {}", listed(there))]
     MissingColumn {
         /// File, and row where only one row lacks it.
         place: Place,
         /// The column's name.
-        column: &'static str,
+        column: String,
+        /// The names that there are.
+        there: Vec<String>,
     },
     /// A label that names neither class.
     #[error("{place} has label {found}, which is none of 0, 1, \"negative\" and \"positive\"")]
@@ -144,6 +150,17 @@ pub enum DataError {
         /// What the library said.
         reason: String,
     },
+}
+
+/// A few names for a message, each cut to a length that can be read.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 10;
+    if names.is_empty() {
+        return "an empty one".into();
+    }
+    let short = |name: &String| format!("`{}`", name.chars().take(40).collect::<String>());
+    let more = if names.len() > MOST { ", ..." } else { "" };
+    names.iter().take(MOST).map(short).collect::<Vec<_>>().join(", ") + more
 }
 
 impl DataError {

@@ -1,10 +1,11 @@
-//! The data: from a source of the IMDb corpus to encoded, stratified splits.
+//! The data: from a source of a corpus to encoded, stratified splits.
 //!
 //! [`prepare`] is the one way in. It finds or fetches the corpus, checks it, draws the splits by seed, fits
 //! the vocabulary on the training split alone, and stores the encoded splits so that the next call only
 //! reads them. Truncation and padding are no part of it: they happen when batches are made.
 
 mod corpus;
+mod descriptor;
 mod encoded;
 mod error;
 mod lengths;
@@ -22,10 +23,11 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use corpus::Corpus;
+pub use descriptor::{CorpusDescriptor, Fetch, Form, Format, Package, PinnedHash};
 pub use encoded::{EncodedData, EncodedSplit, PADDING_ID, UNKNOWN_ID};
 pub use error::{DataError, Place};
 pub use lengths::LengthCounts;
-pub use settings::{CorpusPin, CsvPin, DataSettings, NpmPin, PinnedHash, Pins, Source, StanfordPin};
+pub use settings::{DataSettings, Source};
 pub use summary::{CorpusSummary, DataSummary, SharedTexts, SplitSummary};
 pub use table::summary_table;
 use vocabulary::Vocabulary;
@@ -34,42 +36,28 @@ use vocabulary::Vocabulary;
 /// older ones are not taken for them.
 const FORMAT: u32 = 1;
 
-/// Gives the encoded splits that `settings` ask for, from the corpus that `source` names. `data_dir` keeps
-/// the download and the encoded splits; `progress` is told what is being done, a line at a time.
+/// Gives the encoded splits that `settings` ask for, from the corpus that `known` describes and `source` names. `data_dir`
+/// keeps the download and the encoded splits; `progress` is told what is being done, a line at a time.
 ///
 /// A second call with the same corpus and settings reads what the first has stored.
 ///
 /// # Errors
-/// Fails when the settings can't be met, when no source gives the whole, unchanged corpus, and when
+/// Fails when the settings can't be met or ask for another corpus, when no source gives the whole, unchanged corpus, and when
 /// `data_dir` can't be written. Nothing half-written is left behind under a name that is read later.
 pub fn prepare(
+    known: &CorpusDescriptor,
     settings: &DataSettings,
     source: &Source,
     data_dir: &Path,
     progress: &dyn Fn(&str),
 ) -> Result<EncodedData, DataError> {
-    prepare_pinned(&Pins::built_in()?, settings, source, data_dir, progress)
-}
-
-/// Does what [`prepare`] does with other facts about the sources than those built in: another corpus
-/// of the same form, or a mirror.
-///
-/// # Errors
-/// Fails as [`prepare`] does.
-pub fn prepare_pinned(
-    pins: &Pins,
-    settings: &DataSettings,
-    source: &Source,
-    data_dir: &Path,
-    progress: &dyn Fn(&str),
-) -> Result<EncodedData, DataError> {
-    settings.check()?;
+    settings.check_against(known)?;
     let downloads = data_dir.join("downloads");
     let _lock = FolderLock::take(data_dir, progress)?;
     store::remove_partial(&downloads)?;
     store::remove_partial(&data_dir.join("encoded"))?;
 
-    let corpus = corpus::load(pins, source, &downloads, progress)?;
+    let corpus = corpus::load(known, source, &downloads, progress)?;
     let content_hash = corpus.content_hash();
     let folder = store::folder(data_dir, &key(settings, &content_hash));
     match store::read(&folder) {
@@ -124,7 +112,8 @@ fn encode(
 
 /// What the encoded splits depend on, as the name of their folder.
 fn key(settings: &DataSettings, content_hash: &str) -> String {
-    let DataSettings { train, validation, test, seed, vocabulary_size } = settings;
+    // The corpus is known by its content.
+    let DataSettings { corpus: _, train, validation, test, seed, vocabulary_size } = settings;
     let inputs = format!("{FORMAT} {train} {validation} {test} {seed} {vocabulary_size} {content_hash}");
     corpus::hexadecimal(&Sha256::digest(inputs))
 }

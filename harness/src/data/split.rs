@@ -25,7 +25,7 @@ use super::{DataError, DataSettings};
 /// Fails when a class has too few reviews for the sizes asked for.
 pub(super) fn assign(labels: &[u8], settings: &DataSettings) -> Result<[Vec<u32>; 3], DataError> {
     let positive = labels.iter().filter(|label| **label == 1).count();
-    settings.check_against(labels.len() - positive, positive)?;
+    settings.check_counts(labels.len() - positive, positive)?;
     let sizes = settings.sizes();
     let mut splits: [Vec<u32>; 3] = Default::default();
     for class in [0, 1] {

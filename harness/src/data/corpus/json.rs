@@ -1,19 +1,18 @@
-//! The npm package's `reviews.json`: an array of `{"t": text, "s": 0 or 1}`.
+//! An array of objects, each with a text and a label in fields of known names.
 
 use std::cell::Cell;
 use std::fmt;
 use std::path::Path;
 
-use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 
-use super::{Corpus, Pinned, given};
+use super::{Corpus, Pinned, class_of, given};
 use crate::data::DataError;
 use crate::data::error::Place;
 
 /// Reads the reviews out of the file's bytes.
-pub(super) fn read(path: &Path, file: Pinned) -> Result<Corpus, DataError> {
+pub(super) fn read(path: &Path, file: Pinned, [text, label]: [&str; 2]) -> Result<Corpus, DataError> {
     let row = Cell::new(0);
     let mut parser = serde_json::Deserializer::from_slice(&file.bytes);
     let parsed = Entries { row: &row }.deserialize(&mut parser).and_then(|entries| {
@@ -38,16 +37,24 @@ pub(super) fn read(path: &Path, file: Pinned) -> Result<Corpus, DataError> {
     let mut texts = Vec::with_capacity(entries.len());
     let mut labels = Vec::with_capacity(entries.len());
     for (row, entry) in entries.into_iter().enumerate() {
-        let missing = |column| DataError::MissingColumn { place: place(row), column };
-        let label = entry.s.ok_or_else(|| missing("s"))?;
-        texts.push(entry.t.ok_or_else(|| missing("t"))?);
-        labels.push(match label.as_u64() {
-            Some(0) => 0,
-            Some(1) => 1,
-            _ => {
-                return Err(DataError::Label { place: place(row), found: label.to_string() });
-            }
-        });
+        let missing = |column: &str| DataError::MissingColumn {
+            place: place(row),
+            column: column.to_owned(),
+            there: entry.keys().cloned().collect(),
+        };
+        let field = |name: &str| entry.get(name).filter(|found| !found.is_null()).ok_or_else(|| missing(name));
+        let found = field(label)?;
+        let class = match found {
+            Value::String(word) => class_of(word),
+            Value::Number(number) => class_of(&number.to_string()),
+            _ => None,
+        };
+        labels.push(class.ok_or_else(|| DataError::Label { place: place(row), found: found.to_string() })?);
+        let found = field(text)?;
+        texts.push(found.as_str().map(str::to_owned).ok_or_else(|| DataError::Damaged {
+            file: path.to_path_buf(),
+            reason: format!("row {row} (counted from 0): `{text}` is no text"),
+        })?);
     }
     Ok(Corpus { texts, labels, file: path.to_path_buf(), name: given(path), file_hash: Some(file.hash), members: None })
 }
@@ -59,12 +66,8 @@ fn error_offset(bytes: &[u8], error: &serde_json::Error) -> usize {
     before + error.column()
 }
 
-/// One review; a field that is not there is told apart from one of the wrong kind.
-#[derive(Deserialize)]
-struct Entry {
-    t: Option<String>,
-    s: Option<Value>,
-}
+/// One review.
+type Entry = serde_json::Map<String, Value>;
 
 /// Reads the array and leaves behind which element it was at.
 struct Entries<'a> {
@@ -83,7 +86,7 @@ impl<'de> Visitor<'de> for Entries<'_> {
     type Value = Vec<Entry>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of reviews")
+        f.write_str("an array of objects")
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Self::Value, A::Error> {

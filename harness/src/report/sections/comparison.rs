@@ -19,6 +19,12 @@ const TWO_SIDED_95: f64 = 1.959_963_984_540_054;
 /// The section's text, or why there is no comparison.
 pub(in crate::report) fn comparison(overview: &Overview<'_>, published: &Published) -> String {
     let study = &overview.results.study;
+    if study.data.settings.corpus != published.data.corpus {
+        return format!(
+            "The published study is about the corpus `{}` and this one about `{}`, so there is nothing to compare.\n",
+            published.data.corpus, study.data.settings.corpus
+        );
+    }
     if study.division != "native" {
         return format!(
             "The published study left each framework its own defaults. This study is of the `{}` division, so none of \
