@@ -21,7 +21,7 @@ struct Identity<'a> {
     identity: u32,
     harness_numerics: u32,
     backend: &'a str,
-    libraries: &'a [LibraryVersion],
+    libraries: Vec<&'a LibraryVersion>,
     backend_numerics: u32,
     device: &'a str,
     cell: CellKind,
@@ -31,8 +31,8 @@ struct Identity<'a> {
     seed: u64,
 }
 
-/// The SHA-256, 64 hexadecimal digits, of what a run's numbers depend on: the settings that matter to it, the data's hash, the backend with its
-/// libraries' versions, the versions of the numbers, and the seed. A variant's name, threads and jobs are no part of it. Neither is a setting that is
+/// The SHA-256, 64 hexadecimal digits, of what a run's numbers depend on: the settings that matter to it, the data's hash, the backend with the
+/// versions of its framework's libraries, the versions of the numbers, and the seed. A variant's name, threads and jobs are no part of it. Neither is a setting that is
 /// switched off, so that one which is added later, off by default, leaves every run what it was.
 ///
 /// # Errors
@@ -44,11 +44,13 @@ pub fn fingerprint(
     data_hash: &str,
     seed: u64,
 ) -> Result<String, serde_json::Error> {
+    // The version of the backend's own program says when it was made; its numerics version says whether its numbers changed.
+    let own = format!("backend-{}", info.name);
     let identity = Identity {
         identity: IDENTITY_VERSION,
         harness_numerics: HARNESS_NUMERICS,
         backend: &info.name,
-        libraries: &info.libraries,
+        libraries: info.libraries.iter().filter(|library| library.name != own).collect(),
         backend_numerics: info.numerics,
         device: match model.device {
             Device::Cpu => "cpu",
