@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use super::comparison::{self, Comparison, Difference};
 use super::evidence::{Evidence, RunEvidence};
 use super::rules::{
-    Ahead, Ascending, Bounds, ChanceIntervals, Claim, ClaimsFile, Condition, Equivalent, EscapedCount, Exclusions,
-    Later, Measure, PrintedAuc, Ratio, RunCount, SumOfProducts,
+    Ahead, Ascending, ChanceIntervals, Claim, ClaimsFile, Condition, Equivalent, EscapedCount, Exclusions, Later,
+    Measure, PrintedAuc, Ratio, RunCount, SumOfProducts,
 };
+use super::words::range_text;
 
 /// What came out of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -409,19 +410,6 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-fn range_text(values: &[f64]) -> String {
-    let least = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let text = |value: f64| {
-        if value == 0.0 || (1e-3..1e5).contains(&value.abs()) { format!("{value:.3}") } else { format!("{value:.1e}") }
-    };
-    if least == most {
-        format!("each is {}", text(least))
-    } else {
-        format!("they lie between {} and {}", text(least), text(most))
-    }
-}
-
 fn sum_of_products(rule: &SumOfProducts) -> Finding {
     let product =
         |factors: &Vec<u32>| factors.iter().try_fold(1u64, |product, &factor| product.checked_mul(factor.into()));
@@ -434,36 +422,5 @@ fn sum_of_products(rule: &SumOfProducts) -> Finding {
             format!("{} = {sum}; printed: {}", terms.join(" + "), rule.value),
         ),
         None => Finding::new(None, "the sum is too large to compute"),
-    }
-}
-
-impl Bounds {
-    fn words(&self) -> String {
-        let parts =
-            [("at least", self.at_least), ("above", self.above), ("at most", self.at_most), ("below", self.below)];
-        let parts: Vec<_> = parts.into_iter().filter_map(|(word, bound)| Some(format!("{word} {}", bound?))).collect();
-        parts.join(" and ")
-    }
-}
-
-impl Measure {
-    /// What it is called in a sentence.
-    pub(super) const fn title(self) -> &'static str {
-        match self {
-            Self::Accuracy => "test accuracy",
-            Self::Auc => "test AUC",
-            Self::Precision => "precision",
-            Self::Recall => "recall",
-            Self::PositiveShare => "share of positive predictions",
-            Self::EscapeEpoch => "escape epoch",
-            Self::ReachFirst => "reach after the first epoch",
-            Self::ReachLast => "reach after the last epoch",
-            Self::SpectrumFactor => "distance of the recurrent spectrum from orthogonal",
-            Self::GradientSlope => "slope of the input gradient over time",
-            Self::UpdateAfterSpike => "update norm after a spike over before",
-            Self::PaddedLength => "mean padded length",
-            Self::RecurrentWeights => "recurrent weights",
-            Self::TrainSeconds => "seconds an epoch",
-        }
     }
 }

@@ -7,8 +7,10 @@ mod comparison;
 mod evidence;
 mod gather;
 mod judge;
+mod reading;
 mod rules;
 mod table;
+mod words;
 
 #[cfg(test)]
 mod planted_tests;
@@ -16,5 +18,6 @@ mod planted_tests;
 pub use evidence::{Evidence, RunEvidence, TestVariance};
 pub use gather::{ESCAPE_AUC, escape_epoch, gather};
 pub use judge::{Finding, Judged, Verdict, judge};
-pub use rules::{Arm, Claim, ClaimsFile, Condition, Measure, RulesError};
+pub use reading::RulesError;
+pub use rules::{Arm, Claim, ClaimsFile, Condition, Measure};
 pub use table::verdicts;
