@@ -6,6 +6,7 @@ mod defaults;
 mod figures;
 mod fixture;
 mod lockstep;
+mod records;
 mod tables;
 
 use std::fs;
