@@ -248,22 +248,13 @@ fn capabilities() -> Capabilities {
         cells: vec![CellKind::Rnn, CellKind::Lstm],
         kernels: vec![Kernel::Stock],
         bias_vectors: vec![BiasVectors::One, BiasVectors::Two],
-        gru_forms: vec![],
         epsilon_placements: vec![EpsilonPlacement::Hat],
         repeated_words: vec![RepeatedWords::SumThenSquare],
-        bias_corrections: vec![BiasCorrection::Float64],
-        clip_forms: vec![ClipForm::Gradient],
-        weight_decay_forms: vec![],
-        bidirectional: false,
-        layer_norm: false,
         masking: true,
         dropout: true,
         input_gradient_norms: true,
-        update_norm: false,
-        state: None,
         devices: vec![Device::Cpu],
-        max_layers: None,
-        exclusions: vec![],
+        ..Capabilities::default()
     }
 }
 

@@ -90,21 +90,19 @@ fn capabilities() -> Capabilities {
         bias_corrections: vec![BiasCorrection::Float64, BiasCorrection::Float32],
         clip_forms: ClipForm::ALL.to_vec(),
         weight_decay_forms: vec![WeightDecayForm::Coupled, WeightDecayForm::Decoupled],
-        bidirectional: false,
-        layer_norm: false,
         masking: true,
         dropout: true,
         input_gradient_norms: true,
         update_norm: true,
         state: Some(Element::Float32),
         devices: std::iter::once(Device::Cpu).chain((0..cards).map(Device::Cuda)).collect(),
-        max_layers: None,
         // The hand-written pass computes on the processor's memory.
         exclusions: vec![Exclusion {
             kernel: Some(Kernel::Fused),
             device: Some(DeviceKind::Cuda),
             ..Exclusion::default()
         }],
+        ..Capabilities::default()
     }
 }
 

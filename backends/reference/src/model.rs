@@ -58,8 +58,7 @@ impl Backend for ReferenceBackend {
                 update_norm: true,
                 state: Some(Element::Float64),
                 devices: vec![Device::Cpu],
-                max_layers: None,
-                exclusions: vec![],
+                ..Capabilities::default()
             },
             native_defaults: None,
         }

@@ -59,16 +59,13 @@ impl Backend for TensorFlow {
                 bias_corrections: vec![BiasCorrection::Float32, BiasCorrection::Float64],
                 clip_forms: vec![ClipForm::Occurrences, ClipForm::EachVariable, ClipForm::Gradient],
                 weight_decay_forms: vec![WeightDecayForm::Decoupled, WeightDecayForm::Coupled],
-                bidirectional: false,
-                layer_norm: false,
                 masking: true,
                 dropout: true,
                 input_gradient_norms: true,
                 update_norm: true,
                 state: Some(Element::Float32),
                 devices: vec![Device::Cpu],
-                max_layers: None,
-                exclusions: vec![],
+                ..Capabilities::default()
             },
             native_defaults: Some(defaults::keras()),
         }

@@ -65,6 +65,33 @@ pub struct Capabilities {
     pub exclusions: Vec<Exclusion>,
 }
 
+impl Default for Capabilities {
+    /// Nothing at all but what a description that does not say is read as. A new ability is one line here, and changes no backend.
+    fn default() -> Self {
+        Self {
+            cells: Vec::new(),
+            kernels: Vec::new(),
+            bias_vectors: Vec::new(),
+            gru_forms: Vec::new(),
+            epsilon_placements: Vec::new(),
+            repeated_words: Vec::new(),
+            bias_corrections: exact_corrections(),
+            clip_forms: clipping_of_the_gradient(),
+            weight_decay_forms: Vec::new(),
+            bidirectional: false,
+            layer_norm: false,
+            masking: false,
+            dropout: false,
+            input_gradient_norms: false,
+            update_norm: false,
+            state: None,
+            devices: Vec::new(),
+            max_layers: None,
+            exclusions: Vec::new(),
+        }
+    }
+}
+
 /// What a backend computes that does not say.
 fn exact_corrections() -> Vec<BiasCorrection> {
     vec![BiasCorrection::Float64]

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use harness::contract::defaults::Batching;
-use harness::contract::{CellKind, Device, Initializer, Kernel, LibraryVersion, Pooling, Side, TensorGroup};
+use harness::contract::{BackendInfo, Capabilities, CellKind, Kernel, LibraryVersion, Side, TensorGroup};
 use harness::data::{CorpusSummary, DataSettings, DataSummary, LengthCounts, SharedTexts, SplitSummary};
-use harness::plan::{Checkpoint, DropoutSettings, Protocol, RunKey, Scheduler, SchedulerKind, Stop, StopKind};
+use harness::plan::{Overrides, Protocol, RunKey, Study, resolve};
 use harness::record::{
     BackendRecord, Environment, EpochRecord, FORMAT, Numerics, Observation, Outcome, ParameterCounts, PlannedRun,
     Prediction, PredictionSplit, RunRecord, RunResult, StudyRecord, StudyResults, Timing, write_predictions,
@@ -14,6 +14,7 @@ use harness::record::{
 use harness::statistics::metrics::{Confusion, Metrics, evaluate};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde_json::json;
 
 use crate::defaults::{keras, pytorch};
 
@@ -255,59 +256,37 @@ fn epoch_record(epoch: u32, auc: f64, seconds: f64, protocol: &Protocol, rng: &m
     }
 }
 
+/// The protocol of the published study by the defaults of either framework, with its additions on PyTorch's side.
 pub(crate) fn protocol(is_torch: bool, cell: CellKind, variant: &str) -> Protocol {
     let defaults = if is_torch { pytorch() } else { keras() };
-    let mut initializers: BTreeMap<_, _> =
-        defaults.initializers.iter().map(|(group, default)| (*group, default.value)).collect();
-    initializers.insert(TensorGroup::RecurrentKernel, Initializer::Orthogonal);
-    let plateau = defaults.plateau.value;
-    Protocol {
-        epochs: 10,
-        batch_size: 32,
-        evaluation_batch_size: 256,
-        learning_rate: 1e-3,
-        max_length: 400,
-        padding: if variant == "front-padding" { Side::Front } else { defaults.padding.value },
-        truncation: defaults.truncation.value,
-        gap: 0,
-        stop: Stop { kind: StopKind::Never, auc: 0.6, epochs: 1 },
-        recurrent_spectrum: false,
-        update_norms: false,
-        batching: defaults.batching.value,
-        masking: false,
-        pooling: Pooling::LastStep,
-        embedding_size: 128,
-        hidden_size: 64,
-        layers: 2,
-        bidirectional: false,
-        layer_norm: false,
-        bias_vectors: defaults.bias_vectors[&cell].value,
-        gru_form: defaults.gru_form.value,
-        dropout: DropoutSettings { rate: 0.2, places: defaults.dropout_places.value.clone() },
-        initializers,
-        adam: defaults.adam.value,
-        clip_norm: if is_torch { 5.0 } else { 0.0 },
-        clip_stabiliser: defaults.clip_stabiliser.value,
-        clip_form: defaults.clip_form.value,
-        weight_decay: 0.0,
-        weight_decay_form: defaults.weight_decay_form.value,
-        scheduler: Scheduler {
-            kind: if is_torch { SchedulerKind::Plateau } else { SchedulerKind::None },
-            factor: plateau.factor,
-            patience: plateau.patience,
-            threshold: plateau.threshold,
-            threshold_mode: plateau.threshold_mode,
-            patience_rule: plateau.patience_rule,
-            cooldown: plateau.cooldown,
-            min_learning_rate: plateau.min_learning_rate,
-            min_change: plateau.min_change,
-        },
-        checkpoint: Checkpoint::Last,
-        input_gradient_norms: false,
-        threads: 2,
-        device: Device::Cpu,
-        kernel: Kernel::Stock,
-    }
+    let padding = if variant == "front-padding" { Side::Front } else { defaults.padding.value };
+    let places: Vec<_> = defaults.dropout_places.value.iter().map(|place| json!(place).to_string()).collect();
+    let additions = if is_torch { "clip_norm = 5.0\nscheduler.kind = \"plateau\"" } else { "" };
+    let text = format!(
+        r#"
+name = "grid"
+title = "One protocol"
+division = "native"
+backends = ["one"]
+cells = ["{cell}"]
+seeds = [1]
+[protocol]
+evaluation_batch_size = 256
+padding = "{padding}"
+dropout.places = [{}]
+initializers.recurrent-kernel = "orthogonal"
+{additions}
+"#,
+        places.join(", ")
+    );
+    let capabilities = Capabilities { kernels: vec![Kernel::Stock], ..Capabilities::default() };
+    let name = "one".to_owned();
+    let native_defaults = Some(defaults);
+    let info = BackendInfo { name: name.clone(), libraries: Vec::new(), numerics: 1, capabilities, native_defaults };
+    let study = Study::parse(&text, Path::new("grid.toml")).unwrap();
+    let overrides = Overrides { cores: 2, jobs: 1, ..Overrides::default() };
+    let runs = resolve(&study, &BTreeMap::from([(name, Ok(info))]), &overrides).unwrap();
+    runs[0].settings.as_ref().unwrap().protocol.clone()
 }
 
 /// Origins by dotted key, as a resolved plan names them.
@@ -357,4 +336,10 @@ fn data_summary(reviews: u32) -> DataSummary {
         test: split(u64::from(reviews)),
         shared: SharedTexts { validation_in_train: 31, test_in_train: 150, test_in_validation: 40 },
     }
+}
+
+/// A report without the settings that have no origin here, and so without what a later setting would add to it.
+pub(crate) fn with_origins_alone(report: &str) -> String {
+    let line = |line: &&str| !(line.starts_with("| `") && line.trim_end_matches([' ', '|']).ends_with('–'));
+    report.lines().filter(line).map(|line| format!("{line}\n")).collect()
 }

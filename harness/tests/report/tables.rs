@@ -9,7 +9,7 @@ use super::{Report, ablation, fixture, mixed};
 
 #[test]
 fn report_reads_well() {
-    insta::assert_snapshot!(mixed().text("report.md"));
+    insta::assert_snapshot!(fixture::with_origins_alone(&mixed().text("report.md")));
 }
 
 #[test]

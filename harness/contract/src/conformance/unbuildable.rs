@@ -91,7 +91,6 @@ mod tests {
     use super::super::inputs::Stack;
     use super::*;
     use crate::exclusion::Exclusion;
-    use crate::spec::BiasCorrection;
 
     fn capabilities() -> Capabilities {
         Capabilities {
@@ -101,16 +100,10 @@ mod tests {
             gru_forms: vec![GruForm::ResetAfter],
             epsilon_placements: vec![EpsilonPlacement::Hat],
             repeated_words: vec![RepeatedWords::SumThenSquare],
-            bias_corrections: vec![BiasCorrection::Float64],
-            clip_forms: vec![ClipForm::Gradient],
-            weight_decay_forms: vec![],
-            bidirectional: false,
             layer_norm: true,
             masking: true,
             dropout: true,
             input_gradient_norms: true,
-            update_norm: false,
-            state: None,
             devices: vec![Device::Cpu],
             max_layers: Some(3),
             exclusions: vec![Exclusion {
@@ -118,6 +111,7 @@ mod tests {
                 bias_vectors: Some(BiasVectors::Two),
                 ..Exclusion::default()
             }],
+            ..Capabilities::default()
         }
     }
 

@@ -90,7 +90,10 @@ fn of_backend(knob: &Knob, info: &BackendInfo) -> KnobOfBackend {
     let can = match knob.needs {
         Needs::Nothing => "yes".into(),
         Needs::Able(_, able) => if able(&info.capabilities) { "yes" } else { "no" }.into(),
-        Needs::Listed(_, listed) => listed(&info.capabilities).join(", "),
+        Needs::Listed(_, listed) => match listed(&info.capabilities).join(", ") {
+            none if none.is_empty() => "none".into(),
+            words => words,
+        },
     };
     let default = match (knob.default, &info.native_defaults) {
         (Origin::Native(value), Some(native)) => {
