@@ -5,6 +5,7 @@ use tch::{TchError, Tensor};
 
 use crate::embedding::EmbeddingGradient;
 use crate::network::Gradient;
+use crate::norm;
 use crate::parameters::Layout;
 
 /// What clipping saw, and what is left to do: the optimiser multiplies gradients by these factors as it reads them.
@@ -29,7 +30,7 @@ pub(crate) fn clipping(
     gradient: &Gradient,
     embedding: &EmbeddingGradient,
 ) -> Result<Clipping, TchError> {
-    let with_core = |of_words: &Tensor| together(&[&gradient.core, of_words]);
+    let with_core = |of_words: &Tensor| norm::of_all(&[&gradient.core, of_words]);
     let norm = with_core(&embedding.sum)?;
     let all_by =
         |factor: f64| Clipping { norm, core: factor, words: factor, idle: factor * 0.0, clipped: acts(factor) };
@@ -40,13 +41,13 @@ pub(crate) fn clipping(
             Ok(all_by(clip.factor(with_core(&gradient.tokens)?)))
         }
         Some(clip @ ClipSpec { form: ClipForm::EachVariable, .. }) => {
-            let words = clip.factor(together(&[&gradient.tokens])?);
+            let words = clip.factor(norm::of_all(&[&gradient.tokens])?);
             let mut clipped = acts(words);
             let mut views = layout.views(&gradient.core)?;
             // The first variable is the embedding, which has no view.
             for variable in spec.variables().into_iter().skip(1) {
                 let tensors = &mut views[variable.start - 1..variable.end - 1];
-                let factor = clip.factor(together(&tensors.iter().collect::<Vec<_>>())?);
+                let factor = clip.factor(norm::of_all(&tensors.iter().collect::<Vec<_>>())?);
                 if acts(factor) {
                     clipped = true;
                     for tensor in tensors {
@@ -57,12 +58,6 @@ pub(crate) fn clipping(
             Ok(Clipping { norm, core: 1.0, words, idle: 0.0, clipped })
         }
     }
-}
-
-/// The Euclidean norm of tensors together.
-fn together(tensors: &[&Tensor]) -> Result<f64, TchError> {
-    let norms = tensors.iter().map(|tensor| tensor.f_norm()).collect::<Result<Vec<_>, _>>()?;
-    Tensor::f_stack(&norms, 0)?.f_norm()?.f_double_value(&[])
 }
 
 /// Whether a factor changes what it multiplies; one that is not a number does.

@@ -12,6 +12,7 @@ mod input;
 mod memory;
 mod model;
 mod network;
+mod norm;
 mod parameters;
 mod share;
 mod stock;
@@ -54,7 +55,7 @@ pub fn new() -> Result<Libtorch, BackendError> {
     Ok(Libtorch {
         info: BackendInfo {
             name: "libtorch".into(),
-            numerics: 1,
+            numerics: 2,
             libraries: libraries.into(),
             capabilities: capabilities(),
             native_defaults: Some(defaults::native_defaults()),

@@ -14,6 +14,7 @@ use crate::dropout::{self, Masks};
 use crate::embedding;
 use crate::input::{self, Input, Occurrences};
 use crate::network::Network;
+use crate::norm;
 use crate::parameters::to_host;
 
 /// Predictions are computed for at most about this many tokens at once, so that they take no more memory than training.
@@ -57,18 +58,13 @@ impl LibtorchModel {
         let masks = dropout::draw(&spec, self.drawn + 1, input.time, input.rows, options)?;
         let gradient = self.network.gradient(&input, &targets, &masks)?;
         let occurrences = Occurrences::new(&aligned, spec.vocabulary_size);
-        let embedding = embedding::collect(&gradient.tokens, occurrences, spec.repeated_words())?;
+        let embedding = embedding::collect(&gradient.tokens, occurrences, spec.repeated_words(), spec.threads)?;
         let clipping = clipping(&spec, &self.network.layout, &gradient, &embedding)?;
         self.drawn += 1;
         let parameters = self.network.parameters_mut();
         let step = Step { clipping, learning_rate, measured };
         let update_norm = self.adam.update(&spec, parameters, &gradient.core, &embedding, step)?;
-        Ok(StepReport {
-            loss: gradient.loss.f_double_value(&[])?,
-            gradient_norm: clipping.norm,
-            clipped: clipping.clipped,
-            update_norm,
-        })
+        Ok(StepReport { loss: gradient.loss, gradient_norm: clipping.norm, clipped: clipping.clipped, update_norm })
     }
 
     fn predict(&mut self, batch: TokenBatch<'_>) -> Result<Vec<f32>, TchError> {
@@ -90,8 +86,7 @@ impl LibtorchModel {
         let (input, aligned) = Input::new(batch.tokens(), &self.network.spec, options.1)?;
         let targets = input::targets(batch, options)?;
         let gradient = self.network.gradient(&input, &targets, &Masks::default())?;
-        let norms = gradient.tokens.f_norm_scalaropt_dim(2.0, [2], false)?;
-        let norms = to_host(&norms.f_transpose(0, 1)?)?;
+        let norms = norm::of_rows(&gradient.tokens.f_transpose(0, 1)?)?;
         Ok(GradientNorms { norms: aligned.restore(&norms, batch.tokens().time()) })
     }
 }

@@ -11,8 +11,8 @@ use crate::stock;
 
 /// The gradient of the mean loss of a batch.
 pub(crate) struct Gradient {
-    /// The loss, a scalar.
-    pub(crate) loss: Tensor,
+    /// The loss, in nats.
+    pub(crate) loss: f64,
     /// With respect to every parameter but the embedding, flat as [`Parameters::core`] is.
     pub(crate) core: Tensor,
     /// With respect to the embedded tokens, `[time, rows, embedding_size]`.

@@ -45,7 +45,7 @@ pub(crate) fn gradient(
         let mut gradients = Tensor::f_run_backward(&[&loss], &leaves, false, false)?;
         let tokens = gradients.pop().ok_or_else(|| TchError::Shape("autograd returned no gradient".into()))?;
         let core = gradients.iter().map(|gradient| gradient.f_reshape([-1])).collect::<Result<Vec<_>, _>>()?;
-        Ok(Gradient { loss: loss.f_detach()?, core: Tensor::f_cat(&core, 0)?, tokens })
+        Ok(Gradient { loss: loss.f_double_value(&[])?, core: Tensor::f_cat(&core, 0)?, tokens })
     })
 }
 

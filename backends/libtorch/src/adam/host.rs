@@ -8,10 +8,10 @@ use std::thread;
 use harness_contract::subnormal::SubnormalsAsZero;
 use tch::{TchError, Tensor};
 
-use super::moved::squared_change;
 use super::{Block, Update};
 use crate::embedding::EmbeddingGradient;
 use crate::host::{elements, elements_mut};
+use crate::norm::squared_distance;
 
 /// The numbers of an update in the precision it is computed in.
 #[derive(Clone, Copy)]
@@ -60,7 +60,7 @@ pub(super) fn dense(block: &mut Block<'_>, gradient: &Tensor, update: &Update) -
     for (((weights, first), second), gradient) in parts.zip(gradient.chunks(size)) {
         let before = weights.to_vec();
         update_row(&constants, weights, first, second, gradient);
-        moved += squared_change(&before, weights);
+        moved += squared_distance(&before, weights);
     }
     Ok(moved)
 }
@@ -172,7 +172,7 @@ fn update_rows(constants: &Constants, rows: Rows<'_>, columns: usize, sum: &[f32
             }
         }
         if let Some(moved) = moved {
-            *moved = squared_change(&before, weights);
+            *moved = squared_distance(&before, weights);
         }
     }
 }

@@ -6,13 +6,13 @@
 
 mod aten;
 mod host;
-mod moved;
 
 use harness_contract::{EpsilonPlacement, ModelSpec, WeightDecayForm};
 use tch::{Device, Kind, TchError, Tensor};
 
 use crate::clipping::Clipping;
 use crate::embedding::EmbeddingGradient;
+use crate::norm;
 use crate::parameters::{Layout, Parameters};
 
 /// The moments of every weight, and how many steps they have seen.
@@ -125,8 +125,8 @@ impl Adam {
             aten::dense(&mut dense, core, &update)?;
             aten::by_word(&mut sparse, embedding, &of_words)?;
             let Some([core, words]) = before else { return Ok(None) };
-            let of_core = moved::squared_change_of(&core, dense.weights)?;
-            let of_words = moved::squared_change_of(&words, sparse.weights)?;
+            let of_core = norm::squared_distance_of(&core, dense.weights)?;
+            let of_words = norm::squared_distance_of(&words, sparse.weights)?;
             Ok(Some((of_core + of_words).sqrt()))
         })
     }

@@ -4,7 +4,7 @@
 //! here stay within three units in the last place of the true value, as a test shows. With `FUSED` a product and the sum
 //! it enters are rounded once, which every instruction set that has such an operation does alike.
 
-use std::ops::{Add, AddAssign, Mul, MulAssign, Sub};
+use std::ops::{Add, AddAssign, Div, Mul, MulAssign, Sub};
 
 use tch::kind::Element;
 
@@ -20,12 +20,16 @@ pub(super) trait Real:
     + Add<Output = Self>
     + Sub<Output = Self>
     + Mul<Output = Self>
+    + Div<Output = Self>
     + AddAssign
     + MulAssign
+    + Into<f64>
     + 'static
 {
     /// 1.
     const ONE: Self;
+    /// The nearest of this kind.
+    fn rounded(value: f64) -> Self;
     /// `1 / (1 + exp(-self))`.
     fn sigmoid<const FUSED: bool>(self) -> Self;
     /// The hyperbolic tangent.
@@ -36,6 +40,11 @@ pub(super) trait Real:
 
 impl Real for f32 {
     const ONE: Self = 1.0;
+
+    #[expect(clippy::cast_possible_truncation, reason = "rounding is what is asked for")]
+    fn rounded(value: f64) -> Self {
+        value as Self
+    }
 
     #[inline(always)]
     fn sigmoid<const FUSED: bool>(self) -> Self {
@@ -58,6 +67,10 @@ impl Real for f32 {
 
 impl Real for f64 {
     const ONE: Self = 1.0;
+
+    fn rounded(value: f64) -> Self {
+        value
+    }
 
     fn sigmoid<const FUSED: bool>(self) -> Self {
         1.0 / (1.0 + (-self).exp())

@@ -172,6 +172,6 @@ impl<T: Real> Backward<T> {
 }
 
 /// The product of rows, one every `stride` elements, and a kernel.
-const fn term<'a, T>(elements: &'a [T], stride: usize, right: &'a Packed<T>) -> Term<'a, T> {
+pub(super) const fn term<'a, T>(elements: &'a [T], stride: usize, right: &'a Packed<T>) -> Term<'a, T> {
     Term { left: Left { elements, row_stride: stride, column_stride: 1 }, right }
 }

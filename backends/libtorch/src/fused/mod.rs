@@ -13,6 +13,7 @@
 mod activation;
 mod cell;
 mod gates;
+mod head;
 mod kernels;
 mod prediction;
 mod product;
@@ -23,9 +24,10 @@ mod words;
 
 use harness_contract::ModelSpec;
 use harness_contract::subnormal::SubnormalsAsZero;
-use tch::{Kind, Reduction, TchError, Tensor};
+use tch::{Kind, TchError, Tensor};
 
 use self::activation::Real;
+use self::head::Head;
 use self::kernels::{Backward, Forward, Shape};
 use self::tape::Tape;
 use self::training::{Batch, Buffers};
@@ -126,9 +128,9 @@ impl<T: Real> Kept<T> {
         };
         let (_, tapes) = self.prediction.insert(tapes);
         let shares = share::rows_each(rows, spec.threads, product::ROWS);
-        let mut pooled = Tensor::f_zeros([length(rows), length(spec.hidden_size)], (T::KIND, embedding.device()))?;
+        let mut pooled = vec![T::ZERO; rows * spec.hidden_size];
         let mut at = 0;
-        let mut parts: Vec<_> = tape::bands(elements_mut::<T>(&mut pooled)?, 1, spec.hidden_size, &shares)
+        let mut parts: Vec<_> = tape::bands(&mut pooled, 1, spec.hidden_size, &shares)
             .into_iter()
             .flatten()
             .zip(&shares)
@@ -146,7 +148,7 @@ impl<T: Real> Kept<T> {
         }
         let words = &*words;
         share::each(parts, |part| part.run(words, &kernels, &shapes));
-        head(views, &pooled)
+        Tensor::f_from_slice(&Head::new(views)?.logits(&pooled))
     }
 
     fn gradient(
@@ -180,20 +182,15 @@ impl<T: Real> Kept<T> {
             return Err(TchError::Shape("a model without layers".into()));
         };
         let answers = || input.answer_steps.iter().enumerate();
-        let outputs: Vec<_> = answers().flat_map(|(row, &step)| top.output(step, row)).copied().collect();
-        let pooled = Tensor::f_from_slice(&outputs)?.f_view([length(input.rows), length(spec.hidden_size)])?;
-        let pooled = masked(pooled, masks.after_last.as_ref())?;
-        let logits = head(views, &pooled)?;
-        let loss =
-            logits.f_binary_cross_entropy_with_logits(targets, None::<&Tensor>, None::<&Tensor>, Reduction::Mean)?;
-
-        // The loss' derivative by a logit is the predicted probability minus the label, over the rows.
-        #[expect(clippy::cast_precision_loss, reason = "a batch has fewer than 2^52 rows")]
-        let per_logit = logits.f_sigmoid()?.f_sub(targets)?.f_div_scalar_(input.rows as f64)?.f_unsqueeze(1)?;
-        let _ = per_logit.f_transpose(0, 1)?.f_mm_out(&gradients.head_weight, &pooled)?;
-        let _ = per_logit.f_sum_intlist_out(&gradients.head_bias, [0].as_slice(), false, None)?;
-        let per_answer = masked(per_logit.f_mm(&views.head_weight)?, masks.after_last.as_ref())?;
-        let per_answer = elements::<T>(&per_answer)?;
+        let mut pooled: Vec<_> = answers().flat_map(|(row, &step)| top.output(step, row)).copied().collect();
+        let mask = masks.after_last.as_ref().map(elements::<T>).transpose()?;
+        let masked = |values: &mut [T]| mask.map_or((), |mask| gates::multiply_by(values, mask));
+        masked(&mut pooled);
+        let head = Head::new(views)?;
+        let (loss, per_logit) = head::loss(&head.logits(&pooled), elements(targets)?);
+        head::write_gradient(&per_logit, &pooled, &mut gradients)?;
+        let mut per_answer = head.back(&per_logit);
+        masked(&mut per_answer);
 
         buffers.tapes.iter_mut().for_each(Tape::clear_gradients);
         if let Some(top) = buffers.tapes.last_mut() {
@@ -236,17 +233,4 @@ fn arranged<K>(
     arrange: impl Fn(Shape, &crate::parameters::LayerViews) -> Result<K, TchError>,
 ) -> Result<Vec<K>, TchError> {
     shapes.iter().zip(&views.layers).map(|(&shape, weights)| arrange(shape, weights)).collect()
-}
-
-/// The logits of pooled outputs, `[rows]`.
-fn head(views: &CoreViews, pooled: &Tensor) -> Result<Tensor, TchError> {
-    pooled.f_linear(&views.head_weight, Some(&views.head_bias))?.f_squeeze_dim(1)
-}
-
-/// Multiplies in place by a mask where there is one.
-fn masked(mut values: Tensor, mask: Option<&Tensor>) -> Result<Tensor, TchError> {
-    match mask {
-        Some(mask) => values.f_mul_(mask),
-        None => Ok(values),
-    }
 }

@@ -121,7 +121,7 @@ fn follows_the_formulas(spec: &ModelSpec, kind: Kind, tolerance: f64) {
         let targets = input::targets(rows.batch(), network.options).unwrap();
         let gradient = network.gradient(&input, &targets, &Masks::default()).unwrap();
         let occurrences = Occurrences::new(&aligned, spec.vocabulary_size);
-        let compact = embedding::collect(&gradient.tokens, occurrences, spec.adam.repeated_words).unwrap();
+        let compact = embedding::collect(&gradient.tokens, occurrences, spec.adam.repeated_words, 1).unwrap();
         let seen = clipping(spec, &network.layout, &gradient, &compact).unwrap();
         adam.update(
             spec,

@@ -39,11 +39,11 @@ impl Difference {
         let masks = dropout::draw(&spec, 1, input.time, input.rows, options).unwrap();
         let gradient = self.network.gradient(&input, &targets, &masks).unwrap();
         let occurrences = Occurrences::new(&aligned, spec.vocabulary_size);
-        let compact = embedding::collect(&gradient.tokens, occurrences, RepeatedWords::SumThenSquare).unwrap();
+        let compact = embedding::collect(&gradient.tokens, occurrences, RepeatedWords::SumThenSquare, 1).unwrap();
         let mut dense = self.network.layout.zeros(options).unwrap();
         let _ = dense.embedding.index_add_(0, &Tensor::from_slice(&compact.words), &compact.sum);
         dense.core = gradient.core.copy();
-        (gradient.loss.double_value(&[]), dense)
+        (gradient.loss, dense)
     }
 
     /// Moves the weights by `amount` times `direction`.
@@ -161,7 +161,7 @@ fn squared_occurrences_are_collected_by_word() {
         (0..9 * 4 * 5).map(|_| numbers.next() - 0.5).collect()
     };
     let tokens = Tensor::from_slice(&gradients).view([9, 4, 5]);
-    let found = embedding::collect(&tokens, Occurrences::new(&aligned, 13), RepeatedWords::SquareThenSum).unwrap();
+    let found = embedding::collect(&tokens, Occurrences::new(&aligned, 13), RepeatedWords::SquareThenSum, 1).unwrap();
     let squares = found.squares.unwrap();
     for (slot, &word) in found.words.iter().enumerate() {
         for column in 0..5 {

@@ -43,7 +43,7 @@ fn both_kernels_give_the_same_logits_and_gradients() {
                 let gradient = network.gradient(&input, &targets, &masks).unwrap();
                 let logits = network.logits(&input).unwrap();
                 let views = network.layout.views(&gradient.core).unwrap();
-                (gradient.loss, logits, gradient.tokens, views)
+                (Tensor::from(gradient.loss), logits, gradient.tokens, views)
             };
             let (stock, fused) = (of(Kernel::Stock), of(Kernel::Fused));
             // Float32 keeps 6e-8 of a number; sums over hundreds of steps and rows lose a few bits more.
@@ -110,7 +110,7 @@ fn computed(spec: &ModelSpec, rows: &Rows) -> (Tensor, Tensor, Tensor, Tensor) {
     let targets = input::targets(rows.batch(), network.options).unwrap();
     let masks = dropout::draw(spec, 1, input.time, input.rows, network.options).unwrap();
     let gradient = network.gradient(&input, &targets, &masks).unwrap();
-    (gradient.loss, gradient.tokens, gradient.core, network.logits(&input).unwrap())
+    (Tensor::from(gradient.loss), gradient.tokens, gradient.core, network.logits(&input).unwrap())
 }
 
 #[test]
