@@ -17,6 +17,7 @@ pub mod error;
 pub mod exclusion;
 pub mod initializer;
 pub mod parameters;
+pub mod portable;
 pub mod serve;
 pub mod spec;
 pub mod state;
@@ -36,6 +37,7 @@ pub use error::{BackendError, ErrorKind};
 pub use exclusion::{DeviceKind, Exclusion};
 pub use initializer::Initializer;
 pub use parameters::{Parameter, TensorGroup};
+pub use portable::portable_here;
 pub use serve::serve;
 pub use spec::{
     AdamSpec, BiasCorrection, BiasVectors, CellKind, ClipForm, ClipSpec, Device, DropoutSpec, EpsilonPlacement,

@@ -12,6 +12,7 @@
 
 mod checks;
 mod deviation;
+mod digests;
 mod elsewhere;
 mod frames;
 mod gradient;
@@ -22,6 +23,7 @@ mod report;
 mod suite;
 mod unbuildable;
 
+pub use digests::digests;
 pub use elsewhere::run_elsewhere;
 pub use frames::{Exchange, run_frames};
 pub use report::{Check, Outcome, Report};

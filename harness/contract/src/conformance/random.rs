@@ -1,5 +1,7 @@
 //! The suite's one source of numbers: the same on every machine, whatever is asked of it.
 
+use super::digests::Digest;
+
 /// SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators"): small, and good enough to fill test inputs.
 #[derive(Debug, Clone)]
 pub(super) struct Random(u64);
@@ -7,12 +9,9 @@ pub(super) struct Random(u64);
 impl Random {
     /// A stream of its own for a check or a case, named by `words`, so that adding one check doesn't change the inputs of another.
     pub(super) fn named(words: &str) -> Self {
-        // FNV-1a over the name.
-        Self(
-            words
-                .bytes()
-                .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)),
-        )
+        let mut name = Digest::new();
+        name.add(words.as_bytes());
+        Self(name.value())
     }
 
     /// The next 64 bits.
