@@ -12,9 +12,9 @@ use harness_contract::defaults::{Batching, DropoutPlace, PatienceRule, Threshold
 use harness_contract::wire::{MAX_PAYLOAD_BYTES, PROTOCOL_VERSION, Reply, ReplyFrame, read_request, write_frame};
 use harness_contract::{
     AdamSpec, Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, Capabilities, CellKind, ClipForm,
-    Device, EpsilonPlacement, ErrorKind, GradientNorms, GruForm, Initializer, Kernel, LabelledBatch, LibraryVersion,
-    Model, ModelSpec, NativeDefaults, PlateauDefaults, Pooling, RepeatedWords, Side, Sourced, StepReport, TensorGroup,
-    TokenBatch, WeightDecayForm, WeightMap, serve,
+    Device, Element, Elements, EpsilonPlacement, ErrorKind, GradientNorms, GruForm, Initializer, Kernel, LabelledBatch,
+    LibraryVersion, Model, ModelSpec, ModelState, NativeDefaults, PlateauDefaults, Pooling, RepeatedWords, Side,
+    Sourced, StatePart, StepReport, Tensor, TensorGroup, TokenBatch, WeightDecayForm, WeightMap, serve,
 };
 
 /// Text that a terminal would act on: it clears the screen and turns what follows around.
@@ -63,6 +63,7 @@ struct Fake {
 struct FakeModel {
     manner: String,
     pipe: File,
+    spec: ModelSpec,
     weights: WeightMap,
     steps: u64,
     /// Of the request that is answered, where the model was built by the first one after `hello`.
@@ -83,13 +84,29 @@ impl Backend for Fake {
         }
     }
 
-    fn build(&mut self, _: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
+    fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
+        self.model(spec, initial.clone(), 0)
+    }
+
+    fn resume(&mut self, spec: &ModelSpec, state: &ModelState) -> Result<Box<dyn Model>, BackendError> {
+        let mut weights = WeightMap::new();
+        for parameter in spec.parameters() {
+            let data = state.float32(StatePart::Weights, &parameter.name)?.to_vec();
+            weights.insert(parameter.name, Tensor { shape: parameter.shape, data })?;
+        }
+        self.model(spec, weights, state.steps)
+    }
+}
+
+impl Fake {
+    fn model(&self, spec: &ModelSpec, weights: WeightMap, steps: u64) -> Result<Box<dyn Model>, BackendError> {
         let pipe = self.pipe.try_clone().map_err(|error| BackendError::framework("clone the pipe", error))?;
         Ok(Box::new(FakeModel {
             manner: self.manner.clone(),
             pipe: pipe.into(),
-            weights: initial.clone(),
-            steps: 0,
+            spec: spec.clone(),
+            weights,
+            steps,
             number: 1,
         }))
     }
@@ -186,6 +203,12 @@ impl Model for FakeModel {
         if self.manner == "slow" {
             sleep(Duration::from_millis(50));
         }
+        // One whose steps depend on how many there were, and take long enough to be interrupted.
+        let mut pace = 10.0;
+        if self.manner == "counting" {
+            sleep(Duration::from_millis(10));
+            pace += (self.steps % 7) as f32;
+        }
         if self.manner == "drift" && self.steps > GOOD_STEPS {
             // One tensor goes its own way, by as much as its bias is far from 1.
             let bias = self.weights.get_mut("head.bias")?;
@@ -209,7 +232,7 @@ impl Model for FakeModel {
             let embedding = self.weights.get_mut("embedding.weight")?;
             let columns = embedding.shape[1];
             for &id in tokens.row(row).iter().filter(|id| **id > 1) {
-                embedding.data[id.unsigned_abs() as usize * columns] -= 10.0 * learning_rate as f32 * error;
+                embedding.data[id.unsigned_abs() as usize * columns] -= pace * learning_rate as f32 * error;
             }
         }
         let rows = tokens.rows() as f64;
@@ -237,6 +260,15 @@ impl Model for FakeModel {
         Ok(self.weights.clone())
     }
 
+    fn state(&self) -> Result<ModelState, BackendError> {
+        ModelState::of(&self.spec, (self.steps, [].into()), |part, _, parameter| {
+            Ok(Elements::Float32(match part {
+                StatePart::Weights => self.weights.get(&parameter.name)?.data.clone(),
+                StatePart::FirstMoment | StatePart::SecondMoment => vec![0.0; parameter.len()],
+            }))
+        })
+    }
+
     fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
         Ok(GradientNorms { norms: vec![0.5; batch.tokens().rows() * batch.tokens().time()] })
     }
@@ -253,6 +285,7 @@ fn capabilities() -> Capabilities {
         masking: true,
         dropout: true,
         input_gradient_norms: true,
+        state: Some(Element::Float32),
         devices: vec![Device::Cpu],
         ..Capabilities::default()
     }

@@ -68,6 +68,13 @@ impl Display {
                     self.line(&format!("{key}  started, {epochs} epochs"));
                 }
             }
+            RunEvent::Resumed { epoch, extends } => {
+                let what = if *extends { "extends a finished run" } else { "goes on" };
+                self.line(&format!("{key}  {what} after epoch {epoch}"));
+            }
+            RunEvent::StateLost(reason) => {
+                self.line(&format!("{key}  starts anew: where it stood can't be read: {reason}"));
+            }
             RunEvent::Step { epoch, done, of, loss } => {
                 let epochs = u64::from(self.epochs.get(key).copied().unwrap_or(1).max(1));
                 let steps = (u64::from(*epoch) - 1) * of + done;

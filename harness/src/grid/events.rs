@@ -22,6 +22,15 @@ pub enum RunEvent {
         /// Epochs it will take.
         epochs: u32,
     },
+    /// It goes on where it stood after an epoch.
+    Resumed {
+        /// The epoch that was finished then.
+        epoch: u32,
+        /// Whether it goes on from a finished run of fewer epochs.
+        extends: bool,
+    },
+    /// A state to go on from was there and can't be believed; the run starts anew.
+    StateLost(String),
     /// A training step is done.
     Step {
         /// The epoch, counted from 1.
@@ -53,6 +62,6 @@ pub enum RunEvent {
         /// Wall-clock seconds it took.
         seconds: f64,
     },
-    /// It was interrupted; the next time it starts anew.
+    /// It was interrupted; the next time it goes on after its last finished epoch, if the backend can, or starts anew.
     Interrupted,
 }

@@ -16,8 +16,8 @@ use super::schedule::GridOptions;
 use crate::data::EncodedData;
 use crate::plan::{HARNESS_NUMERICS, Protocol, ResolvedSettings, RunKey};
 use crate::record::{
-    BackendRecord, Draft, EpochRecord, FORMAT, Numerics, Observation, Outcome, ParameterCounts, PlannedRun,
-    RecordError, RunRecord, StepRecord, WEIGHTS, file_record, write_json, write_predictions, write_steps,
+    BackendRecord, Behind, Draft, FORMAT, Numerics, Outcome, ParameterCounts, PlannedRun, RecordError, RunRecord,
+    TrainingState, WEIGHTS, file_record, remove_state, write_json, write_predictions, write_state, write_steps,
     write_weights,
 };
 use crate::run::{Halt, Handle, Interrupt, Session, WorkerOptions, check_able};
@@ -53,16 +53,28 @@ pub struct JobContext<'a> {
     pub options: GridOptions,
     /// Set when everything is to stop.
     pub interrupt: &'a Interrupt,
+    /// The study's directory.
+    pub directory: &'a Path,
+    /// Runs that were asked for earlier.
+    pub earlier: &'a [PlannedRun],
 }
 
 /// What a run came to before its record is written.
-#[derive(Default)]
 struct Course {
-    start: Observation,
-    epochs: Vec<EpochRecord>,
-    steps: Vec<StepRecord>,
-    peak_memory_bytes: Option<u64>,
-    first_step: Option<Instant>,
+    /// What lies behind it, of earlier parts too where it went on.
+    behind: Behind,
+    /// When this part of it began.
+    began: Instant,
+    /// Why its state could not be kept.
+    unkept: Option<RecordError>,
+}
+
+impl Course {
+    /// What lies behind it, with the time that has passed.
+    fn so_far(&self) -> Behind {
+        let wall_seconds = self.behind.wall_seconds + self.began.elapsed().as_secs_f64();
+        Behind { wall_seconds, ..self.behind.clone() }
+    }
 }
 
 impl Job {
@@ -87,13 +99,19 @@ impl Job {
         )?;
         let mut events = EventLog::create(draft.directory())?;
         tell(RunEvent::Started { epochs: protocol.epochs });
-        let start = Instant::now();
-        let mut course = Course::default();
-        let result = self.train(context, draft.directory(), cores, &mut course, &mut |event| {
+        let mut tell_and_note = |event| {
             events.note(&event);
             tell(event);
-        });
-        let seconds = start.elapsed().as_secs_f64();
+        };
+        let standing = self.standing(context, draft.directory(), &mut tell_and_note)?;
+        let (from, behind) = standing.map_or_else(Default::default, |kept| (Some(kept.training), kept.behind));
+        let mut course = Course { behind, began: Instant::now(), unkept: None };
+        let result = self.train(context, draft.directory(), cores, from.as_ref(), &mut course, &mut tell_and_note);
+        if let Some(error) = course.unkept {
+            return Err(error);
+        }
+        let behind = course.so_far();
+        let seconds = behind.wall_seconds;
         let (outcome, trained) = match result {
             Ok(trained) => (Outcome::Completed, Some(trained)),
             Err(Halt::Interrupted) => {
@@ -106,7 +124,13 @@ impl Job {
             write_predictions(&draft.directory().join("predictions.parquet"), &trained.predictions)?;
             write_weights(&draft.directory().join(WEIGHTS), &trained.weights, &self.fingerprint)?;
         }
-        write_steps(&draft.directory().join("steps.parquet"), &course.steps)?;
+        write_steps(&draft.directory().join("steps.parquet"), &behind.steps)?;
+        // What failed is tried again, and goes on then; what has ended is done with, unless it is to be extended.
+        let tried_again = matches!(outcome, Outcome::Failed { .. } | Outcome::TimedOut { .. });
+        let extendable = protocol.keep_state && outcome == Outcome::Completed;
+        if !(tried_again || extendable) {
+            remove_state(draft.directory())?;
+        }
         let test = trained.as_ref().map(|trained| trained.test);
         let ended = RunEvent::Ended {
             outcome: outcome.clone(),
@@ -133,13 +157,14 @@ impl Job {
             parameters: parameter_counts(&self.model),
             data_hash: context.data.summary.hash.clone(),
             environment,
-            start: course.start,
-            epochs: course.epochs,
+            start: behind.start,
+            epochs: behind.epochs,
+            resumed: behind.resumed,
             tested_epoch: trained.as_ref().map_or(0, |trained| trained.tested_epoch),
             test,
-            peak_memory_bytes: course.peak_memory_bytes,
+            peak_memory_bytes: behind.peak_memory_bytes,
             wall_seconds: seconds,
-            first_step_seconds: course.first_step.map(|at| at.duration_since(start).as_secs_f64()),
+            first_step_seconds: behind.first_step_seconds,
             files: BTreeMap::new(),
         };
         draft.publish(&mut record, &self.planned())?;
@@ -162,6 +187,7 @@ impl Job {
         context: &JobContext<'_>,
         directory: &Path,
         cores: Option<&[usize]>,
+        from: Option<&TrainingState>,
         course: &mut Course,
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<Trained, Halt> {
@@ -178,27 +204,35 @@ impl Job {
         let mut session = Session::start(&self.backend, &options)?;
         let initial = initial_weights(&self.model, &protocol.initializers, self.key.seed)
             .map_err(|error| Halt::failed(error.to_string()))?;
-        let run = RunSettings { protocol, seed: self.key.seed, data: context.data };
+        let tells_state = self.backend.info.capabilities.state.is_some();
+        let run = RunSettings { protocol, seed: self.key.seed, data: context.data, from, tells_state };
         let mut observe = |progress: Progress<'_>| {
             match progress {
-                Progress::Start(observation) => course.start = observation.clone(),
+                Progress::Start(observation) => course.behind.start = observation.clone(),
                 Progress::Step { epoch, done, of, step } => {
-                    course.first_step.get_or_insert_with(Instant::now);
-                    course.steps.push(step);
+                    course.behind.first_step_seconds.get_or_insert_with(|| course.began.elapsed().as_secs_f64());
+                    course.behind.steps.push(step);
                     tell(RunEvent::Step { epoch, done, of, loss: step.loss.into() });
                 }
                 Progress::Evaluated { split, done, of } => {
                     tell(RunEvent::Evaluated { split: split.name(), done, of });
                 }
                 Progress::Epoch(record) => {
-                    course.epochs.push(record.clone());
+                    course.behind.epochs.push(record.clone());
                     tell(RunEvent::Epoch(Box::new(record.clone())));
+                }
+                Progress::State(state) => {
+                    let kept = write_state(directory, &self.fingerprint, state, &course.so_far());
+                    course.unkept = kept.err();
+                    if course.unkept.is_some() {
+                        return false;
+                    }
                 }
             }
             !context.interrupt.is_set()
         };
         let trained = train(&mut session, &self.model, &initial, &run, &mut observe);
-        course.peak_memory_bytes = session.peak_memory_bytes();
+        course.behind.peak_memory_bytes = course.behind.peak_memory_bytes.max(session.peak_memory_bytes());
         trained.map_err(|error| match error {
             TrainError::Interrupted => Halt::Interrupted,
             TrainError::Diverged { epoch, step, what } => Halt::Ended(Outcome::Diverged { epoch, step, what }),
@@ -246,6 +280,8 @@ impl EventLog {
             RunEvent::Ended { outcome, test_accuracy, .. } => {
                 json!({ "event": "ended", "outcome": outcome, "test_accuracy": test_accuracy })
             }
+            RunEvent::Resumed { epoch, extends } => json!({ "event": "resumed", "epoch": epoch, "extends": extends }),
+            RunEvent::StateLost(reason) => json!({ "event": "state-lost", "reason": reason }),
             RunEvent::Step { epoch, done, of, loss } if done == of || done % 100 == 0 => {
                 json!({ "event": "step", "epoch": epoch, "step": done, "loss": loss })
             }

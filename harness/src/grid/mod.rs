@@ -5,6 +5,7 @@ mod events;
 mod execute;
 mod lock;
 mod schedule;
+mod standing;
 
 pub use environment::{Machine, allowed_cores};
 pub use events::{GridEvent, RunEvent};

@@ -35,6 +35,7 @@ pub struct PreparedStudy {
     directory: PathBuf,
     name: String,
     planned: Vec<(PlannedRun, Option<Job>)>,
+    earlier: Vec<PlannedRun>,
     _lock: StudyLock,
 }
 
@@ -144,7 +145,8 @@ pub fn prepare(
             .collect(),
     };
     write_json(&directory.join("study.json"), &record)?;
-    Ok(PreparedStudy { directory: directory.into(), name: study.file.name.clone(), planned, _lock: lock })
+    let (directory, name, earlier) = (directory.into(), record.name, record.earlier);
+    Ok(PreparedStudy { directory, name, planned, earlier, _lock: lock })
 }
 
 impl PreparedStudy {
@@ -233,7 +235,15 @@ pub fn run_grid(
         waiting.sort_by_key(|job| std::cmp::Reverse(cost(job)));
     }
     let machine = Machine::read();
-    let context = JobContext { study: &prepared.name, data, machine: &machine, options, interrupt };
+    let context = JobContext {
+        study: &prepared.name,
+        data,
+        machine: &machine,
+        options,
+        interrupt,
+        directory: &prepared.directory,
+        earlier: &prepared.earlier,
+    };
     let cores = divide(&allowed_cores(), options.jobs);
     let queue = Mutex::new(VecDeque::from(waiting));
     let (events, incoming) = channel();

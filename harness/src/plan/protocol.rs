@@ -83,6 +83,9 @@ pub struct Protocol {
     pub recurrent_spectrum: bool,
     /// Whether the norm of each step's change of the weights is recorded.
     pub update_norms: bool,
+    /// Whether the state after the last epoch is kept, so that more epochs can be asked for later.
+    #[serde(default)]
+    pub keep_state: bool,
     /// Threads the framework computes with.
     pub threads: usize,
     /// Where to compute.

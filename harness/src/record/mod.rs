@@ -4,6 +4,7 @@ mod observation;
 mod predictions;
 mod run;
 mod schema;
+mod state;
 mod steps;
 mod store;
 mod version;
@@ -15,6 +16,9 @@ pub use run::{Draft, FileRecord, RunState, WEIGHTS, file_record, load_run};
 pub use schema::{
     BackendRecord, Environment, EpochRecord, Numerics, Outcome, ParameterCounts, PlannedRun, RunRecord, StudyRecord,
     Timing,
+};
+pub use state::{
+    Behind, KeptState, PlateauState, Resumption, TestedEpoch, TrainingState, read_state, remove_state, write_state,
 };
 pub use steps::{STEPS_OF_A_MEAN, StepRecord, mean_losses, read_steps, write_steps};
 pub use store::{RecordError, RunResult, StudyResults, load_study, read_json, read_study, write_json};

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::schema::{PlannedRun, RunRecord};
+use super::state::is_of_state;
 use super::store::{RecordError, RecordFile, read_record, write_json};
 
 /// The file that makes a directory a run.
@@ -73,13 +74,13 @@ pub fn load_run(study: &Path, planned: &PlannedRun) -> Result<RunState, RecordEr
     Ok(RunState::Whole(Box::new(record)))
 }
 
-/// How a file differs from what was written; `None` if it does not. Weights may be missing: an archive has none.
+/// How a file differs from what was written; `None` if it does not. Weights and a kept state may be missing: an archive has none.
 fn differs(directory: &Path, name: &str, written: &FileRecord) -> Result<Option<String>, RecordError> {
     let path = directory.join(name);
     let io = |source| RecordError::Io { path: path.clone(), source };
     let about = match fs::symlink_metadata(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok((name != WEIGHTS).then(|| format!("{name} is missing")));
+            return Ok((name != WEIGHTS && !is_of_state(name)).then(|| format!("{name} is missing")));
         }
         about => about.map_err(io)?,
     };
@@ -123,16 +124,23 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Makes an empty directory beside a run's place. What an earlier draft of the same run left there is removed: it never was a run.
+    /// Makes a directory beside a run's place, empty but for the state that an earlier draft of the same run may have left (see
+    /// [`super::read_state`]). What else it left is removed: it never was a run.
     ///
     /// # Errors
     /// If the disk refuses.
     pub fn begin(place: &Path) -> Result<Self, RecordError> {
         let directory = beside(place, PARTIAL);
         let io = |source| RecordError::Io { path: directory.clone(), source };
-        match fs::remove_dir_all(&directory) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-            _ => fs::create_dir_all(&directory).map_err(io)?,
+        fs::create_dir_all(&directory).map_err(io)?;
+        for entry in fs::read_dir(&directory).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let is_folder = entry.file_type().map_err(io)?.is_dir();
+            if is_folder {
+                fs::remove_dir_all(entry.path()).map_err(io)?;
+            } else if !entry.file_name().to_str().is_some_and(is_of_state) {
+                fs::remove_file(entry.path()).map_err(io)?;
+            }
         }
         Ok(Self { directory, place: place.into() })
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::observation::Observation;
 use super::run::FileRecord;
+use super::state::Resumption;
 use super::version::FormatVersion;
 use crate::data::DataSummary;
 use crate::plan::{Protocol, RunKey};
@@ -264,6 +265,9 @@ pub struct RunRecord {
     pub start: Observation,
     /// Finished epochs.
     pub epochs: Vec<EpochRecord>,
+    /// Where it went on after an interruption, or from a finished run of fewer epochs; in this order.
+    #[serde(default)]
+    pub resumed: Vec<Resumption>,
     /// The epoch whose weights were tested; 0 if none were.
     pub tested_epoch: u32,
     /// Metrics on the test split; `None` unless the run completed.

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use harness_contract::{
-    Backend, BackendError, BackendInfo, ErrorKind, GradientNorms, LabelledBatch, Model, ModelSpec, StepReport,
-    TokenBatch, WeightMap, build_checked,
+    Backend, BackendError, BackendInfo, ErrorKind, GradientNorms, LabelledBatch, Model, ModelSpec, ModelState,
+    StepReport, TokenBatch, WeightMap, build_checked, resume_checked,
 };
 
 use super::catalogue::Handle;
@@ -129,6 +129,11 @@ impl TimedBackend for Session {
         let model = build_checked(&mut self.backend, spec, initial)?;
         Ok(Box::new(SessionModel { model, worker: self.backend.worker() }))
     }
+
+    fn resume(&mut self, spec: &ModelSpec, state: &ModelState) -> Result<Box<dyn TimedModel>, BackendError> {
+        let model = resume_checked(&mut self.backend, spec, state)?;
+        Ok(Box::new(SessionModel { model, worker: self.backend.worker() }))
+    }
 }
 
 /// A model behind the contract's checks, and the worker whose replies say how long they took.
@@ -166,6 +171,10 @@ impl TimedModel for SessionModel {
 
     fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
         self.model.input_gradient_norms(batch)
+    }
+
+    fn state(&self) -> Result<ModelState, BackendError> {
+        self.model.state()
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use harness_contract::{BackendError, GradientNorms, LabelledBatch, ModelSpec, StepReport, TokenBatch, WeightMap};
+use harness_contract::{
+    BackendError, GradientNorms, LabelledBatch, ModelSpec, ModelState, StepReport, TokenBatch, WeightMap,
+};
 
 /// What a call gave, and how long the backend computed for it by its own account, as distinct from the time that passed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,6 +50,12 @@ pub trait TimedModel {
     /// # Errors
     /// As there.
     fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError>;
+
+    /// As [`harness_contract::Model::state`].
+    ///
+    /// # Errors
+    /// As there.
+    fn state(&self) -> Result<ModelState, BackendError>;
 }
 
 /// What builds such models.
@@ -57,4 +65,10 @@ pub trait TimedBackend {
     /// # Errors
     /// What doesn't fit, or what the backend fails with.
     fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn TimedModel>, BackendError>;
+
+    /// Builds a model that goes on from a state, through the contract's checks ([`harness_contract::resume_checked`]).
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    fn resume(&mut self, spec: &ModelSpec, state: &ModelState) -> Result<Box<dyn TimedModel>, BackendError>;
 }

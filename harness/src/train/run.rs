@@ -11,7 +11,9 @@ use super::observation::observe_model;
 use super::schedule::Schedule;
 use crate::data::{EncodedData, EncodedSplit};
 use crate::plan::{Checkpoint, Protocol};
-use crate::record::{EpochRecord, Observation, Prediction, PredictionSplit, StepRecord, Timing};
+use crate::record::{
+    EpochRecord, Observation, Prediction, PredictionSplit, StepRecord, TestedEpoch, Timing, TrainingState,
+};
 use harness_statistics::metrics::{Metrics, MetricsError, evaluate};
 
 /// What a run is to do, beside the model it is to do it with.
@@ -23,6 +25,10 @@ pub struct RunSettings<'a> {
     pub seed: u64,
     /// The splits.
     pub data: &'a EncodedData,
+    /// Where it goes on, if it has begun before.
+    pub from: Option<&'a TrainingState>,
+    /// Whether its state is told after each epoch, which the backend must be able to give.
+    pub tells_state: bool,
 }
 
 /// What happens during a run, told as it happens.
@@ -52,6 +58,8 @@ pub enum Progress<'a> {
     },
     /// An epoch and its validation are done.
     Epoch(&'a EpochRecord),
+    /// What the rest of the run depends on, after an epoch was told.
+    State(&'a TrainingState),
 }
 
 /// Is told of a run's progress; ends the run by returning `false`.
@@ -105,7 +113,8 @@ impl From<BatchError> for TrainError {
     }
 }
 
-/// Builds a model, trains it by the protocol and tests it. What `observe` was told of finished epochs is complete whatever
+/// Builds a model, trains it by the protocol and tests it; or goes on with one that has begun before, to the very bytes that it would have come to without an
+/// interruption. What `observe` was told of finished epochs is complete whatever
 /// happens after.
 ///
 /// The test split's labels never reach the backend: it is given token ids alone.
@@ -120,18 +129,26 @@ pub fn train(
     observe: &mut Observer<'_>,
 ) -> Result<Trained, TrainError> {
     let RunSettings { protocol, data, .. } = *run;
-    let mut model = backend.build(spec, initial)?;
-    let mut learning_rate = protocol.learning_rate;
-    let mut schedule = Schedule::new(protocol.scheduler);
-    let mut kept: Option<Kept> = None;
+    let mut model = match run.from {
+        None => backend.build(spec, initial)?,
+        Some(state) => backend.resume(spec, &state.model)?,
+    };
+    let mut learning_rate = run.from.map_or(protocol.learning_rate, |state| state.learning_rate);
+    let mut schedule = Schedule::at(protocol.scheduler, run.from.and_then(|state| state.plateau));
+    let mut kept: Option<TestedEpoch> = run.from.and_then(|state| state.tested.clone());
     let mut first_step = None;
-    let mut escaped = None;
-    let mut last_epoch = 0;
-    let start = observe_model(model.as_mut(), spec, protocol, &data.validation, 1)?;
-    if !observe(Progress::Start(&start)) {
-        return Err(TrainError::Interrupted);
+    let mut escaped = run.from.and_then(|state| state.escaped);
+    let mut last_epoch = run.from.map_or(0, |state| state.epoch);
+    if run.from.is_none() {
+        let start = observe_model(model.as_mut(), spec, protocol, &data.validation, 1)?;
+        if !observe(Progress::Start(&start)) {
+            return Err(TrainError::Interrupted);
+        }
     }
-    for epoch in 1..=protocol.epochs {
+    // What was interrupted after its last epoch has only the test before it.
+    let over = last_epoch > 0 && protocol.stop.ends(last_epoch, escaped);
+    let left = if over { 0 } else { protocol.epochs.saturating_sub(last_epoch) };
+    for epoch in (last_epoch + 1..).take(left as usize) {
         let steps = train_epoch(model.as_mut(), run, epoch, learning_rate, observe)?;
         first_step = first_step.or(steps.first_step);
         let start = Instant::now();
@@ -171,13 +188,22 @@ pub fn train(
             Checkpoint::Last => last,
         };
         if keep {
-            kept = Some(Kept { epoch, loss, weights: checked_weights(model.as_ref(), spec)?, validation: logits });
-        }
-        if last {
-            last_epoch = epoch;
-            break;
+            kept =
+                Some(TestedEpoch { epoch, loss, weights: checked_weights(model.as_ref(), spec)?, validation: logits });
         }
         learning_rate = schedule.step(loss, learning_rate);
+        last_epoch = epoch;
+        if run.tells_state {
+            let plateau = schedule.state();
+            let (model, tested) = (model.state()?, kept.clone());
+            let state = TrainingState { epoch, learning_rate, plateau, escaped, model, tested };
+            if !observe(Progress::State(&state)) {
+                return Err(TrainError::Interrupted);
+            }
+        }
+        if last {
+            break;
+        }
     }
     let Some(kept) = kept else { return Err(TrainError::NoEpoch) };
     if kept.epoch != last_epoch {
@@ -189,14 +215,6 @@ pub fn train(
     let mut predictions = paired(PredictionSplit::Validation, &data.validation, &kept.validation);
     predictions.extend(paired(PredictionSplit::Test, &data.test, &test));
     Ok(Trained { tested_epoch: kept.epoch, predictions, test: metrics, weights: kept.weights, first_step })
-}
-
-/// The epoch whose weights are tested.
-struct Kept {
-    epoch: u32,
-    loss: f64,
-    weights: WeightMap,
-    validation: Vec<f32>,
 }
 
 /// The model's weights, which are those of its spec and finite.

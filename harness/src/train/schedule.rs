@@ -3,6 +3,7 @@
 use harness_contract::{PatienceRule, ThresholdMode};
 
 use crate::plan::{Scheduler, SchedulerKind};
+use crate::record::PlateauState;
 
 /// A schedule under way.
 #[derive(Debug, Clone)]
@@ -20,6 +21,24 @@ impl Schedule {
         match settings.kind {
             SchedulerKind::None => Self::Constant,
             SchedulerKind::Plateau => Self::Plateau(Plateau::new(settings)),
+        }
+    }
+
+    /// A schedule that stands where another one of these settings stood; one that has seen no epoch where there is no such place.
+    #[must_use]
+    pub fn at(settings: Scheduler, state: Option<PlateauState>) -> Self {
+        match (settings.kind, state) {
+            (SchedulerKind::Plateau, Some(state)) => Self::Plateau(Plateau::at(settings, state)),
+            _ => Self::new(settings),
+        }
+    }
+
+    /// Where it stands, if that moves.
+    #[must_use]
+    pub fn state(&self) -> Option<PlateauState> {
+        match self {
+            Self::Constant => None,
+            Self::Plateau(plateau) => Some(plateau.state()),
         }
     }
 
@@ -48,6 +67,16 @@ pub struct Plateau {
 impl Plateau {
     const fn new(settings: Scheduler) -> Self {
         Self { settings, best: f64::INFINITY, bad_epochs: 0, cooldown_left: 0 }
+    }
+
+    fn at(settings: Scheduler, state: PlateauState) -> Self {
+        let PlateauState { best, bad_epochs, cooldown_left } = state;
+        Self { settings, best: best.unwrap_or(f64::INFINITY), bad_epochs, cooldown_left }
+    }
+
+    fn state(&self) -> PlateauState {
+        let best = self.best.is_finite().then_some(self.best);
+        PlateauState { best, bad_epochs: self.bad_epochs, cooldown_left: self.cooldown_left }
     }
 
     fn step(&mut self, loss: f64, learning_rate: f64) -> f64 {
@@ -145,6 +174,28 @@ mod tests {
             rate = next;
         }
         fell
+    }
+
+    #[test]
+    fn a_schedule_that_goes_on_from_where_it_stood_falls_at_the_same_epochs() {
+        let losses = [0.7, 0.6, 0.6, 0.65, 0.5, 0.5, 0.5, 0.5, 0.4, 0.4, 0.4, 0.4];
+        for settings in [keras(2, 1), pytorch(1, 2)] {
+            let mut schedule = Schedule::new(settings);
+            let mut rate = 1.0;
+            let mut fell = Vec::new();
+            for (index, loss) in losses.iter().enumerate() {
+                // Through JSON, as it is kept.
+                let kept = serde_json::to_string(&schedule.state()).unwrap();
+                schedule = Schedule::at(settings, serde_json::from_str(&kept).unwrap());
+                let next = schedule.step(*loss, rate);
+                if next < rate {
+                    fell.push(index + 1);
+                }
+                rate = next;
+            }
+            assert!(fell.len() > 1);
+            assert_eq!(fell, reductions(settings, &losses));
+        }
     }
 
     #[test]

@@ -8,5 +8,6 @@ mod executable;
 mod grid;
 mod lockstep;
 mod plan;
+mod resuming;
 mod support;
 mod workers;

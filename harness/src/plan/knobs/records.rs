@@ -1,4 +1,4 @@
-//! What a run measures beside its result.
+//! What a run measures and keeps beside its result.
 
 use super::{Bearing, Knob, Needs};
 
@@ -21,6 +21,12 @@ pub(super) const KNOBS: &[Knob] = &[
         name: "update_norms",
         meaning: "Whether the norm of each step's change of the weights is recorded.",
         needs: Needs::Able("update_norm", |can| can.update_norm),
+        ..MEASURED
+    },
+    Knob {
+        name: "keep_state",
+        meaning: "Whether the state after the last epoch is kept, so that a run of more epochs can go on from there.",
+        needs: Needs::Able("state", |can| can.state.is_some()),
         ..MEASURED
     },
 ];

@@ -1,0 +1,131 @@
+//! Runs that go on: after being killed at any moment, and from a finished run of fewer epochs.
+
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::Duration;
+
+use harness::record::{Outcome, Resumption};
+
+use crate::support::{Bench, small_study};
+
+/// SplitMix64: moments that are the same every time.
+fn drawn(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (*state ^ (*state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 32
+}
+
+/// Six epochs with a schedule that acts and the best epoch tested: all that a run carries from one epoch to the next.
+fn study() -> String {
+    let schedule = r#"scheduler = { kind = "plateau", patience = 0, factor = 0.5 }
+checkpoint = "best"
+"#;
+    small_study(&["counting"], &["rnn"]).replace("epochs = 2", &format!("epochs = 6\n{schedule}"))
+}
+
+/// What a run left that must not depend on how it was made.
+fn bytes(bench: &Bench, folder: &str) -> Vec<Vec<u8>> {
+    let left = bench.bytes_below(&format!("{folder}/runs"));
+    let names = ["predictions.parquet", "steps.parquet", "weights.safetensors"];
+    let own =
+        |name: &str| left.iter().filter(|(path, _)| path.ends_with(name)).map(|(_, bytes)| bytes.clone()).collect();
+    names.into_iter().flat_map(|name| -> Vec<_> { own(name) }).collect()
+}
+
+#[test]
+fn a_run_that_is_killed_at_random_moments_comes_to_the_bytes_of_an_undisturbed_one() {
+    let bench = Bench::new(&study());
+    assert!(bench.run(&["counting"], &["--out", "undisturbed"]).output().unwrap().status.success());
+    let expected = bytes(&bench, "undisturbed");
+    assert_eq!(expected.len(), 3);
+    let mut seed = 5;
+    let mut kills = 0;
+    for attempt in 0.. {
+        assert!(attempt < 60, "the run never ends");
+        let mut child = bench
+            .run(&["counting"], &["--out", "disturbed"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        if kills < 10 {
+            sleep(Duration::from_millis(150 + drawn(&mut seed) % 400));
+            kills += usize::from(child.try_wait().unwrap().is_none());
+            child.kill().unwrap();
+        }
+        if child.wait().unwrap().success() {
+            break;
+        }
+    }
+    assert_eq!(bytes(&bench, "disturbed"), expected);
+    let results = harness::record::load_study(&bench.path("disturbed")).unwrap();
+    let record = results.runs[0].record.clone().unwrap();
+    assert_eq!(record.outcome, Outcome::Completed);
+    assert!(!record.resumed.is_empty(), "it was killed {kills} times and never went on");
+    assert!(record.resumed.iter().all(|place| place.extends.is_none() && place.epoch <= 6));
+    assert!(record.resumed.is_sorted_by_key(|place| place.epoch));
+    let undisturbed = harness::record::load_study(&bench.path("undisturbed")).unwrap().runs[0].record.clone().unwrap();
+    assert_eq!(undisturbed.resumed, []);
+    let rates = |record: &harness::record::RunRecord| {
+        record.epochs.iter().map(|epoch| (epoch.epoch, epoch.learning_rate, epoch.validation)).collect::<Vec<_>>()
+    };
+    assert_eq!(rates(&record), rates(&undisturbed));
+    assert_eq!(record.tested_epoch, undisturbed.tested_epoch);
+    // Nothing of the state is left where nobody asked for it.
+    let left = bench.bytes_below("disturbed/runs");
+    assert!(left.iter().all(|(path, _)| !path.to_string_lossy().contains("state")), "{left:?}");
+}
+
+#[test]
+fn more_epochs_go_on_from_a_finished_run_whose_state_was_kept_and_the_record_says_so() {
+    let bench = Bench::new(&study());
+    let run = |out: &str, settings: &[&str]| {
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        let arguments: Vec<_> = ["--out", out].into_iter().chain(settings).collect();
+        let output = bench.run(&["counting"], &arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    run("whole", &["epochs=6"]);
+    run("extended", &["epochs=4", "keep_state=true"]);
+    let before = bench.bytes_below("extended/runs");
+    let told = run("extended", &["epochs=6"]);
+    assert!(told.contains("extends a finished run after epoch 4"), "{told}");
+    let results = harness::record::load_study(&bench.path("extended")).unwrap();
+    let (long, short) = (results.runs[0].record.clone().unwrap(), results.earlier[0].record.clone().unwrap());
+    assert_eq!(long.resumed, [Resumption { epoch: 4, extends: Some(short.fingerprint.clone()) }]);
+    assert_eq!((short.epochs.len(), long.epochs.len()), (4, 6));
+    let of = |folder: &str, directory: &str| {
+        ["predictions.parquet", "steps.parquet", "weights.safetensors"]
+            .map(|name| std::fs::read(bench.path(folder).join(directory).join(name)).unwrap())
+    };
+    let whole = harness::record::load_study(&bench.path("whole")).unwrap();
+    assert_eq!(of("extended", &results.runs[0].planned.directory), of("whole", &whole.runs[0].planned.directory));
+    // The shorter run is as it was.
+    let after = bench.bytes_below("extended/runs");
+    assert!(before.iter().all(|file| after.contains(file)));
+}
+
+#[test]
+fn a_state_that_was_damaged_is_told_and_the_run_starts_anew() {
+    let bench = Bench::new(&study());
+    let mut child = bench.run(&["counting"], &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let state = || {
+        let files =
+            if bench.path("runs/small/runs").exists() { bench.bytes_below("runs/small/runs") } else { Vec::new() };
+        files.into_iter().map(|(path, _)| path).find(|path| path.to_string_lossy().ends_with(".safetensors"))
+    };
+    let found = (0..500).find_map(|_| {
+        sleep(Duration::from_millis(10));
+        state()
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let path = found.and_then(|_| state()).unwrap();
+    std::fs::write(&path, b"no tensors").unwrap();
+    let output = bench.run(&["counting"], &[]).output().unwrap();
+    assert!(output.status.success());
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("starts anew: where it stood can't be read"), "{told}");
+    assert_eq!(bench.record("counting-rnn-base-s1").resumed, []);
+}
