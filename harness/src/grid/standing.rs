@@ -7,7 +7,7 @@ use harness_contract::Element;
 use super::events::RunEvent;
 use super::execute::{Job, JobContext};
 use crate::plan::{Protocol, fingerprint};
-use crate::record::{KeptState, Outcome, RecordError, Resumption, load_run, read_state, remove_state};
+use crate::record::{KeptState, Outcome, RecordError, Resumption, load_run, read_state, remove_state, write_state};
 
 impl Job {
     /// What this run goes on from, if there is anything; where it comes from another directory, nothing is changed there. A state in `draft` that is not gone on
@@ -26,10 +26,12 @@ impl Job {
             return Ok(None);
         };
         let mut found: Option<KeptState> = None;
+        let mut elsewhere = false;
         // Where it was interrupted itself; and where its worker failed, which a record tells of.
         for directory in [draft, &self.directory] {
             match read_state(directory, &self.fingerprint, &self.model, element)? {
                 Ok(Some(state)) if found.as_ref().is_none_or(|found| found.training.epoch < state.training.epoch) => {
+                    elsewhere = directory != draft;
                     found = Some(state);
                 }
                 Ok(_) => {}
@@ -52,6 +54,10 @@ impl Job {
             let epoch = state.training.epoch;
             tell(RunEvent::Resumed { epoch, extends: extends.is_some() });
             state.behind.resumed.push(Resumption { epoch, extends });
+            if elsewhere {
+                // What lies there is set aside if this run fails as well, before its next epoch is over.
+                write_state(draft, &self.fingerprint, &state.training, &state.behind)?;
+            }
         }
         Ok(found)
     }
