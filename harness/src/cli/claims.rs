@@ -5,19 +5,23 @@ use std::path::Path;
 
 use super::args::ClaimsArguments;
 use super::exit::{COMPLETED, CliError, print};
+use super::report::say_damaged;
 use crate::audit::{PrintedTable, audit};
 use crate::claims::{ClaimsFile, gather, judge, verdicts};
-use crate::record::load_study;
+use crate::record::open_study;
 use crate::report::Published;
 
 /// Prints a verdict for each claim, with what was measured.
 pub(super) fn claims(arguments: &ClaimsArguments) -> Result<u8, CliError> {
     let file = ClaimsFile::read(&arguments.claims).map_err(|error| CliError::new("read the claims", error))?;
     let mut studies = Vec::with_capacity(arguments.studies.len());
-    for directory in &arguments.studies {
-        studies.push(load_study(directory).map_err(|error| CliError::new("read the study's records", error))?);
+    for place in &arguments.studies {
+        let study = open_study(place).map_err(|error| CliError::new("read the study's records", error))?;
+        say_damaged(&study.results);
+        studies.push(study);
     }
-    let mut evidence = gather(&file, &studies).map_err(|error| CliError::new("read the study's records", error))?;
+    let mut evidence = gather(&file, studies.iter().map(|study| &study.results))
+        .map_err(|error| CliError::new("read the study's records", error))?;
     let published = match &file.published {
         None => None,
         Some(path) => {

@@ -1,5 +1,6 @@
 //! The command line: arguments as given, then resolved, then carried out. stdout carries data, stderr everything else.
 
+mod archive;
 mod args;
 mod audit;
 mod backends;
@@ -30,6 +31,8 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Run(command) => run::run(command, &arguments.common),
         Command::Report(command) => report::report(command),
+        Command::Pack(command) => archive::pack(command),
+        Command::Unpack(command) => archive::unpack(command),
         Command::Claims(command) => claims::claims(command),
         Command::Audit(command) => audit::audit(command),
         Command::Data(command) => data::data(command, &arguments.common),
