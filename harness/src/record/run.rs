@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::predictions::{PredictionSplit, read_predictions};
 use super::schema::{Outcome, PlannedRun, RunRecord};
+use super::state::is_of_state;
 use super::store::{RecordError, RecordFile, parent_of, read_record, sync_folder, write_json};
 
 /// The file that makes a directory a run.

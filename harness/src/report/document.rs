@@ -5,7 +5,7 @@ use polars::prelude::DataFrame;
 use super::figures::Subject;
 use super::overview::Overview;
 use super::published::Published;
-use super::sections::{comparison, defaults, environment, protocol, results, training};
+use super::sections::{also_here, comparison, defaults, environment, protocol, results, training};
 use crate::data::summary_table;
 use harness_drawing::Drawing;
 
@@ -58,6 +58,9 @@ pub(super) fn document(
     if let Some(environment) = environment::environment(overview) {
         section(&mut text, "Environment", &environment);
     }
+    if let Some(earlier) = also_here::also_here(overview.results) {
+        section(&mut text, "Also here", &earlier);
+    }
     text.trim_end().to_owned() + "\n"
 }
 
@@ -69,8 +72,12 @@ fn lead(overview: &Overview<'_>) -> String {
         "matched" => "every numeric detail is equal between the backends".to_owned(),
         other => format!("division {other}"),
     };
+    let earlier = match also_here::number(overview.results) {
+        0 => String::new(),
+        earlier => format!(" Of earlier calls, {earlier} more stand under \"Also here\"."),
+    };
     format!(
-        "Study `{}`, division `{}`: {division}. {} run{}: {}.\n",
+        "Study `{}`, division `{}`: {division}. {} run{}: {}.{earlier}\n",
         study.name,
         study.division,
         number,
@@ -84,6 +91,10 @@ fn results_section(overview: &Overview<'_>, frame: &DataFrame) -> String {
         "On the test split; a review is predicted positive when its logit is above 0. The same table with more columns \
          and every digit is in `results.csv` and `results.parquet`, for a paper in `results.tex`.\n\n",
     );
+    if let Some(titles) = results::variant_titles(overview) {
+        text.push_str(&titles);
+        text.push('\n');
+    }
     text.push_str(&results::results(overview, frame));
     if let Some(summary) = results::over_seeds(overview) {
         text.push_str("\nOver the seeds of completed runs, mean ± sample standard deviation:\n\n");

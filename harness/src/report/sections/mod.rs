@@ -1,5 +1,6 @@
 //! The sections of `report.md`, each a function of records that gives Markdown.
 
+pub(super) mod also_here;
 pub(super) mod comparison;
 pub(super) mod defaults;
 pub(super) mod environment;

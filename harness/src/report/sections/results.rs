@@ -97,6 +97,18 @@ pub(in crate::report) fn results(overview: &Overview<'_>, frame: &DataFrame) -> 
     table.to_markdown()
 }
 
+/// What each variant is, in its own words; `None` where none of the plan's has a title.
+pub(in crate::report) fn variant_titles(overview: &Overview<'_>) -> Option<String> {
+    let titles = &overview.results.study.variant_titles;
+    let mut table = Table::new([("variant", Align::Left), ("what it is", Align::Left)]);
+    for variant in &overview.variants {
+        if let Some(title) = titles.get(*variant) {
+            table.push(vec![(*variant).to_owned(), title.clone()]);
+        }
+    }
+    (!table.is_empty()).then(|| table.to_markdown())
+}
+
 /// Mean, sample standard deviation and number over the seeds of each point; `None` unless the study has several.
 pub(in crate::report) fn over_seeds(overview: &Overview<'_>) -> Option<String> {
     if !overview.has_seeds() {
