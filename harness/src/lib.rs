@@ -13,6 +13,7 @@ pub mod bench;
 pub mod claims;
 pub mod cli;
 pub mod data;
+pub mod diagnosis;
 pub mod grid;
 pub mod lockstep;
 pub mod plan;

@@ -97,11 +97,19 @@ impl Canvas {
 
     /// Marks a point; `hollow` markers have a white inside.
     pub fn marker(&self, at: Point, marker: Marker, color: Color, hollow: bool) {
-        const RADIUS: f64 = 2.3;
-        const RIM: f64 = 1.0;
-        self.solid_marker(at, marker, RADIUS, color);
+        self.marker_of(at, marker, (2.3, 1.0), color, hollow);
+    }
+
+    /// Marks one of many points that lie close together.
+    pub fn small_marker(&self, at: Point, marker: Marker, color: Color, hollow: bool) {
+        self.marker_of(at, marker, (1.6, 0.7), color, hollow);
+    }
+
+    /// A marker of a radius, whose rim is what a hollow one shows of its colour.
+    fn marker_of(&self, at: Point, marker: Marker, (radius, rim): (f64, f64), color: Color, hollow: bool) {
+        self.solid_marker(at, marker, radius, color);
         if hollow {
-            self.solid_marker(at, marker, RADIUS - RIM, PAPER);
+            self.solid_marker(at, marker, radius - rim, PAPER);
         }
     }
 

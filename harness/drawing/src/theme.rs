@@ -70,6 +70,13 @@ impl SeriesStyle {
     }
 }
 
+/// A colour mixed with paper, for areas below lines; `share` is how much of the colour is left.
+#[must_use]
+pub fn tint(color: Color, share: f64) -> Color {
+    let mixed = |own: u8, paper: u8| (share * f64::from(own) + (1.0 - share) * f64::from(paper)).round() as u8;
+    Color(mixed(color.0, PAPER.0), mixed(color.1, PAPER.1), mixed(color.2, PAPER.2))
+}
+
 /// The style of the series at a place in a figure's order; styles repeat after four.
 #[must_use]
 pub const fn series_style(place: usize) -> SeriesStyle {

@@ -33,7 +33,9 @@ impl Findings {
         found
     }
 
-    fn introduction(&self) -> String {
+    /// What is looked at, and how.
+    #[must_use]
+    pub fn introduction(&self) -> String {
         format!(
             "The table was printed for a test set of {} rows, {} of them positive. \
              Accuracy, precision, recall and F1 of a classifier all follow from two counts: how many of the positive rows it calls positive, \

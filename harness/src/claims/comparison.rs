@@ -12,32 +12,33 @@ use super::rules::Measure;
 
 /// Two arms' escape epochs.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Comparison {
+pub struct Comparison {
     /// The first restricted mean less the second, in epochs.
-    pub(super) difference: f64,
+    pub difference: f64,
     /// Both restricted means.
-    pub(super) means: [f64; 2],
+    pub means: [f64; 2],
     /// Runs of each arm.
-    pub(super) n: [usize; 2],
+    pub n: [usize; 2],
     /// Two-sided, of the exact permutation test.
-    pub(super) p_value: f64,
+    pub p_value: f64,
     /// The smallest p value that so many runs can give.
-    pub(super) least_p: f64,
+    pub least_p: f64,
 }
 
 /// A difference with its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Difference {
+pub struct Difference {
     /// The first mean less the second.
-    pub(super) difference: f64,
+    pub difference: f64,
     /// The interval's lower end.
-    pub(super) lower: f64,
+    pub lower: f64,
     /// Its upper end.
-    pub(super) upper: f64,
+    pub upper: f64,
 }
 
 /// How much later the first arm escapes, restricted to the epochs that every run could have had. `None` where nothing can be said.
-pub(super) fn later(first: &[RunEvidence], second: &[RunEvidence]) -> Option<Comparison> {
+#[must_use]
+pub fn later(first: &[RunEvidence], second: &[RunEvidence]) -> Option<Comparison> {
     let horizon = first.iter().chain(second).map(|run| run.horizon).min()?;
     let observed = |runs: &[RunEvidence]| -> Vec<Observation> {
         let observation = |run: &RunEvidence| match run.escape_epoch.filter(|epoch| *epoch <= horizon) {
@@ -68,7 +69,8 @@ pub(super) fn equivalence(first: &[f64], second: &[f64], margin: f64) -> Option<
 
 /// How far the first arm lies ahead, with an interval over seeds (Welch's degrees of freedom, or those of the smaller arm where no arm has any
 /// spread) and test reviews, whose variances add.
-pub(super) fn ahead(first: &[RunEvidence], second: &[RunEvidence], measure: Measure, level: f64) -> Option<Difference> {
+#[must_use]
+pub fn ahead(first: &[RunEvidence], second: &[RunEvidence], measure: Measure, level: f64) -> Option<Difference> {
     let arm = |runs: &[RunEvidence]| -> Option<(Vec<f64>, Vec<f64>)> {
         runs.iter()
             .map(|run| {

@@ -7,7 +7,7 @@ use harness_statistics::metrics::auc_interval;
 use super::evidence::{Evidence, RunEvidence, TestVariance};
 use super::rules::{Arm, ClaimsFile, Measure};
 use crate::record::{
-    EpochRecord, Outcome, PredictionSplit, RecordError, RunRecord, RunResult, StepRecord, StudyResults,
+    EpochRecord, Outcome, PredictionSplit, RecordError, RunRecord, RunResult, Scores, StepRecord, StudyResults,
     read_predictions, read_steps,
 };
 
@@ -24,10 +24,7 @@ const AROUND: usize = 50;
 ///
 /// # Errors
 /// If a file of a whole run can't be read.
-pub fn gather<'s>(
-    file: &ClaimsFile,
-    studies: impl IntoIterator<Item = &'s StudyResults>,
-) -> Result<Evidence, RecordError> {
+pub fn gather(file: &ClaimsFile, studies: &[StudyResults]) -> Result<Evidence, RecordError> {
     let mut evidence = Evidence::default();
     for study in studies {
         let name = &study.study.name;
@@ -63,8 +60,29 @@ pub fn escape_epoch(epochs: &[EpochRecord]) -> Option<u32> {
     epochs.iter().find(|epoch| epoch.validation.auc >= ESCAPE_AUC).map(|epoch| epoch.epoch)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of reviews and epochs")]
+/// A completed run's evidence, its steps included.
 fn of_run(run: &RunResult, record: &RunRecord) -> Result<RunEvidence, RecordError> {
+    let scores = match record.test {
+        Some(_) => {
+            let predictions = read_predictions(&run.directory.join("predictions.parquet"))?;
+            Some(Scores::of(&predictions, PredictionSplit::Test))
+        }
+        None => None,
+    };
+    let mut evidence = run_evidence(record, scores.as_ref());
+    if record.files.contains_key("steps.parquet") {
+        let steps = read_steps(&run.directory.join("steps.parquet"))?;
+        if let Some(ratio) = update_after_spikes(&steps).filter(|ratio| ratio.is_finite()) {
+            evidence.measures.insert(Measure::UpdateAfterSpike, ratio);
+        }
+    }
+    Ok(evidence)
+}
+
+/// What the record and the test scores of a completed run say. What only its steps could say is left out.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "counts of reviews and epochs")]
+pub fn run_evidence(record: &RunRecord, scores: Option<&Scores>) -> RunEvidence {
     let escape_epoch = escape_epoch(&record.epochs);
     let horizon = record.protocol.epochs;
     let mut measures = BTreeMap::new();
@@ -86,9 +104,6 @@ fn of_run(run: &RunResult, record: &RunRecord) -> Result<RunEvidence, RecordErro
     put(Measure::ReachLast, gradients(record.epochs.last()).and_then(|own| own.reach()));
     put(Measure::GradientSlope, gradients(record.epochs.last()).and_then(|own| own.slope()).map(f64::abs));
     put(Measure::SpectrumFactor, spectrum_factor(record));
-    if record.files.contains_key("steps.parquet") {
-        put(Measure::UpdateAfterSpike, update_after_spikes(&read_steps(&run.directory.join("steps.parquet"))?));
-    }
     let mut evidence =
         RunEvidence { seed: record.key.seed, escape_epoch, horizon, measures, auc_interval: None, test_variance: None };
     if let Some(test) = &record.test {
@@ -100,16 +115,13 @@ fn of_run(run: &RunResult, record: &RunRecord) -> Result<RunEvidence, RecordErro
         put(Measure::Precision, confusion.precision());
         put(Measure::Recall, confusion.recall());
         put(Measure::PositiveShare, confusion.predicted_positive() as f64 / examples);
-        let predictions = read_predictions(&run.directory.join("predictions.parquet"))?;
-        let rows = predictions.iter().filter(|row| row.split == PredictionSplit::Test);
-        let (logits, labels): (Vec<f32>, Vec<u8>) = rows.map(|row| (row.logit, row.label)).unzip();
-        if let Ok(interval) = auc_interval(&logits, &labels) {
+        if let Some(interval) = scores.and_then(|own| auc_interval(&own.logits, &own.labels).ok()) {
             evidence.auc_interval = Some((interval.lower, interval.upper));
             let accuracy = confusion.accuracy() * (1.0 - confusion.accuracy()) / examples;
             evidence.test_variance = Some(TestVariance { accuracy, auc: interval.variance });
         }
     }
-    Ok(evidence)
+    evidence
 }
 
 /// The largest factor by which a singular value lay off 1, over all blocks, before the first epoch and after each.

@@ -15,8 +15,9 @@ mod words;
 #[cfg(test)]
 mod planted_tests;
 
+pub use comparison::{Comparison, Difference, ahead, later};
 pub use evidence::{Evidence, RunEvidence, TestVariance};
-pub use gather::{ESCAPE_AUC, escape_epoch, gather};
+pub use gather::{ESCAPE_AUC, escape_epoch, gather, run_evidence};
 pub use judge::{Finding, Judged, Verdict, judge};
 pub use reading::RulesError;
 pub use rules::{Arm, Claim, ClaimsFile, Condition, Measure};

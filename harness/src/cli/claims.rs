@@ -1,51 +1,49 @@
 //! `study claims`: what the runs of some studies say about what was claimed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use super::args::ClaimsArguments;
 use super::exit::{COMPLETED, CliError, print};
-use super::report::say_damaged;
 use crate::audit::{PrintedTable, audit};
 use crate::claims::{ClaimsFile, gather, judge, verdicts};
-use crate::record::open_study;
-use crate::report::Published;
+use crate::record::{StudyResults, load_study};
+use crate::report::{JudgedClaims, Published};
 
 /// Prints a verdict for each claim, with what was measured.
 pub(super) fn claims(arguments: &ClaimsArguments) -> Result<u8, CliError> {
-    let file = ClaimsFile::read(&arguments.claims).map_err(|error| CliError::new("read the claims", error))?;
     let mut studies = Vec::with_capacity(arguments.studies.len());
-    for place in &arguments.studies {
-        let study = open_study(place).map_err(|error| CliError::new("read the study's records", error))?;
-        say_damaged(&study.results);
-        studies.push(study);
+    for directory in &arguments.studies {
+        studies.push(load_study(directory).map_err(|error| CliError::new("read the study's records", error))?);
     }
-    let mut evidence = gather(&file, studies.iter().map(|study| &study.results))
-        .map_err(|error| CliError::new("read the study's records", error))?;
-    let published = match &file.published {
-        None => None,
-        Some(path) => {
-            let path = arguments.claims.parent().unwrap_or(Path::new("")).join(path);
-            let doing = format!("read {}", path.display());
-            let text = fs::read_to_string(&path).map_err(|error| CliError::new(&doing, error))?;
-            let table = PrintedTable::parse(&text).map_err(|error| CliError::new(&doing, error))?;
-            let findings = audit(&table).map_err(|error| CliError::new("audit the published figures", error))?;
-            evidence.statements = findings.possible_statements();
-            evidence.printed_aucs = findings.printed_aucs();
-            Some(toml::from_str::<Published>(&text).map_err(|error| CliError::new(&doing, error))?)
-        }
-    };
-    let judged = judge(&file, &evidence);
+    let (title, JudgedClaims { judged, texts }) = judged(&arguments.claims, &studies)?;
     if arguments.json {
         let text = serde_json::to_string_pretty(&judged).map_err(|error| CliError::new("write the verdicts", error))?;
         print(&format!("{text}\n"))?;
         return Ok(COMPLETED);
     }
-    let text = |id: &str| {
-        let own = file.claims.iter().find(|claim| claim.id == id).and_then(|claim| claim.text.clone());
-        let printed = || published.as_ref()?.claims.iter().find(|claim| claim.id == id).map(|claim| claim.text.clone());
-        own.or_else(printed).unwrap_or_default()
-    };
-    print(&verdicts(&file.title, &judged, &text))?;
+    print(&verdicts(&title, &judged, &|id: &str| texts.get(id).cloned().unwrap_or_default()))?;
     Ok(COMPLETED)
+}
+
+/// The title of a claims file, and its claims judged by the runs of some studies.
+pub(super) fn judged(path: &Path, studies: &[StudyResults]) -> Result<(String, JudgedClaims), CliError> {
+    let file = ClaimsFile::read(path).map_err(|error| CliError::new("read the claims", error))?;
+    let mut evidence = gather(&file, studies).map_err(|error| CliError::new("read the study's records", error))?;
+    let mut texts = BTreeMap::new();
+    if let Some(published) = &file.published {
+        let path = path.parent().unwrap_or(Path::new("")).join(published);
+        let doing = format!("read {}", path.display());
+        let text = fs::read_to_string(&path).map_err(|error| CliError::new(&doing, error))?;
+        let table = PrintedTable::parse(&text).map_err(|error| CliError::new(&doing, error))?;
+        let findings = audit(&table).map_err(|error| CliError::new("audit the published figures", error))?;
+        evidence.statements = findings.possible_statements();
+        evidence.printed_aucs = findings.printed_aucs();
+        let published = toml::from_str::<Published>(&text).map_err(|error| CliError::new(&doing, error))?;
+        texts.extend(published.claims.into_iter().map(|claim| (claim.id, claim.text)));
+    }
+    let judged = judge(&file, &evidence);
+    texts.extend(file.claims.into_iter().filter_map(|claim| Some((claim.id, claim.text?))));
+    Ok((file.title, JudgedClaims { judged, texts }))
 }

@@ -1,6 +1,5 @@
 //! The command line: arguments as given, then resolved, then carried out. stdout carries data, stderr everything else.
 
-mod archive;
 mod args;
 mod audit;
 mod backends;
@@ -9,6 +8,7 @@ mod bench_peers;
 mod claims;
 mod conform;
 mod data;
+mod diagnose;
 mod exit;
 mod knobs;
 mod lockstep;
@@ -31,10 +31,9 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Run(command) => run::run(command, &arguments.common),
         Command::Report(command) => report::report(command),
-        Command::Pack(command) => archive::pack(command),
-        Command::Unpack(command) => archive::unpack(command),
         Command::Claims(command) => claims::claims(command),
         Command::Audit(command) => audit::audit(command),
+        Command::Diagnose(command) => diagnose::diagnose(command),
         Command::Data(command) => data::data(command, &arguments.common),
         Command::Conform(command) => conform::conform(command, &arguments.common),
         Command::Bench(command) => bench::bench(command, &arguments.common),

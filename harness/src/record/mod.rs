@@ -1,6 +1,5 @@
 //! What a run leaves behind, and how it is written so that nothing is half there.
 
-mod archive;
 mod observation;
 mod predictions;
 mod run;
@@ -8,14 +7,12 @@ mod schema;
 mod state;
 mod steps;
 mod store;
-mod table;
 mod version;
 mod weights;
 
-pub use archive::{ArchiveError, OpenStudy, Packed, Unpacked, open_study, pack, unpack};
 pub use observation::{BlockSpectrum, InputGradients, Observation, RowReach};
-pub use predictions::{Prediction, PredictionSplit, read_predictions, write_predictions};
-pub use run::{Draft, FileRecord, PREDICTIONS, RunState, STEPS, WEIGHTS, file_record, load_run};
+pub use predictions::{Prediction, PredictionSplit, Scores, read_predictions, write_predictions};
+pub use run::{Draft, FileRecord, RunState, WEIGHTS, file_record, load_run};
 pub use schema::{
     BackendRecord, Environment, EpochRecord, Numerics, Outcome, ParameterCounts, PlannedRun, RunRecord, StudyRecord,
     Timing,

@@ -1,11 +1,11 @@
 //! Predictions of a run: `predictions.parquet` with columns `split`, `row_id`, `label`, `logit`.
 
+use std::fs::File;
 use std::path::Path;
 
-use polars::prelude::{Column, DataFrame, ParquetWriter, PolarsError};
+use polars::prelude::{Column, DataFrame, ParquetReader, ParquetWriter, PolarsError, SerReader};
 
 use super::store::RecordError;
-use super::table::read_table;
 
 /// Which split a prediction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +40,25 @@ pub struct Prediction {
     pub logit: f32,
 }
 
+/// The predictions of one split, without the reviews' places.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scores {
+    /// A logit a review, `[reviews]`.
+    pub logits: Vec<f32>,
+    /// Its true label, 0 or 1, `[reviews]`.
+    pub labels: Vec<u8>,
+}
+
+impl Scores {
+    /// Those of a split, in the order in which they stand.
+    #[must_use]
+    pub fn of(predictions: &[Prediction], split: PredictionSplit) -> Self {
+        let own = predictions.iter().filter(|prediction| prediction.split == split);
+        let (logits, labels) = own.map(|prediction| (prediction.logit, prediction.label)).unzip();
+        Self { logits, labels }
+    }
+}
+
 /// Writes predictions, atomically.
 ///
 /// # Errors
@@ -66,7 +85,8 @@ pub fn write_predictions(path: &Path, predictions: &[Prediction]) -> Result<(), 
 /// If the file can't be read, or lacks a column.
 pub fn read_predictions(path: &Path) -> Result<Vec<Prediction>, RecordError> {
     let polars = |source: PolarsError| RecordError::Table { path: path.into(), source };
-    let frame = read_table(path)?;
+    let file = File::open(path).map_err(|source| RecordError::Io { path: path.into(), source })?;
+    let frame = ParquetReader::new(file).finish().map_err(polars)?;
     let splits = frame.column("split").and_then(|column| column.str().cloned()).map_err(polars)?;
     let rows = frame.column("row_id").and_then(|column| column.u32().cloned()).map_err(polars)?;
     let labels = frame.column("label").and_then(|column| column.u32().cloned()).map_err(polars)?;

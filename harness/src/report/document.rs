@@ -2,50 +2,65 @@
 
 use polars::prelude::DataFrame;
 
+use super::Sources;
+use super::arms::Arm;
+use super::differences::Difference;
 use super::figures::Subject;
 use super::overview::Overview;
-use super::published::Published;
-use super::sections::{also_here, comparison, defaults, environment, protocol, results, training};
+use super::sections::{
+    alarms, arms, comparison, defaults, differences, environment, limits, method, protocol, replication, results,
+    training,
+};
+use crate::audit::Findings;
 use crate::data::summary_table;
 use harness_drawing::Drawing;
 
 /// What runs the full study.
 const FULL_STUDY: &str = "just study";
 
-/// The whole document.
-pub(super) fn document(
-    overview: &Overview<'_>,
-    published: Option<&Published>,
-    frame: &DataFrame,
-    drawings: &[(Subject, Drawing)],
-) -> String {
+/// What a document is made of, beside the study.
+pub(super) struct Parts<'p> {
+    pub(super) arms: &'p [Arm<'p>],
+    pub(super) differences: &'p [Difference],
+    pub(super) sources: &'p Sources<'p>,
+    pub(super) frame: &'p DataFrame,
+    pub(super) drawings: &'p [(Subject, Drawing)],
+}
+
+/// The whole document, in the order of a replication report: question, alarms, verdicts, method, results, what was easy and what hard, limits; then
+/// what can be looked up.
+pub(super) fn document(overview: &Overview<'_>, parts: &Parts<'_>) -> String {
     let study = &overview.results.study;
-    let mut text = format!("# {}\n\n", heading(&study.title));
+    let mut text = format!("# {}\n", plain(&study.title));
     if study.demonstration {
         text.push_str(&format!(
-            "> **This is a demonstration.** It was trained on a small part of the data for a few epochs, to show that \
+            "\n> **This is a demonstration.** It was trained on a small part of the data for a few epochs, to show that \
              everything works. **Its figures stand for nothing and must not be quoted.** The full study is run by\n>\n> \
-             ```sh\n> {FULL_STUDY}\n> ```\n\n"
+             ```sh\n> {FULL_STUDY}\n> ```\n"
         ));
     }
-    text.push_str(&lead(overview));
-
-    section(&mut text, "Results", &results_section(overview, frame));
-    if let Some(words) = training::last_words(overview) {
-        section(&mut text, "Last words", &words);
+    let Parts { arms, sources, .. } = parts;
+    let tally = if overview.results.runs.is_empty() { "none planned".into() } else { results::tally(overview.results) };
+    section(&mut text, "Question", &method::question(overview, &tally));
+    section(&mut text, "Alarms", &alarms::alarms(overview, arms));
+    if let Some(claims) = sources.claims {
+        section(&mut text, "Verdicts", &claims.section());
     }
-    if let Some(published) = published {
-        section(&mut text, "Against the published figures", &comparison::comparison(overview, published));
+    section(&mut text, "Method", &method::method(overview, arms));
+    results(&mut text, overview, parts);
+    let compared = sources.published.map(|published| comparison::comparison(overview, arms, published));
+    if let Some((comparison, _)) = &compared {
+        section(&mut text, "Against the published figures", comparison);
     }
-    let mut curves = figures(drawings, Subject::RocPanels);
-    curves.push_str(&side_by_side(drawings, Subject::RocOfCells));
-    section(&mut text, "ROC curves", &curves);
-    section(&mut text, "Predicted probabilities", &figures(drawings, Subject::Scores));
-    let course = format!("{}\n{}", training::training(overview), figures(drawings, Subject::Epochs));
-    section(&mut text, "Training", &course);
-    let cost = format!("{}\n{}", training::cost(overview), figures(drawings, Subject::Seconds));
-    section(&mut text, "Time and memory", &cost);
-    if let Some(parameters) = training::parameters(overview, published) {
+    let reproduced = compared.as_ref().and_then(|(_, reproduced)| reproduced.as_ref());
+    if let Some(replication) = replication::replication(overview, arms, reproduced, sources.audit) {
+        section(&mut text, "What was easy and what was hard to reproduce", &replication);
+    }
+    if let Some(audit) = sources.audit {
+        section(&mut text, "Audit of the printed figures", &audit_section(audit));
+    }
+    section(&mut text, "Limits", &limits::limits(overview, arms));
+    if let Some(parameters) = training::parameters(overview, sources.published) {
         section(&mut text, "Parameters", &parameters);
     }
     if let Some(defaults) = defaults::defaults(study) {
@@ -58,49 +73,44 @@ pub(super) fn document(
     if let Some(environment) = environment::environment(overview) {
         section(&mut text, "Environment", &environment);
     }
-    if let Some(earlier) = also_here::also_here(overview.results) {
-        section(&mut text, "Also here", &earlier);
-    }
     text.trim_end().to_owned() + "\n"
 }
 
-fn lead(overview: &Overview<'_>) -> String {
-    let study = &overview.results.study;
-    let number = overview.results.runs.len();
-    let division = match study.division.as_str() {
-        "native" => "what the study does not set is each framework's own default".to_owned(),
-        "matched" => "every numeric detail is equal between the backends".to_owned(),
-        other => format!("division {other}"),
-    };
-    let earlier = match also_here::number(overview.results) {
-        0 => String::new(),
-        earlier => format!(" Of earlier calls, {earlier} more stand under \"Also here\"."),
-    };
-    format!(
-        "Study `{}`, division `{}`: {division}. {} run{}: {}.{earlier}\n",
-        study.name,
-        study.division,
-        number,
-        if number == 1 { "" } else { "s" },
-        if number == 0 { "none planned".to_owned() } else { results::tally(overview.results) }
-    )
+/// What was found, from the arms down to the cost.
+fn results(text: &mut String, overview: &Overview<'_>, parts: &Parts<'_>) {
+    let Parts { arms, frame, drawings, .. } = parts;
+    section(
+        text,
+        "Results",
+        "A row an arm is in `arms.csv`, a row a run in `results.csv` and `results.parquet` with every digit, for a paper in `results.tex`.",
+    );
+    let by_arm = format!("{}\n{}", arms::arms(overview, arms), figures(drawings, Subject::Levels));
+    subsection(text, "By arm", &by_arm);
+    let between =
+        format!("{}\n{}", differences::differences(parts.differences), figures(drawings, Subject::Differences));
+    subsection(text, "Differences between arms", &between);
+    subsection(text, "Escape", &figures(drawings, Subject::Escape));
+    if overview.has_seeds() {
+        subsection(text, "Runs without a result", &results::without_result(overview));
+    } else {
+        subsection(text, "By run", &results::results(overview, frame));
+    }
+    subsection(text, "Last words", &training::last_words(overview).unwrap_or_default());
+    let mut curves = figures(drawings, Subject::RocPanels);
+    curves.push_str(&side_by_side(drawings, Subject::RocOfCells));
+    subsection(text, "ROC curves", &curves);
+    subsection(text, "Calibration", &figures(drawings, Subject::Reliability));
+    subsection(text, "Predicted probabilities", &figures(drawings, Subject::Scores));
+    let course = format!("{}\n{}", training::training(overview, arms), figures(drawings, Subject::Epochs));
+    subsection(text, "Training", &course);
+    let cost = format!("{}\n{}", training::cost(overview, arms), figures(drawings, Subject::Seconds));
+    subsection(text, "Time and memory", &cost);
 }
 
-fn results_section(overview: &Overview<'_>, frame: &DataFrame) -> String {
-    let mut text = String::from(
-        "On the test split; a review is predicted positive when its logit is above 0. The same table with more columns \
-         and every digit is in `results.csv` and `results.parquet`, for a paper in `results.tex`.\n\n",
-    );
-    if let Some(titles) = results::variant_titles(overview) {
-        text.push_str(&titles);
-        text.push('\n');
-    }
-    text.push_str(&results::results(overview, frame));
-    if let Some(summary) = results::over_seeds(overview) {
-        text.push_str("\nOver the seeds of completed runs, mean ± sample standard deviation:\n\n");
-        text.push_str(&summary);
-    }
-    text
+fn audit_section(audit: &Findings) -> String {
+    let sections = audit.sections().into_iter();
+    let body: String = sections.map(|(title, body)| format!("### {title}\n\n{}\n\n", body.trim_end())).collect();
+    format!("Of \"{}\": {}\n{body}", audit.title, audit.introduction())
 }
 
 fn data(overview: &Overview<'_>) -> String {
@@ -112,16 +122,23 @@ fn data(overview: &Overview<'_>) -> String {
     summary_table(data, longest.or_else(uncut).unwrap_or(0))
 }
 
-/// A section, unless it has nothing to say.
-/// A title as the text of a heading: signs of Markdown and HTML are shown as they are.
-fn heading(title: &str) -> String {
+/// Text of one line in which Markdown and HTML see no sign of theirs.
+pub(super) fn plain(title: &str) -> String {
     let sign = |c: char| matches!(c, '\\' | '<' | '`' | '[' | '*' | '_');
     title.chars().flat_map(|c| sign(c).then_some('\\').into_iter().chain([c])).collect()
 }
 
+/// A section, unless it has nothing to say.
 fn section(text: &mut String, title: &str, body: &str) {
     if !body.trim().is_empty() {
         text.push_str(&format!("\n## {title}\n\n{}\n", body.trim_end()));
+    }
+}
+
+/// A part of a section, unless it has nothing to say.
+fn subsection(text: &mut String, title: &str, body: &str) {
+    if !body.trim().is_empty() {
+        text.push_str(&format!("\n### {title}\n\n{}\n", body.trim_end()));
     }
 }
 

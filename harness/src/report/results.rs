@@ -84,14 +84,14 @@ pub(super) fn results_frame(overview: &Overview<'_>, published: Option<&Publishe
     DataFrame::new(runs.len(), columns).map_err(|source| ReportError::Table { what: "the results table", source })
 }
 
-/// Writes the table as CSV with every digit; what is missing is empty.
+/// Writes a table as CSV with every digit; what is missing is empty.
 ///
 /// # Errors
 /// If the file can't be written.
 pub(super) fn write_csv(frame: &DataFrame, path: &Path) -> Result<(), ReportError> {
     let mut file = create(path)?;
     let written = CsvWriter::new(&mut file).include_header(true).finish(&mut frame.clone());
-    written.map_err(|source| ReportError::Table { what: "results.csv", source })
+    written.map_err(|source| ReportError::Table { what: "a table as CSV", source })
 }
 
 /// Writes the table as Parquet.

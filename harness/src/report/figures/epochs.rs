@@ -158,23 +158,31 @@ fn over_epochs(
     legend: Vec<Entry>,
 ) -> LinePanels {
     let records = records_of(overview, variant);
-    let line = |place: usize, record: &RunRecord, quantity: &Quantity| {
+    let several = overview.has_seeds();
+    let lines = |place: usize, record: &RunRecord, quantity: &Quantity| {
         let style = series_style(place);
-        Line {
-            values: record.epochs.iter().map(|epoch| (f64::from(epoch.epoch), (quantity.of)(epoch))).collect(),
-            stroke: stroke(style, quantity.second),
-            marker: Some((style.marker, quantity.second)),
-            stopped: record.outcome != Outcome::Completed,
+        let stroke = stroke(style, quantity.second);
+        let marker = Some((style.marker, quantity.second));
+        let values: Vec<_> = record.epochs.iter().map(|epoch| (f64::from(epoch.epoch), (quantity.of)(epoch))).collect();
+        let stopped = record.outcome != Outcome::Completed;
+        if !several {
+            return vec![Line { values, stroke, marker, stopped }];
         }
+        // A marker at every epoch of every seed would hide the lines; one at the end tells the backends apart without colour.
+        let last = values.last().copied().into_iter().collect();
+        vec![
+            Line { values, stroke: Stroke { width: 0.6 * stroke.width, ..stroke }, marker: None, stopped },
+            Line { values: last, stroke, marker, stopped: false },
+        ]
     };
     // First quantities lie above second ones, so those are drawn before.
     let panel = |quantities: &[Quantity], cell: CellKind| {
         let own = || records.iter().filter(|(_, record)| record.key.cell == cell && !record.epochs.is_empty());
         let of = |second: bool| quantities.iter().filter(move |quantity| quantity.second == second);
-        let lines = [true, false].into_iter().flat_map(|second| {
+        let drawn = [true, false].into_iter().flat_map(|second| {
             own().flat_map(move |(place, record)| of(second).map(move |quantity| (*place, *record, quantity)))
         });
-        lines.map(|(place, record, quantity)| line(place, record, quantity)).collect()
+        drawn.flat_map(|(place, record, quantity)| lines(place, record, quantity)).collect()
     };
     let row = |Row { title, axis, quantities, levels }: Row| PanelRow {
         title: title.into(),
@@ -183,10 +191,11 @@ fn over_epochs(
         panels: overview.cells.iter().map(|cell| panel(&quantities, *cell)).collect(),
     };
     let last = records.iter().flat_map(|(_, record)| &record.epochs).map(|epoch| epoch.epoch).max();
-    let several = overview.has_variants();
+    let caption = if several { format!("{caption} A line for every seed.") } else { caption.to_owned() };
+    let variants = overview.has_variants();
     LinePanels {
-        name: if several { format!("{name}-{}", file_name(variant)) } else { name.to_owned() },
-        caption: if several { format!("Variant {variant}. {caption}") } else { caption.to_owned() },
+        name: if variants { format!("{name}-{}", file_name(variant)) } else { name.to_owned() },
+        caption: if variants { format!("Variant {variant}. {caption}") } else { caption },
         columns: overview.cells.iter().map(|cell| cell.title().into()).collect(),
         axis: Axis::counting(last.unwrap_or(1)),
         axis_title: "epoch",

@@ -1,4 +1,4 @@
-//! Histograms of predicted probabilities by true class, a panel for each run.
+//! Histograms of predicted probabilities by true class, a panel for each arm.
 
 use harness_drawing::legend::{self, Entry, Key};
 use harness_drawing::theme::{INK, MUTED, RULE, SKY_BLUE, VERMILION};
@@ -6,8 +6,9 @@ use harness_drawing::{
     Axis, Canvas, Color, Figure, Frame, Grid, Labels, Point, Stroke, figure_width, part_name, text_width,
 };
 
+use crate::record::Scores;
+use crate::report::arms::Arm;
 use crate::report::overview::{Overview, standing};
-use crate::report::scores::Scores;
 
 const NEGATIVE: Color = SKY_BLUE;
 const POSITIVE: Color = VERMILION;
@@ -23,12 +24,14 @@ const ROWS: usize = 5;
 /// Share of a class in each bin, in per cent.
 type Histogram = Vec<f64>;
 
-/// One run.
+/// One arm.
 #[derive(Debug, Clone)]
 struct Panel {
     title: String,
-    /// Of negative and positive reviews, or how the run stands that has none.
-    histograms: Result<[Histogram; 2], &'static str>,
+    /// Of negative and positive reviews, for each run that has scores.
+    histograms: Vec<[Histogram; 2]>,
+    /// How its first run stands.
+    standing: &'static str,
 }
 
 /// Panels of a page.
@@ -40,12 +43,13 @@ pub(super) struct Histograms {
 }
 
 /// The figure, in as many parts as pages are needed.
-pub(super) fn histograms(overview: &Overview<'_>, scores: &[Option<Scores>]) -> Vec<Histograms> {
-    let panel = |(run, scores): (&crate::record::RunResult, &Option<Scores>)| Panel {
-        title: overview.run_name(&run.planned.key),
-        histograms: scores.as_ref().map(by_class).ok_or_else(|| standing(run)),
+pub(super) fn histograms(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Vec<Histograms> {
+    let panel = |arm: &Arm<'_>| Panel {
+        title: arm.name(overview),
+        histograms: arm.runs.iter().filter_map(|run| run.scores).map(by_class).collect(),
+        standing: arm.runs.first().map_or("", |run| standing(run.result)),
     };
-    let panels: Vec<_> = overview.results.runs.iter().zip(scores).map(panel).collect();
+    let panels: Vec<_> = arms.iter().map(panel).collect();
     let columns = columns_for(&panels);
     let parts = panels.len().div_ceil(columns * ROWS);
     let part = |(place, panels): (usize, &[Panel])| Histograms {
@@ -56,7 +60,7 @@ pub(super) fn histograms(overview: &Overview<'_>, scores: &[Option<Scores>]) -> 
     panels.chunks(columns * ROWS).enumerate().map(part).collect()
 }
 
-/// As many columns as there are runs, up to three, but fewer where a title would run into the next one.
+/// As many columns as there are arms, up to three, but fewer where a title would run into the next one.
 fn columns_for(panels: &[Panel]) -> usize {
     let widest = panels.iter().map(|panel| text_width(&panel.title, true)).fold(0.0, f64::max);
     let most = if widest > WIDEST_TITLE { COLUMNS - 1 } else { COLUMNS };
@@ -111,7 +115,7 @@ impl Figure for Histograms {
     }
 
     fn caption(&self) -> String {
-        "Predicted probability that a test review is positive, by true class, a panel for each run; the dashed line is \
+        "Predicted probability that a test review is positive, by true class, a panel for each arm and an outline for each seed; the dashed line is \
          the decision threshold. Vertical axes differ."
             .into()
     }
@@ -131,10 +135,8 @@ impl Figure for Histograms {
         for (place, panel) in self.panels.iter().enumerate() {
             let (row, column) = (place / grid.columns, place % grid.columns);
             let highest = panel.histograms.iter().flatten().flatten().copied().fold(0.0, f64::max);
-            let y = match &panel.histograms {
-                Ok(_) => Axis::covering(0.0, highest, 3),
-                Err(_) => Axis::covering(0.0, 100.0, 3).without_ticks(),
-            };
+            let empty = panel.histograms.is_empty();
+            let y = if empty { Axis::covering(0.0, 100.0, 3).without_ticks() } else { Axis::covering(0.0, highest, 3) };
             let frame = Frame { canvas, rect: grid.panel(row, column), x: Axis::unit(false), y };
             let lowest = place + grid.columns >= self.panels.len();
             frame.draw(
@@ -142,20 +144,24 @@ impl Figure for Histograms {
                 if column == 0 { Labels::Titled("share of class, %") } else { Labels::Values },
             );
             frame.title(&panel.title);
-            let [negative, positive] = match &panel.histograms {
-                Ok(histograms) => histograms,
-                Err(standing) => {
-                    frame.note(standing);
-                    continue;
-                }
-            };
-            for (bin, share) in negative.iter().enumerate().filter(|(_, share)| **share > 0.0) {
-                let edge = |bin: usize| bin as f64 / BINS as f64;
-                let corners = (frame.point((edge(bin), 0.0)), frame.point((edge(bin + 1), *share)));
-                canvas.rectangle(corners.0, corners.1, NEGATIVE, 0.55);
+            if empty {
+                frame.note(panel.standing);
+                continue;
             }
-            frame.line(&outline(negative), Stroke { color: NEGATIVE, width: 0.8, dash: None });
-            frame.line(&outline(positive), line);
+            // The more runs, the fainter each, so that what all have in common stands out.
+            let number = panel.histograms.len() as f64;
+            let (opacity, width): (f64, f64) = ((0.55 / number).max(0.08), if number > 1.0 { 0.7 } else { 1.2 });
+            for [negative, _] in &panel.histograms {
+                for (bin, share) in negative.iter().enumerate().filter(|(_, share)| **share > 0.0) {
+                    let edge = |bin: usize| bin as f64 / BINS as f64;
+                    let corners = (frame.point((edge(bin), 0.0)), frame.point((edge(bin + 1), *share)));
+                    canvas.rectangle(corners.0, corners.1, NEGATIVE, opacity);
+                }
+                frame.line(&outline(negative), Stroke { color: NEGATIVE, width: width.min(0.8), dash: None });
+            }
+            for [_, positive] in &panel.histograms {
+                frame.line(&outline(positive), Stroke { width, ..line });
+            }
             let threshold = Stroke { color: MUTED, width: RULE, dash: Some((2.0, 2.0)) };
             frame.line(&[(0.5, 0.0), (0.5, frame.y.high())], threshold);
             // The data may have covered the lower edge of the frame.

@@ -1,7 +1,10 @@
 //! The figures of a report, each a function of records that draws the same on SVG and PNG.
 
 mod epochs;
+mod escape;
+mod facets;
 mod histograms;
+mod levels;
 mod roc;
 mod seconds;
 
@@ -9,9 +12,12 @@ use std::path::Path;
 
 use harness_drawing::{Drawing, DrawingError, Figure, save};
 
+pub(super) use levels::COMPARED;
+
 use super::ReportError;
+use super::arms::Arm;
+use super::differences::Difference;
 use super::overview::Overview;
-use super::scores::Scores;
 
 /// What stands below every figure of a demonstration, so that none can be taken for a result.
 const DEMONSTRATION: &str = "Demonstration: these figures stand for nothing.";
@@ -19,10 +25,18 @@ const DEMONSTRATION: &str = "Demonstration: these figures stand for nothing.";
 /// What a figure is about; the report has a section for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
-    /// ROC curves, a panel for each backend and cell.
+    /// The share that escaped and the level, a row an arm.
+    Levels,
+    /// Differences between arms, a row a pair.
+    Differences,
+    /// When runs escape.
+    Escape,
+    /// ROC curves, a panel for each arm or a row for each variant.
     RocPanels,
     /// ROC curves, one plot per cell.
     RocOfCells,
+    /// Reliability curves.
+    Reliability,
     /// Losses, accuracies and gradient norms over the epochs.
     Epochs,
     /// Histograms of scores.
@@ -31,13 +45,14 @@ pub(super) enum Subject {
     Seconds,
 }
 
-/// Draws every figure into a directory. `scores` has an entry for each run of the study.
+/// Draws every figure into a directory.
 ///
 /// # Errors
 /// If a curve can't be computed, or a figure not be drawn or written.
 pub(super) fn draw_all(
     overview: &Overview<'_>,
-    scores: &[Option<Scores>],
+    arms: &[Arm<'_>],
+    differences: &[Difference],
     directory: &Path,
 ) -> Result<Vec<(Subject, Drawing)>, ReportError> {
     let mut drawings =
@@ -47,12 +62,14 @@ pub(super) fn draw_all(
     }
     let curves = |source| ReportError::Curve { source };
     // Without a single curve, empty frames would say less than the table does.
-    if scores.iter().any(Option::is_some) {
-        let panels = roc::panels(overview, scores).map_err(curves)?;
-        drawings.add(Subject::RocPanels, &panels)?;
-        let cells = roc::of_cells(overview, scores).map_err(curves)?;
-        drawings.add(Subject::RocOfCells, &cells)?;
-        drawings.add(Subject::Scores, &histograms::histograms(overview, scores))?;
+    if arms.iter().flat_map(|arm| &arm.runs).any(|run| run.scores.is_some()) {
+        drawings.add(Subject::Levels, &levels::levels(overview, arms))?;
+        drawings.add(Subject::Differences, &levels::forest(differences))?;
+        drawings.add(Subject::Escape, &escape::escape_curves(overview, arms).map_err(curves)?)?;
+        drawings.add(Subject::RocPanels, &roc::panels(overview, arms).map_err(curves)?)?;
+        drawings.add(Subject::RocOfCells, &roc::of_cells(overview, arms).map_err(curves)?)?;
+        drawings.add(Subject::Reliability, &roc::reliability(overview, arms).map_err(curves)?)?;
+        drawings.add(Subject::Scores, &histograms::histograms(overview, arms))?;
     }
     drawings.add(Subject::Epochs, &epochs::learning_curves(overview))?;
     drawings.add(Subject::Epochs, &epochs::gradient_norms(overview))?;

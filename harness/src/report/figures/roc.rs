@@ -1,247 +1,240 @@
-//! ROC curves: a panel for each backend and cell, and one plot per cell with every backend.
+//! ROC curves with a line for every seed, and reliability curves: a panel for each arm, or a row for each variant with every backend in its panels.
 
-use harness_contract::CellKind;
-use harness_drawing::legend::{self, Entry, Key};
-use harness_drawing::theme::{MUTED, RULE, SeriesStyle, series_style};
-use harness_drawing::{
-    Axis, Canvas, Figure, Frame, Grid, Labels, Point, Stroke, figure_width, fitted, part_name, simplified,
-};
+use harness_drawing::legend::{Entry, Key};
+use harness_drawing::theme::{CURVE, series_style, tint};
+use harness_drawing::{Axis, Facet, FacetRow, Facets, MOST_FACET_ROWS, Point, Stroke, part_name, simplified};
 
-use crate::report::overview::{Group, Overview, standing};
-use crate::report::scores::Scores;
+use super::facets::{backend_entries, rows_of};
+use crate::report::arms::{Arm, ArmRun};
+use crate::report::arms_file::calibration_error;
+use crate::report::overview::{Overview, standing};
+use crate::report::sections::comparison::TWO_SIDED_95;
 use harness_statistics::metrics::{MetricsError, RocPoint, roc_curve};
-use harness_statistics::samples::mean_and_deviation;
+use harness_statistics::samples::Spread;
 
 /// How far a drawn curve may lie from the exact one, as a rate: a fifth of a point on paper, a seventh of its width.
 const TOLERANCE: f64 = 1e-3;
-const X_TITLE: &str = "false positive rate";
-const Y_TITLE: &str = "true positive rate";
-
-/// The curves of a backend and a cell, over seeds.
-#[derive(Debug, Clone)]
-struct Curves {
-    title: String,
-    /// The variant's name where the study has several.
-    variant: Option<String>,
-    backend: String,
-    style: SeriesStyle,
-    curves: Vec<Vec<Point>>,
-    /// `AUC 0.942`, or how the runs stand that have no curve.
-    label: String,
-}
-
-/// Panels of one curve each, cells from left to right.
-#[derive(Debug)]
-pub(super) struct RocPanels {
-    name: String,
-    rows: Vec<Vec<Option<Curves>>>,
-}
-
-/// Plots of one cell, a plot for each variant, with every backend in each.
-#[derive(Debug)]
-pub(super) struct RocOfCell {
-    name: String,
-    cell: CellKind,
-    plots: Vec<(Option<String>, Vec<Curves>)>,
-}
+/// The same where several lines of less width are drawn.
+const TOLERANCE_OF_MANY: f64 = 2.5e-3;
+/// Width of one of several lines.
+const THIN: f64 = 0.7;
+/// Rows of a page whose panels are high enough for the AUCs to stand in them.
+const HIGH_ROWS: usize = 5;
+/// Steps of a band from edge to edge.
+const BAND_STEPS: usize = 100;
 
 /// The panel figure, in as many parts as pages are needed.
-pub(super) fn panels(overview: &Overview<'_>, scores: &[Option<Scores>]) -> Result<Vec<RocPanels>, MetricsError> {
-    const ROWS: usize = 3;
-    let mut rows = Vec::new();
-    for variant in &overview.variants {
-        for (place, backend) in overview.backends.iter().enumerate() {
-            let row: Result<Vec<_>, _> = overview
-                .cells
-                .iter()
-                .map(|cell| curves(overview, &overview.group(backend, *cell, variant), place, scores))
-                .collect();
-            rows.push(row?);
-        }
-    }
-    rows.retain(|row: &Vec<Option<Curves>>| row.iter().any(Option::is_some));
-    let parts = rows.len().div_ceil(ROWS);
-    let part = |(place, rows): (usize, &[Vec<_>])| RocPanels {
-        name: part_name("roc-panel", place, parts),
-        rows: rows.to_vec(),
-    };
-    Ok(rows.chunks(ROWS).enumerate().map(part).collect())
+pub(super) fn panels(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Result<Vec<Facets>, MetricsError> {
+    let caption = "ROC curves on the test split, a line for every seed; the diagonal is chance. The marker is the operating point, where a review is predicted positive when its \
+                   logit is above 0; it is hollow where the run did not escape. With several seeds the band runs from the lowest to the highest seed that escaped, and the numbers are how many of \
+                   how many runs escaped and, where there is room, the least and greatest AUC among these (among all where none did). With one seed there is no band, and ± is half of DeLong's 95 % \
+                   interval, over test reviews alone.";
+    let rows = rows_of(overview, arms, false, &|arms| roc_facet(arms, overview.variants.len() > HIGH_ROWS))?;
+    Ok(parts("roc-panel", caption, ("false positive rate", "true positive rate"), overview, arms, rows))
 }
 
-/// The figures of each cell, in as many parts as pages are needed.
-pub(super) fn of_cells(overview: &Overview<'_>, scores: &[Option<Scores>]) -> Result<Vec<RocOfCell>, MetricsError> {
-    const PLOTS: usize = 4;
+/// Reliability curves, in the same panels.
+pub(super) fn reliability(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Result<Vec<Facets>, MetricsError> {
+    let caption = "Reliability on the test split, a line for every seed: of the reviews whose predicted probability falls into a tenth of the axis, the share that is positive, against the mean \
+                   probability. On the diagonal probabilities mean what they say. A tenth without reviews has no point. ECE is the expected calibration error, the mean over reviews of the distance from the \
+                   diagonal; with several seeds the least and the greatest among those that escaped (among all where none did).";
+    let rows = rows_of(overview, arms, false, &|arms| Ok(reliability_facet(arms)))?;
+    Ok(parts("reliability", caption, ("predicted probability", "share positive"), overview, arms, rows))
+}
+
+/// The figures of each cell with every backend in one plot; for a study with several variants the panel figure has that.
+pub(super) fn of_cells(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Result<Vec<Facets>, MetricsError> {
     let mut figures = Vec::new();
+    if overview.has_variants() {
+        return Ok(figures);
+    }
     for cell in &overview.cells {
-        let mut plots = Vec::new();
-        for variant in &overview.variants {
-            let mut all = Vec::new();
-            for (place, backend) in overview.backends.iter().enumerate() {
-                all.extend(curves(overview, &overview.group(backend, *cell, variant), place, scores)?);
-            }
-            if !all.is_empty() {
-                plots.push((overview.has_variants().then(|| (*variant).to_owned()), all));
-            }
+        let own: Vec<&Arm<'_>> = arms.iter().filter(|arm| arm.group.cell == *cell).collect();
+        let mut facet = roc_facet(&own, false)?;
+        facet.title = Some(cell.title().to_owned());
+        for (entry, arm) in facet.facts.iter_mut().zip(&own) {
+            entry.text = format!("{}: {}", arm.group.backend, entry.text);
         }
-        let parts = plots.len().div_ceil(PLOTS);
-        for (place, plots) in plots.chunks(PLOTS).enumerate() {
-            let name = part_name(&format!("roc-{}", cell.name()), place, parts);
-            figures.push(RocOfCell { name, cell: *cell, plots: plots.to_vec() });
-        }
+        figures.push(Facets {
+            name: format!("roc-{}", cell.name()),
+            caption: format!("ROC curves of {} on the test split, marked as in the panel figure.", cell.title()),
+            x: (Axis::unit(true), "false positive rate"),
+            y: (Axis::unit(true), "true positive rate"),
+            diagonal: true,
+            legend: Vec::new(),
+            columns: Vec::new(),
+            rows: vec![FacetRow { heading: None, facets: vec![Some(facet)] }],
+        });
     }
     Ok(figures)
 }
 
-/// `None` where the plan has no such run.
-fn curves(
+fn parts(
+    name: &str,
+    caption: &str,
+    titles: (&'static str, &'static str),
     overview: &Overview<'_>,
-    group: &Group<'_>,
-    backend: usize,
-    scores: &[Option<Scores>],
-) -> Result<Option<Curves>, MetricsError> {
-    let runs: Vec<_> = group.runs.iter().filter_map(|place| overview.results.runs.get(*place)).collect();
-    let Some(first) = runs.first() else { return Ok(None) };
-    let mut curves = Vec::new();
-    for scores in group.runs.iter().filter_map(|place| scores.get(*place)?.as_ref()) {
-        let curve = roc_curve(&scores.logits, &scores.labels, true)?;
-        let rates = |point: &RocPoint| (point.false_positive_rate, point.true_positive_rate);
-        curves.push(simplified(&curve.iter().map(rates).collect::<Vec<_>>(), TOLERANCE));
-    }
-    let areas: Vec<_> = runs.iter().filter_map(|run| Some(run.record.as_ref()?.test?.auc)).collect();
-    let label = match mean_and_deviation(&areas) {
-        None => standing(first).to_owned(),
-        Some((mean, None)) => format!("AUC {mean:.3}"),
-        Some((mean, Some(deviation))) => format!("AUC {mean:.3} ± {deviation:.3}"),
+    arms: &[Arm<'_>],
+    rows: Vec<FacetRow>,
+) -> Vec<Facets> {
+    let number = rows.len().div_ceil(MOST_FACET_ROWS);
+    let several = overview.has_variants();
+    let part = |(place, rows): (usize, &[FacetRow])| Facets {
+        name: part_name(name, place, number),
+        caption: caption.into(),
+        x: (Axis::unit(false), titles.0),
+        y: (Axis::unit(false), titles.1),
+        diagonal: true,
+        legend: if several { backend_entries(overview, arms) } else { Vec::new() },
+        columns: if several { overview.cells.iter().map(|cell| cell.title().into()).collect() } else { Vec::new() },
+        rows: rows.to_vec(),
     };
-    let title = format!("{} {}", group.backend, group.cell.title());
-    let variant = overview.has_variants().then(|| group.variant.to_owned());
-    let style = series_style(backend);
-    Ok(Some(Curves { title, variant, backend: group.backend.to_owned(), style, curves, label }))
+    rows.chunks(MOST_FACET_ROWS).enumerate().map(part).collect()
 }
 
-impl RocPanels {
-    fn grid(&self) -> Grid {
-        let columns = self.rows.first().map_or(1, Vec::len);
-        Grid {
-            width: figure_width(columns),
-            left: 38.0,
-            right: 6.0,
-            top: 17.0,
-            bottom: 32.0,
-            gap_x: 14.0,
-            gap_y: 22.0,
-            columns,
-            rows: self.rows.len(),
-            panel_height: None,
-        }
-    }
+/// Runs of an arm that have a curve.
+fn drawn<'r, 'a>(arm: &'r Arm<'a>) -> Vec<&'r ArmRun<'a>> {
+    arm.runs.iter().filter(|run| run.scores.is_some()).collect()
 }
 
-impl Figure for RocPanels {
-    fn name(&self) -> String {
-        self.name.clone()
-    }
+fn stroke(arm: &Arm<'_>, lines: usize) -> Stroke {
+    Stroke { width: if lines > 1 { THIN } else { CURVE }, ..series_style(arm.backend).stroke() }
+}
 
-    fn caption(&self) -> String {
-        "ROC curves on the test split, a panel for each backend and cell; the diagonal is chance.".into()
-    }
+fn has_escaped(run: &ArmRun<'_>) -> bool {
+    run.evidence.as_ref().is_some_and(|evidence| evidence.escape_epoch.is_some())
+}
 
-    fn size(&self) -> (f64, f64) {
-        (self.grid().width, self.grid().height())
-    }
-
-    fn draw(&self, canvas: &Canvas) {
-        let grid = self.grid();
-        for (row, panels) in self.rows.iter().enumerate() {
-            for (column, panel) in panels.iter().enumerate() {
-                let Some(panel) = panel else { continue };
-                let frame = Frame { canvas, rect: grid.panel(row, column), x: Axis::unit(false), y: Axis::unit(false) };
-                let lowest = row + 1 == self.rows.len();
-                let x = if lowest { Labels::Titled(X_TITLE) } else { Labels::Ticks };
-                let y = if column == 0 { Labels::Titled(Y_TITLE) } else { Labels::Ticks };
-                frame.draw(x, y);
-                frame.title(&panel.title);
-                diagonal(&frame);
-                for curve in &panel.curves {
-                    frame.line(curve, panel.style.stroke());
-                }
-                let mut facts: Vec<_> = panel.variant.iter().cloned().collect();
-                if panel.curves.is_empty() {
-                    frame.note(&panel.label);
-                } else {
-                    facts.push(panel.label.clone());
-                }
-                let entry =
-                    |text: &String| Entry { key: Key::Blank, text: fitted(text, false, frame.rect.width * 0.8) };
-                let entries: Vec<_> = facts.iter().map(entry).collect();
-                legend::block(canvas, frame.point((0.97, 0.03)), &entries);
+/// The curves of some arms in one panel; a low panel has room for the `short` facts alone.
+fn roc_facet(arms: &[&Arm<'_>], short: bool) -> Result<Facet, MetricsError> {
+    let mut facet = Facet::default();
+    for arm in arms {
+        let runs = drawn(arm);
+        let tolerance = if runs.len() > 1 { TOLERANCE_OF_MANY } else { TOLERANCE };
+        let style = series_style(arm.backend);
+        let mut escaped = Vec::new();
+        for run in &runs {
+            let Some(scores) = run.scores else { continue };
+            let curve = roc_curve(&scores.logits, &scores.labels, true)?;
+            let rates = |point: &RocPoint| (point.false_positive_rate, point.true_positive_rate);
+            let line = simplified(&curve.iter().map(rates).collect::<Vec<_>>(), tolerance);
+            if has_escaped(run) {
+                escaped.push(line.clone());
+            }
+            facet.lines.push((line, stroke(arm, runs.len())));
+            if let Some(test) = run.test() {
+                let negatives = (test.confusion.fp + test.confusion.tn) as f64;
+                let at = (test.confusion.fp as f64 / negatives, test.confusion.recall());
+                facet.marks.push((at, style.marker, style.color, !has_escaped(run)));
             }
         }
-    }
-}
-
-impl RocOfCell {
-    fn grid(&self) -> Grid {
-        let columns = self.plots.len().min(2);
-        Grid {
-            width: figure_width(columns),
-            left: 40.0,
-            right: 8.0,
-            top: 17.0,
-            bottom: 32.0,
-            gap_x: 18.0,
-            gap_y: 26.0,
-            columns,
-            rows: self.plots.len().div_ceil(columns),
-            panel_height: None,
+        if escaped.len() > 1 {
+            facet.bands.push((band(&escaped), tint(style.color, 0.25)));
         }
+        facet.facts.push(fact(arm, &runs, arms.len() > 1, short));
     }
+    note_where_empty(&mut facet, arms);
+    Ok(facet)
 }
 
-impl Figure for RocOfCell {
-    fn name(&self) -> String {
-        self.name.clone()
-    }
-
-    fn caption(&self) -> String {
-        format!("ROC curves of {} on the test split; the diagonal is chance.", self.cell.title())
-    }
-
-    fn size(&self) -> (f64, f64) {
-        (self.grid().width, self.grid().height())
-    }
-
-    fn draw(&self, canvas: &Canvas) {
-        let grid = self.grid();
-        for (place, (variant, all)) in self.plots.iter().enumerate() {
-            let (row, column) = (place / grid.columns, place % grid.columns);
-            let frame = Frame { canvas, rect: grid.panel(row, column), x: Axis::unit(true), y: Axis::unit(true) };
-            let lowest = place + grid.columns >= self.plots.len();
-            frame.draw(
-                if lowest { Labels::Titled(X_TITLE) } else { Labels::Ticks },
-                if column == 0 { Labels::Titled(Y_TITLE) } else { Labels::Ticks },
-            );
-            let title = self.cell.title();
-            frame.title(&variant.as_ref().map_or_else(|| title.to_owned(), |variant| format!("{title}, {variant}")));
-            diagonal(&frame);
-            for curves in all {
-                for curve in &curves.curves {
-                    frame.line(curve, curves.style.stroke());
-                }
+fn reliability_facet(arms: &[&Arm<'_>]) -> Facet {
+    let mut facet = Facet::default();
+    for arm in arms {
+        let runs = drawn(arm);
+        for run in &runs {
+            let line: Vec<Point> = run.reliability.iter().map(|bin| (bin.predicted, bin.positive)).collect();
+            let style = series_style(arm.backend);
+            // A run whose probabilities lie in a tenth or two has a line too short to be seen.
+            if runs.len() == 1 || line.len() <= 2 {
+                facet.marks.extend(line.iter().map(|at| (*at, style.marker, style.color, !has_escaped(run))));
             }
-            let entry = |curves: &Curves| match curves.curves.is_empty() {
-                true => Entry { key: Key::Blank, text: format!("{}: {}", curves.backend, curves.label) },
-                false => Entry {
-                    key: Key::Line(curves.style.stroke(), None),
-                    text: format!("{}, {}", curves.backend, curves.label),
-                },
-            };
-            let entries: Vec<_> = all.iter().map(entry).collect();
-            legend::block(canvas, frame.point((0.98, 0.02)), &entries);
+            facet.lines.push((line, stroke(arm, runs.len())));
         }
+        let text = Spread::of(representative(&runs).into_iter().filter_map(calibration_error))
+            .map_or_else(|| standing_of(arm), |own| format!("ECE {}", range(own)));
+        facet.facts.push(Entry { key: key(arm, !runs.is_empty() && arms.len() > 1), text });
+    }
+    note_where_empty(&mut facet, arms);
+    facet
+}
+
+/// Where nothing is drawn, the standing stands in the middle and not in the corner.
+fn note_where_empty(facet: &mut Facet, arms: &[&Arm<'_>]) {
+    if facet.lines.is_empty() {
+        facet.note = arms.first().map(|arm| standing_of(arm));
+        facet.facts.clear();
     }
 }
 
-fn diagonal(frame: &Frame<'_>) {
-    frame.line(&[(0.0, 0.0), (1.0, 1.0)], Stroke { color: MUTED, width: RULE, dash: Some((2.0, 2.0)) })
+fn standing_of(arm: &Arm<'_>) -> String {
+    arm.runs.first().map_or_else(String::new, |run| standing(run.result).to_owned())
+}
+
+fn key(arm: &Arm<'_>, shown: bool) -> Key {
+    let style = series_style(arm.backend);
+    if shown { Key::Line(style.stroke(), Some((style.marker, false))) } else { Key::Blank }
+}
+
+fn range(own: Spread) -> String {
+    let (least, most) = (format!("{:.3}", own.min), format!("{:.3}", own.max));
+    if least == most { least } else { format!("{least}–{most}") }
+}
+
+/// The runs that escaped, or all where none did.
+fn representative<'r, 'a>(runs: &[&'r ArmRun<'a>]) -> Vec<&'r ArmRun<'a>> {
+    let none = !runs.iter().any(|run| has_escaped(run));
+    runs.iter().copied().filter(|run| none || has_escaped(run)).collect()
+}
+
+/// How many escaped, and their AUCs if there is room.
+fn fact(arm: &Arm<'_>, runs: &[&ArmRun<'_>], keyed: bool, short: bool) -> Entry {
+    let auc = |run: &ArmRun<'_>| Some(run.test()?.auc);
+    let text = match runs {
+        [] => standing_of(arm),
+        [only] if arm.runs.len() == 1 => {
+            let variance = only.evidence.as_ref().and_then(|own| own.test_variance);
+            let half = variance.map_or_else(String::new, |own| format!(" ± {:.3}", TWO_SIDED_95 * own.auc.sqrt()));
+            format!("AUC {:.3}{half}", auc(only).unwrap_or(f64::NAN))
+        }
+        several => {
+            let escaped = several.iter().filter(|run| has_escaped(run)).count();
+            let areas = Spread::of(representative(several).into_iter().filter_map(auc)).map_or_else(String::new, range);
+            let areas = if short { String::new() } else { format!(", AUC {areas}") };
+            format!("{escaped}/{}{areas}", several.len())
+        }
+    };
+    Entry { key: key(arm, keyed && !runs.is_empty()), text }
+}
+
+/// The outline of the area between the lowest and the highest curve.
+fn band(curves: &[Vec<Point>]) -> Vec<Point> {
+    let at = |step: usize| step as f64 / BAND_STEPS as f64;
+    let extreme =
+        |x: f64, pick: fn(f64, f64) -> f64| curves.iter().map(|curve| height(curve, x)).reduce(pick).unwrap_or(x);
+    let lower = (0..=BAND_STEPS).map(|step| (at(step), extreme(at(step), f64::min)));
+    let upper = (0..=BAND_STEPS).rev().map(|step| (at(step), extreme(at(step), f64::max)));
+    lower.chain(upper).collect()
+}
+
+/// The height of a rising curve at a place; the upper end where it is vertical.
+fn height(curve: &[Point], x: f64) -> f64 {
+    let after = curve.partition_point(|point| point.0 <= x);
+    match (after.checked_sub(1).and_then(|before| curve.get(before)), curve.get(after)) {
+        (Some(before), Some(next)) => before.1 + (next.1 - before.1) * (x - before.0) / (next.0 - before.0),
+        (Some(only), None) | (None, Some(only)) => only.1,
+        (None, None) => x,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_band_lies_between_the_lowest_and_the_highest_curve() {
+        let (low, high) = (vec![(0.0, 0.0), (1.0, 1.0)], vec![(0.0, 0.0), (0.0, 0.5), (1.0, 1.0)]);
+        assert_eq!((height(&high, 0.0), height(&high, 0.5), height(&high, 1.0)), (0.5, 0.75, 1.0));
+        let outline = band(&[low, high]);
+        assert_eq!((outline[50], outline[BAND_STEPS + 1 + 50]), ((0.5, 0.5), (0.5, 0.75)));
+    }
 }

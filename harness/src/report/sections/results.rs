@@ -1,12 +1,11 @@
-//! The results table as people read it, and its summary over seeds.
+//! The results table as people read it, a row a run.
 
 use harness_contract::CellKind;
 use polars::prelude::{AnyValue, DataFrame};
 
 use crate::record::StudyResults;
-use crate::report::overview::{Overview, mean_over_epochs};
+use crate::report::overview::{Overview, reason, standing};
 use harness_statistics::metrics::{METRICS, Metric, Shown};
-use harness_statistics::samples::mean_and_deviation;
 use harness_text::numbers::{self, NONE};
 use harness_text::{Align, Table};
 
@@ -97,60 +96,34 @@ pub(in crate::report) fn results(overview: &Overview<'_>, frame: &DataFrame) -> 
     table.to_markdown()
 }
 
-/// What each variant is, in its own words; `None` where none of the plan's has a title.
-pub(in crate::report) fn variant_titles(overview: &Overview<'_>) -> Option<String> {
-    let titles = &overview.results.study.variant_titles;
-    let mut table = Table::new([("variant", Align::Left), ("what it is", Align::Left)]);
-    for variant in &overview.variants {
-        if let Some(title) = titles.get(*variant) {
-            table.push(vec![(*variant).to_owned(), title.clone()]);
+/// The runs of a study with several seeds that have no result, and why; empty if there are none.
+pub(in crate::report) fn without_result(overview: &Overview<'_>) -> String {
+    let mut table = Table::new(["run", "outcome", "why"].map(|name| (name, Align::Left)));
+    let mut waiting = 0_usize;
+    for run in &overview.results.runs {
+        match (standing(run), reason(run)) {
+            ("completed", _) => {}
+            (standing, Some(reason)) => {
+                table.push(vec![overview.run_name(&run.planned.key), format!("**{standing}**"), reason]);
+            }
+            (_, None) => waiting += 1,
         }
     }
-    (!table.is_empty()).then(|| table.to_markdown())
-}
-
-/// Mean, sample standard deviation and number over the seeds of each point; `None` unless the study has several.
-pub(in crate::report) fn over_seeds(overview: &Overview<'_>) -> Option<String> {
-    if !overview.has_seeds() {
-        return None;
+    let mut text = if table.is_empty() { String::new() } else { table.to_markdown() };
+    if waiting > 0 {
+        text.push_str(&format!(
+            "\n{} not been run yet.\n",
+            if waiting == 1 { "1 run has".into() } else { format!("{waiting} runs have") }
+        ));
     }
-    let metrics = || METRICS.iter().filter(|metric| metric.shown == Shown::Everywhere);
-    let columns = metrics().map(|metric| metric.title).chain(["s/epoch"]).map(|name| (name, Align::Right));
-    let mut headers = vec![("backend", Align::Left), ("cell", Align::Left)];
-    headers.extend(overview.has_variants().then_some(("variant", Align::Left)));
-    headers.extend([("completed", Align::Right)]);
-    headers.extend(columns);
-    let mut table = Table::new(headers);
-    for group in overview.groups() {
-        let records = group.records(overview.results);
-        let tests: Vec<_> = records.iter().filter_map(|record| record.test).collect();
-        let spread = |values: Vec<f64>, write: &dyn Fn(f64) -> String| match mean_and_deviation(&values) {
-            None => NONE.to_owned(),
-            Some((mean, None)) => format!("{} (n = 1)", write(mean)),
-            Some((mean, Some(deviation))) => {
-                format!("{} ± {} (n = {})", write(mean), write(deviation), values.len())
-            }
-        };
-        let of = |metric: &Metric| {
-            spread(tests.iter().filter_map(|test| metric.of(test)).collect(), &|value| metric.text(value))
-        };
-        let completed = records.iter().filter(|record| record.test.is_some());
-        let times = completed.filter_map(|record| mean_over_epochs(record, |epoch| epoch.timing.train_seconds));
-        let mut row = vec![group.backend.to_owned(), group.cell.title().to_owned()];
-        row.extend(overview.has_variants().then(|| group.variant.to_owned()));
-        row.push(format!("{} of {}", tests.len(), group.runs.len()));
-        row.extend(metrics().map(of));
-        row.push(spread(times.collect(), &numbers::seconds));
-        table.push(row);
-    }
-    Some(table.to_markdown())
+    text.trim_start().to_owned()
 }
 
 /// How many runs ended how, e.g. `4 completed, 1 diverged, 1 not run yet`.
 pub(in crate::report) fn tally(results: &StudyResults) -> String {
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for run in &results.runs {
-        let name = crate::report::overview::standing(run);
+        let name = standing(run);
         match counts.iter_mut().find(|(seen, _)| *seen == name) {
             Some((_, count)) => *count += 1,
             None => counts.push((name, 1)),

@@ -1,67 +1,93 @@
-//! How training went and what it cost, one row a run.
+//! How training went and what it cost, one row an arm.
 
 use crate::record::{EpochRecord, RunRecord};
+use crate::report::arms::Arm;
 use crate::report::overview::{Overview, mean_over_epochs, mean_over_steps, standing};
+use crate::report::sections::arms::range_text;
+use harness_statistics::samples::Spread;
 use harness_text::numbers::{self, NONE};
 use harness_text::{Align, Table};
 
-/// A table's number columns: header and what a record says.
-type Columns<const N: usize> = [(&'static str, fn(&RunRecord) -> Option<String>); N];
+/// A column: its header, what a record says, and how it is written.
+type Column = (&'static str, fn(&RunRecord) -> Option<f64>, fn(f64) -> String);
 
 /// Losses, gradients and padding.
-pub(in crate::report) fn training(overview: &Overview<'_>) -> String {
-    const COLUMNS: Columns<12> = [
-        ("epochs", |record| Some(format!("{} of {}", record.epochs.len(), record.protocol.epochs))),
-        ("tested epoch", |record| (record.tested_epoch > 0).then(|| record.tested_epoch.to_string())),
-        ("train loss", |record| last(record, |epoch| numbers::metric(epoch.train_loss))),
-        ("validation loss", |record| last(record, |epoch| numbers::metric(epoch.validation.log_loss))),
-        ("validation accuracy", |record| last(record, |epoch| numbers::metric(epoch.validation.confusion.accuracy()))),
-        ("validation AUC", |record| last(record, |epoch| numbers::metric(epoch.validation.auc))),
-        ("learning rate", |record| last(record, |epoch| epoch.learning_rate.to_string())),
-        ("gradient norm, mean", |record| {
-            mean_over_steps(record, |epoch| epoch.gradient_norm_mean).map(numbers::significant)
-        }),
-        ("max", |record| {
-            record.epochs.iter().map(|epoch| epoch.gradient_norm_max).reduce(f64::max).map(numbers::significant)
-        }),
-        ("clipped steps", |record| mean_over_steps(record, |epoch| epoch.clipped_share).map(numbers::percent)),
-        ("padded length", |record| {
-            mean_over_steps(record, |epoch| epoch.padded_length_mean).map(|length| format!("{length:.1}"))
-        }),
-        ("padding", |record| mean_over_epochs(record, |epoch| epoch.padding_share).map(numbers::percent)),
+pub(in crate::report) fn training(overview: &Overview<'_>, arms: &[Arm<'_>]) -> String {
+    const COLUMNS: [Column; 12] = [
+        ("epochs", |record| Some(record.epochs.len() as f64), whole),
+        ("tested epoch", |record| (record.tested_epoch > 0).then(|| f64::from(record.tested_epoch)), whole),
+        ("train loss", |record| last(record, |epoch| epoch.train_loss), numbers::metric),
+        ("validation loss", |record| last(record, |epoch| epoch.validation.log_loss), numbers::metric),
+        ("validation accuracy", |record| last(record, |epoch| epoch.validation.confusion.accuracy()), numbers::metric),
+        ("validation AUC", |record| last(record, |epoch| epoch.validation.auc), numbers::metric),
+        ("learning rate", |record| last(record, |epoch| epoch.learning_rate), |rate| rate.to_string()),
+        (
+            "gradient norm, mean",
+            |record| mean_over_steps(record, |epoch| epoch.gradient_norm_mean),
+            numbers::significant,
+        ),
+        (
+            "max",
+            |record| record.epochs.iter().map(|epoch| epoch.gradient_norm_max).reduce(f64::max),
+            numbers::significant,
+        ),
+        ("clipped steps", |record| mean_over_steps(record, |epoch| epoch.clipped_share), numbers::percent),
+        (
+            "padded length",
+            |record| mean_over_steps(record, |epoch| epoch.padded_length_mean),
+            |length| format!("{length:.1}"),
+        ),
+        ("padding", |record| mean_over_epochs(record, |epoch| epoch.padding_share), numbers::percent),
     ];
     format!(
         "Losses, validation figures and the learning rate are those of the last finished epoch; gradient norms (before \
-         clipping), clipped steps, padded length and padding are over all of them.\n\n{}",
-        table(overview, &COLUMNS)
+         clipping), clipped steps, padded length and padding are over all of them.{}\n\n{}",
+        over_seeds(overview),
+        table(overview, arms, &COLUMNS)
     )
 }
 
 /// Time and memory.
-pub(in crate::report) fn cost(overview: &Overview<'_>) -> String {
-    const COLUMNS: Columns<9> = [
-        ("s/epoch", |record| mean_over_epochs(record, |epoch| epoch.timing.train_seconds).map(numbers::seconds)),
-        ("of it compute", |record| {
-            mean_over_epochs(record, |epoch| epoch.timing.train_compute_seconds).map(numbers::seconds)
-        }),
-        ("validation s", |record| {
-            mean_over_epochs(record, |epoch| epoch.timing.evaluation_seconds).map(numbers::seconds)
-        }),
-        ("tokens/s", |record| {
-            mean_over_epochs(record, |epoch| epoch.timing.tokens_per_second).map(numbers::significant)
-        }),
-        ("first step s", |record| record.first_step_seconds.map(numbers::seconds)),
-        ("whole run s", |record| Some(numbers::seconds(record.wall_seconds))),
-        ("peak memory", |record| record.peak_memory_bytes.map(numbers::bytes)),
-        ("threads", |record| Some(record.environment.threads.to_string())),
-        ("runs at once", |record| Some(record.environment.jobs.to_string())),
+pub(in crate::report) fn cost(overview: &Overview<'_>, arms: &[Arm<'_>]) -> String {
+    const COLUMNS: [Column; 9] = [
+        ("s/epoch", |record| mean_over_epochs(record, |epoch| epoch.timing.train_seconds), numbers::seconds),
+        (
+            "of it compute",
+            |record| mean_over_epochs(record, |epoch| epoch.timing.train_compute_seconds),
+            numbers::seconds,
+        ),
+        ("validation s", |record| mean_over_epochs(record, |epoch| epoch.timing.evaluation_seconds), numbers::seconds),
+        ("tokens/s", |record| mean_over_epochs(record, |epoch| epoch.timing.tokens_per_second), numbers::significant),
+        ("first step s", |record| record.first_step_seconds, numbers::seconds),
+        ("whole run s", |record| Some(record.wall_seconds), numbers::seconds),
+        (
+            "peak memory",
+            |record| record.peak_memory_bytes.map(|bytes| bytes as f64),
+            |bytes| numbers::bytes(bytes as u64),
+        ),
+        ("threads", |record| Some(record.environment.threads as f64), whole),
+        ("runs at once", |record| Some(record.environment.jobs as f64), whole),
     ];
     format!(
         "Seconds are wall-clock means over the finished epochs. Compute is what the worker spent inside training \
          calls; the rest of an epoch is batches and transport. Tokens exclude padding. The first step is counted from \
-         the worker's start and includes building the model.\n\n{}",
-        table(overview, &COLUMNS)
+         the worker's start and includes building the model.{}\n\n{}",
+        over_seeds(overview),
+        table(overview, arms, &COLUMNS)
     )
+}
+
+fn whole(number: f64) -> String {
+    numbers::count(number as u64)
+}
+
+/// What a cell of a table says where an arm has several runs.
+fn over_seeds(overview: &Overview<'_>) -> &'static str {
+    if overview.has_seeds() {
+        " Where the runs of an arm differ, the least and the greatest value stand there."
+    } else {
+        ""
+    }
 }
 
 /// Weights per cell and backend beside the formula, and the published counts.
@@ -123,21 +149,25 @@ pub(in crate::report) fn last_words(overview: &Overview<'_>) -> Option<String> {
     (!text.is_empty()).then(|| text.trim_end().to_owned() + "\n")
 }
 
-fn last(record: &RunRecord, write: impl Fn(&EpochRecord) -> String) -> Option<String> {
-    record.epochs.last().map(write)
+fn last(record: &RunRecord, of: impl Fn(&EpochRecord) -> f64) -> Option<f64> {
+    record.epochs.last().map(of)
 }
 
-fn table<const N: usize>(overview: &Overview<'_>, columns: &Columns<N>) -> String {
-    let headers = columns.iter().map(|(header, _)| (*header, Align::Right));
-    let mut table = Table::new([("run", Align::Left)].into_iter().chain(headers));
-    for run in &overview.results.runs {
-        let mut row = vec![overview.run_name(&run.planned.key)];
-        match &run.record {
-            Some(record) => row.extend(columns.iter().map(|(_, of)| of(record).unwrap_or_else(|| NONE.to_owned()))),
-            None => {
-                row.push(standing(run).to_owned());
-                row.resize(N + 1, NONE.to_owned());
-            }
+/// A row an arm.
+fn table(overview: &Overview<'_>, arms: &[Arm<'_>], columns: &[Column]) -> String {
+    let headers = columns.iter().map(|(header, ..)| (*header, Align::Right));
+    let mut table = Table::new([("arm", Align::Left)].into_iter().chain(headers));
+    for arm in arms {
+        let records: Vec<&RunRecord> = arm.runs.iter().filter_map(|run| run.record()).collect();
+        let mut row = vec![arm.name(overview)];
+        if records.is_empty() {
+            row.extend(arm.runs.first().map(|run| standing(run.result).to_owned()));
+            row.resize(columns.len() + 1, NONE.to_owned());
+        } else {
+            row.extend(columns.iter().map(|(_, of, write)| {
+                let values = Spread::of(records.iter().filter_map(|record| of(record)));
+                values.map_or_else(|| NONE.to_owned(), |own| range_text(own, write))
+            }));
         }
         table.push(row);
     }

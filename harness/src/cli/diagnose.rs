@@ -1,0 +1,38 @@
+//! `study diagnose`: why runs are at chance.
+
+use super::args::DiagnoseArguments;
+use super::exit::{COMPLETED, CliError, print};
+use crate::diagnosis::{Diagnosis, details, diagnose as diagnosed, overview};
+use crate::record::{RunResult, load_study};
+
+/// Prints how each run of a study stands, with a cause for each alarm; or the same of one run. An alarm is a finding and no failure.
+pub(super) fn diagnose(arguments: &DiagnoseArguments) -> Result<u8, CliError> {
+    let results = load_study(&arguments.directory).map_err(|error| CliError::new("read the study's records", error))?;
+    let of = |run: &RunResult| diagnosed(run).map_err(|error| CliError::new("read a run's predictions", error));
+    let all = || results.runs.iter().chain(&results.earlier);
+    let text = match &arguments.run {
+        None => {
+            let found = all().map(of).collect::<Result<Vec<Diagnosis>, _>>()?;
+            if arguments.json { json(&found)? } else { overview(&results.study.title, &found) }
+        }
+        Some(name) => {
+            let run = all().find(|run| {
+                run.planned.key.to_string() == *name || run.planned.directory.rsplit('/').next() == Some(name)
+            });
+            let Some(run) = run else {
+                let known: Vec<_> = all().map(|run| run.planned.key.to_string()).collect();
+                let reason = format!("no run is named `{name}`; there are {}", known.join(", "));
+                return Err(CliError::new("diagnose a run", reason));
+            };
+            let found = of(run)?;
+            if arguments.json { json(&found)? } else { details(&found) }
+        }
+    };
+    print(&text)?;
+    Ok(COMPLETED)
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<String, CliError> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| CliError::new("write the diagnosis", error))?;
+    Ok(text + "\n")
+}

@@ -1,0 +1,40 @@
+//! Claims that have been judged, as a section.
+
+use std::collections::BTreeMap;
+
+use harness_text::{Align, Table};
+
+use crate::claims::Judged;
+
+/// Verdicts, and what each claim says.
+#[derive(Debug, Clone)]
+pub struct JudgedClaims {
+    /// The verdicts, in the order of the claims.
+    pub judged: Vec<Judged>,
+    /// What a claim says, by its id.
+    pub texts: BTreeMap<String, String>,
+}
+
+impl JudgedClaims {
+    /// A row a claim with what was found of it.
+    pub(super) fn section(&self) -> String {
+        let mut table =
+            Table::new(["claim", "what it says", "verdict", "what was found"].map(|name| (name, Align::Left)));
+        for own in &self.judged {
+            let found: Vec<&str> = own.findings.iter().map(|finding| finding.words.as_str()).collect();
+            let notes = own.notes.iter().map(|note| format!("note: {note}"));
+            let found: Vec<String> = found.into_iter().map(str::to_owned).chain(notes).collect();
+            table.push(vec![
+                own.id.clone(),
+                self.texts.get(&own.id).cloned().unwrap_or_default(),
+                format!("**{}**", own.verdict.name()),
+                found.join("; "),
+            ]);
+        }
+        format!(
+            "By the rules of the claims file, on the runs of this study alone; `study claims` judges over several studies. A claim whose runs are missing is \
+             undecided.\n\n{}",
+            table.to_markdown()
+        )
+    }
+}

@@ -1,0 +1,146 @@
+//! Differences between arms in which one thing differs: two backends with the same cell and variant, or a variant and the study's own configuration.
+
+use harness_statistics::comparison::{Discordant, fisher, superiority};
+use harness_statistics::metrics::{Metric, compare_aucs};
+
+use super::arms::{Arm, ArmRun, CONFIDENCE};
+use super::figures::COMPARED;
+use super::overview::Overview;
+use super::sections::comparison::{BASE, TWO_SIDED_95};
+use crate::claims::{Comparison, Measure, RunEvidence, ahead, later};
+
+/// What intervals of differences reckon with, for captions.
+pub(super) const SAME_PAIR: &str = "With two escaped runs or more on both sides the interval reckons with seeds (Welch) and with test reviews. It does not pair the runs of one seed, as \
+                                    the dots do, because other initial weights break the pair: that errs on the careful side. With one on each side it reckons with the test reviews alone (DeLong's \
+                                    paired variance for AUC, McNemar's counts for accuracy).";
+
+/// Two arms.
+#[derive(Debug, Clone)]
+pub(super) struct Difference {
+    /// What is subtracted from what.
+    pub(super) label: String,
+    /// Whether it begins another subject than the one before.
+    pub(super) begins: bool,
+    /// Escaped and completed runs of either arm.
+    pub(super) escaped: [(usize, usize); 2],
+    /// Fisher's two-sided p value of the two shares.
+    pub(super) share_p: Option<f64>,
+    /// How much later the first arm escapes.
+    pub(super) later: Option<Comparison>,
+    /// For each metric of [`COMPARED`].
+    pub(super) figures: Vec<FigureDifference>,
+}
+
+/// The difference in a metric.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FigureDifference {
+    /// Of each seed whose run escaped in both arms.
+    pub(super) seeds: Vec<f64>,
+    /// Lower end, difference of the means, upper end.
+    pub(super) interval: Option<(f64, f64, f64)>,
+    /// Probability that a run of the first arm has more than one of the second.
+    pub(super) superiority: Option<f64>,
+    /// Why there is none of these.
+    pub(super) note: Option<String>,
+}
+
+/// Every pair, backends first, cell by cell.
+pub(super) fn differences(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Vec<Difference> {
+    let find = |backend: &str, cell, variant: &str| {
+        let fits =
+            |arm: &&Arm<'_>| arm.group.backend == backend && arm.group.cell == cell && arm.group.variant == variant;
+        arms.iter().find(fits)
+    };
+    let mut found = Vec::new();
+    let mut push = |label: String, begins: bool, first: Option<&Arm<'_>>, second: Option<&Arm<'_>>| {
+        let pair = first.zip(second).filter(|pair| pair.0.evidence().len() + pair.1.evidence().len() > 0);
+        let added = pair.map(|(first, second)| difference(label, begins, first, second));
+        found.extend(added);
+    };
+    for cell in &overview.cells {
+        let mut begins = true;
+        for variant in &overview.variants {
+            for (place, second) in overview.backends.iter().enumerate() {
+                for first in overview.backends.iter().skip(place + 1) {
+                    let name = if overview.has_variants() { format!(", {variant}") } else { String::new() };
+                    let label = format!("{}{name}: {first} − {second}", cell.title());
+                    push(label, begins, find(first, *cell, variant), find(second, *cell, variant));
+                    begins = false;
+                }
+            }
+        }
+        let base = if overview.variants.contains(&BASE) { Some(BASE) } else { overview.variants.first().copied() };
+        for backend in &overview.backends {
+            for variant in overview.variants.iter().filter(|variant| Some(**variant) != base) {
+                let Some(base) = base else { continue };
+                let label = format!("{backend} {}: {variant} − {base}", cell.title());
+                push(label, false, find(backend, *cell, variant), find(backend, *cell, base));
+            }
+        }
+    }
+    found
+}
+
+fn difference(label: String, begins: bool, first: &Arm<'_>, second: &Arm<'_>) -> Difference {
+    let counts = [first, second].map(|arm| (arm.of_kind(true).count(), arm.completed().count()));
+    let as_u64 = |(hits, of): (usize, usize)| (hits as u64, of as u64);
+    Difference {
+        label,
+        begins,
+        escaped: counts,
+        share_p: fisher(as_u64(counts[0]), as_u64(counts[1])).ok().map(|found| found.two_sided),
+        later: later(&first.evidence(), &second.evidence()),
+        figures: COMPARED.iter().map(|key| figure(key, first, second)).collect(),
+    }
+}
+
+fn figure(key: &str, first: &Arm<'_>, second: &Arm<'_>) -> FigureDifference {
+    let Some(metric) = Metric::named(key) else { return FigureDifference::default() };
+    let escaped = |arm: &Arm<'_>| -> (Vec<f64>, Vec<RunEvidence>) {
+        arm.of_kind(true).filter_map(|(run, own)| Some((run.metric(metric)?, own.clone()))).unzip()
+    };
+    let ((a, a_runs), (b, b_runs)) = (escaped(first), escaped(second));
+    let empty = [(first, a.is_empty()), (second, b.is_empty())].into_iter().filter(|(_, empty)| *empty);
+    let empty: Vec<_> = empty.map(|(arm, _)| format!("{}, {}", arm.group.backend, arm.group.variant)).collect();
+    if !empty.is_empty() {
+        let which = if empty.len() == 2 { "of either arm".to_owned() } else { format!("of {}", empty.concat()) };
+        return FigureDifference { note: Some(format!("no run {which} escaped")), ..FigureDifference::default() };
+    }
+    let pairs: Vec<(&ArmRun<'_>, &ArmRun<'_>)> = first
+        .of_kind(true)
+        .filter_map(|(run, own)| Some((run, second.of_kind(true).find(|(_, other)| other.seed == own.seed)?.0)))
+        .collect();
+    let interval = match (a.len(), b.len(), pairs.as_slice()) {
+        (1, 1, [(one, other)]) => of_two_runs(key, one, other),
+        (2.., 2.., _) => {
+            let measure = if key == "auc" { Measure::Auc } else { Measure::Accuracy };
+            ahead(&a_runs, &b_runs, measure, 1.0 - CONFIDENCE).map(|own| (own.lower, own.difference, own.upper))
+        }
+        _ => None,
+    };
+    FigureDifference {
+        seeds: pairs.iter().filter_map(|(one, other)| Some(one.metric(metric)? - other.metric(metric)?)).collect(),
+        interval,
+        superiority: superiority(&a, &b).ok(),
+        note: None,
+    }
+}
+
+/// Two runs on the same test reviews.
+fn of_two_runs(key: &str, first: &ArmRun<'_>, second: &ArmRun<'_>) -> Option<(f64, f64, f64)> {
+    let (a, b) = (first.scores?, second.scores?);
+    if a.labels != b.labels {
+        return None;
+    }
+    if key == "auc" {
+        let found = compare_aucs(&a.logits, &b.logits, &a.labels).ok()?;
+        return Some((found.lower, found.difference, found.upper));
+    }
+    let discordant = Discordant::count(&a.logits, &b.logits, &a.labels).ok()?;
+    let (only_first, only_second) = (discordant.first_only as f64, discordant.second_only as f64);
+    let rows = a.labels.len() as f64;
+    let difference = (only_first - only_second) / rows;
+    let variance = (only_first + only_second - (only_first - only_second).powi(2) / rows) / (rows * rows);
+    let half_width = TWO_SIDED_95 * variance.sqrt();
+    Some((difference - half_width, difference, difference + half_width))
+}

@@ -1,0 +1,132 @@
+//! Reports of arms with several seeds: what is said of an arm, and what is not.
+
+use std::sync::OnceLock;
+
+use harness::audit::{PrintedTable, audit};
+use harness::contract::CellKind;
+use harness::record::StudyResults;
+use harness::report::{self, JudgedClaims, Sources};
+use tempfile::TempDir;
+
+use super::{Report, fixture, mixed};
+
+/// LSTM under both backends with eight seeds: 3 and 7 of 8 escape.
+fn two_arms() -> &'static (TempDir, StudyResults, Report) {
+    static ARMS: OnceLock<(TempDir, StudyResults, Report)> = OnceLock::new();
+    ARMS.get_or_init(|| {
+        let records = TempDir::new().unwrap();
+        let plan = fixture::arms_plan(&[CellKind::Lstm], &["base"]);
+        let results = fixture::delayed(fixture::study(plan, 2_000, records.path()));
+        let report = Report::written(&results);
+        (records, results, report)
+    })
+}
+
+/// A row of a CSV file by column.
+fn row(text: &str, place: usize) -> impl Fn(&str) -> String + use<> {
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let headers = reader.headers().unwrap().clone();
+    let record = reader.records().nth(place).unwrap().unwrap();
+    move |column| record[headers.iter().position(|header| header == column).unwrap()].to_owned()
+}
+
+#[test]
+fn an_arm_is_a_row_and_its_level_is_of_the_runs_that_escaped() {
+    let (_, results, report) = two_arms();
+    let text = report.text("arms.csv");
+    assert_eq!(text.lines().count(), 3);
+    assert_eq!(report.text("results.csv").lines().count(), 17);
+    let arm = row(&text, 0);
+    assert_eq!([arm("backend"), arm("planned"), arm("completed"), arm("escaped")], ["libtorch", "8", "8", "3"]);
+    assert_eq!(arm("alarms"), "5");
+    let share: f64 = arm("escaped_share_lower").parse().unwrap();
+    assert!((share - 0.085_233_4).abs() < 1e-6, "Clopper and Pearson's lower end of 3 of 8: {share}");
+    let escaped = results.runs.iter().take(3).map(|run| run.record.as_ref().unwrap().test.unwrap().auc);
+    let mean: f64 = arm("auc_mean").parse().unwrap();
+    assert!((mean - escaped.sum::<f64>() / 3.0).abs() < 1e-12);
+    assert!(arm("others_auc_most").parse::<f64>().unwrap() < 0.56);
+}
+
+#[test]
+fn a_report_of_arms_is_in_the_order_of_a_replication_report() {
+    let (_, results, report) = two_arms();
+    let text = report.text("report.md");
+    let titles: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let expected = [
+        "Question",
+        "Alarms",
+        "Method",
+        "Results",
+        "Against the published figures",
+        "What was easy and what was hard to reproduce",
+        "Limits",
+    ];
+    assert_eq!(titles[..expected.len()], expected);
+
+    let printed = PrintedTable::parse(include_str!("../../../reports/published.toml")).unwrap();
+    let findings = audit(&printed).unwrap();
+    let claims = JudgedClaims { judged: Vec::new(), texts: [].into() };
+    let published = report::published().unwrap();
+    let sources = Sources { published: Some(&published), claims: Some(&claims), audit: Some(&findings) };
+    let out = TempDir::new().unwrap();
+    report::write(results, &sources, out.path()).unwrap();
+    let text = std::fs::read_to_string(out.path().join("report.md")).unwrap();
+    let titles: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    assert_eq!(titles[..4], ["Question", "Alarms", "Verdicts", "Method"]);
+    let place = titles.iter().position(|title| *title == "Audit of the printed figures").unwrap();
+    assert_eq!(titles[place + 1], "Limits");
+    assert!(text.contains("### Which rows are possible"), "{text}");
+    assert!(text.contains("No classifier has the printed figures of `keras-lstm`"), "{text}");
+}
+
+#[test]
+fn what_is_said_of_arms_reads_well() {
+    let text = two_arms().2.text("report.md");
+    // What follows is about single settings and the machine, and other snapshots have it.
+    insta::assert_snapshot!(text.split("\n## Parameters").next().unwrap());
+}
+
+#[test]
+fn no_mean_is_taken_over_runs_at_chance_and_runs_that_learnt() {
+    let text = two_arms().2.text("report.md");
+    assert!(text.contains("regenerated, mean ± sd of the 3 that escaped of 8 seeds"), "{text}");
+    assert!(text.contains("regenerated, mean ± sd of the 5 that did not escape of 8 seeds"), "{text}");
+    // The published LSTMs are at chance, so that they are held against the runs at chance.
+    assert!(text.contains("difference of the 5 that did not escape"), "{text}");
+}
+
+#[test]
+fn one_seed_claims_no_spread_over_seeds() {
+    let text = mixed().text("report.md");
+    assert!(
+        text.contains("the spread over initial weights and orders of the examples is not known from one seed"),
+        "{text}"
+    );
+    assert!(text.contains("the spread over seeds can't be had"), "{text}");
+    let results = text.split("### By arm").nth(1).unwrap().split("## Limits").next().unwrap();
+    assert!(!results.contains("0 ± ") && !results.contains("mean ± sd"), "{results}");
+    let arm = row(&mixed().text("arms.csv"), 2);
+    assert_eq!([arm("cell"), arm("auc_deviation"), arm("auc_lower")], ["gru", "", ""]);
+    // A band is filled, and markers other than discs and squares are the only other polygons.
+    assert!(!mixed().text("roc-panel.svg").contains("<polygon"), "one seed has no band");
+    assert!(two_arms().2.text("roc-panel.svg").contains("<polygon"), "eight seeds have one");
+}
+
+#[test]
+fn many_arms_stand_on_one_page_of_roc_curves() {
+    let records = TempDir::new().unwrap();
+    let variants = ["base", "front", "masked", "end-clip", "end-orthogonal", "end-all", "gap-100", "keras-embedding"];
+    let report = Report::written(&fixture::study(fixture::arms_plan(&CellKind::ALL, &variants), 200, records.path()));
+    let names: Vec<_> = report.files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
+    assert!(names.contains(&"roc-panel.svg") && !names.contains(&"roc-panel-1.svg"), "{names:?}");
+    let svg = report.text("roc-panel.svg");
+    let labels = super::figures::labels(&svg);
+    for expected in variants.into_iter().chain(["SimpleRNN", "LSTM", "GRU", "libtorch", "tensorflow"]) {
+        assert_eq!(labels.iter().filter(|label| **label == expected).count(), 1, "{expected}: {labels:?}");
+    }
+    for file in report.files.iter().filter(|file| file.extension().is_some_and(|own| own == "svg")) {
+        let svg = std::fs::read_to_string(file).unwrap();
+        let height: f64 = svg.split('"').nth(3).unwrap().trim_end_matches("pt").parse().unwrap();
+        assert!(height <= 660.0, "{} is {height} pt high, more than a page holds", file.display());
+    }
+}
