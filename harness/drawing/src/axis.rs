@@ -43,6 +43,19 @@ impl Axis {
         Self { low: 1.0 - air, high: f64::from(last) + air, scale: Scale::Linear, ticks }
     }
 
+    /// The same axis from 0 on, as for what is also known before the first epoch.
+    #[must_use]
+    pub fn from_zero(mut self) -> Self {
+        let air = 1.0 - self.low;
+        self.low = -air;
+        // The first number stands only where the next is its neighbour.
+        if self.ticks.get(1).is_none_or(|(next, _)| *next > 2.0) {
+            self.ticks.retain(|(value, _)| *value != 1.0 || self.high < 2.0);
+        }
+        self.ticks.insert(0, (0.0, "0".into()));
+        self
+    }
+
     /// A linear axis that covers `low..=high`, both ends at ticks of round numbers, about `wanted` of them.
     #[must_use]
     pub fn covering(low: f64, high: f64, wanted: usize) -> Self {
@@ -100,6 +113,15 @@ impl Axis {
         }
     }
 
+    /// The value at a place: the inverse of [`Axis::place`].
+    #[must_use]
+    pub fn value(&self, place: f64) -> f64 {
+        match self.scale {
+            Scale::Linear => self.low + place * (self.high - self.low),
+            Scale::Logarithmic => self.low * (self.high / self.low).powf(place),
+        }
+    }
+
     /// Whether a value lies on the axis.
     #[must_use]
     pub fn holds(&self, value: f64) -> bool {
@@ -153,6 +175,9 @@ mod tests {
         assert_eq!(texts(&Axis::counting(1)), ["1"]);
         assert_eq!(texts(&Axis::counting(3)), ["1", "2", "3"]);
         assert_eq!(texts(&Axis::counting(10)), ["1", "2", "4", "6", "8", "10"]);
+        assert_eq!(texts(&Axis::counting(1).from_zero()), ["0", "1"]);
+        assert_eq!(texts(&Axis::counting(10).from_zero()), ["0", "1", "2", "4", "6", "8", "10"]);
+        assert_eq!(texts(&Axis::counting(40).from_zero()), ["0", "10", "20", "30", "40"]);
     }
 
     #[test]
@@ -160,6 +185,7 @@ mod tests {
         let axis = Axis::decades(0.03, 2.0);
         assert_eq!(texts(&axis), ["0.01", "0.1", "1", "10"]);
         assert!((axis.place(0.1) - 1.0 / 3.0).abs() < 1e-12);
+        assert!((axis.value(1.0 / 3.0) - 0.1).abs() < 1e-12 && Axis::unit(false).value(0.25) == 0.25);
         assert_eq!(texts(&Axis::decades(1e-12, 1e3)), ["10⁻¹²", "10⁻⁹", "10⁻⁶", "10⁻³", "1", "10³"]);
     }
 }

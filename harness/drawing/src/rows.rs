@@ -74,7 +74,7 @@ pub const MOST_ROWS: usize = 40;
 
 const PITCH: f64 = 14.0;
 const BREAK: f64 = 5.0;
-const GAP: f64 = 22.0;
+const GAP: f64 = 28.0;
 const RIGHT: f64 = 14.0;
 const BOTTOM: f64 = 32.0;
 /// The widest label, in points; a longer one is cut.

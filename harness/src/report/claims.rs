@@ -21,9 +21,16 @@ impl JudgedClaims {
         let mut table =
             Table::new(["claim", "what it says", "verdict", "what was found"].map(|name| (name, Align::Left)));
         for own in &self.judged {
-            let found: Vec<&str> = own.findings.iter().map(|finding| finding.words.as_str()).collect();
-            let notes = own.notes.iter().map(|note| format!("note: {note}"));
-            let found: Vec<String> = found.into_iter().map(str::to_owned).chain(notes).collect();
+            let known = own.findings.iter().filter(|finding| finding.holds.is_some());
+            let mut found: Vec<String> = known.map(|finding| finding.words.clone()).collect();
+            found.extend(own.notes.iter().map(|note| format!("note: {note}")));
+            let waiting = own.findings.iter().filter(|finding| finding.holds.is_none()).count();
+            if waiting > 0 {
+                found.push(format!(
+                    "{} for runs or records that are missing here",
+                    if waiting == 1 { "1 condition waits".to_owned() } else { format!("{waiting} conditions wait") }
+                ));
+            }
             table.push(vec![
                 own.id.clone(),
                 self.texts.get(&own.id).cloned().unwrap_or_default(),

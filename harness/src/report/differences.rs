@@ -6,7 +6,8 @@ use harness_statistics::metrics::{Metric, compare_aucs};
 use super::arms::{Arm, ArmRun, CONFIDENCE};
 use super::figures::COMPARED;
 use super::overview::Overview;
-use super::sections::comparison::{BASE, TWO_SIDED_95};
+use super::sections::comparison::BASE;
+use super::sections::prediction::TWO_SIDED_95;
 use crate::claims::{Comparison, Measure, RunEvidence, ahead, later};
 
 /// What intervals of differences reckon with, for captions.
@@ -101,7 +102,10 @@ fn figure(key: &str, first: &Arm<'_>, second: &Arm<'_>) -> FigureDifference {
     };
     let ((a, a_runs), (b, b_runs)) = (escaped(first), escaped(second));
     let empty = [(first, a.is_empty()), (second, b.is_empty())].into_iter().filter(|(_, empty)| *empty);
-    let empty: Vec<_> = empty.map(|(arm, _)| format!("{}, {}", arm.group.backend, arm.group.variant)).collect();
+    // What tells the two arms apart.
+    let of_backends = first.group.backend != second.group.backend;
+    let empty: Vec<&str> =
+        empty.map(|(arm, _)| if of_backends { arm.group.backend } else { arm.group.variant }).collect();
     if !empty.is_empty() {
         let which = if empty.len() == 2 { "of either arm".to_owned() } else { format!("of {}", empty.concat()) };
         return FigureDifference { note: Some(format!("no run {which} escaped")), ..FigureDifference::default() };

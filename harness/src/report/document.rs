@@ -103,6 +103,7 @@ fn results(text: &mut String, overview: &Overview<'_>, parts: &Parts<'_>) {
     subsection(text, "Predicted probabilities", &figures(drawings, Subject::Scores));
     let course = format!("{}\n{}", training::training(overview, arms), figures(drawings, Subject::Epochs));
     subsection(text, "Training", &course);
+    subsection(text, "Gradients and recurrent kernels", &figures(drawings, Subject::Explanations));
     let cost = format!("{}\n{}", training::cost(overview, arms), figures(drawings, Subject::Seconds));
     subsection(text, "Time and memory", &cost);
 }

@@ -4,8 +4,9 @@ use std::sync::OnceLock;
 
 use harness::audit::{PrintedTable, audit};
 use harness::contract::CellKind;
-use harness::record::StudyResults;
+use harness::record::{BlockSpectrum, InputGradients, Observation, RowReach, StudyResults};
 use harness::report::{self, JudgedClaims, Sources};
+use harness::statistics::spectrum::Spectrum;
 use tempfile::TempDir;
 
 use super::{Report, fixture, mixed};
@@ -128,5 +129,51 @@ fn many_arms_stand_on_one_page_of_roc_curves() {
         let svg = std::fs::read_to_string(file).unwrap();
         let height: f64 = svg.split('"').nth(3).unwrap().trim_end_matches("pt").parse().unwrap();
         assert!(height <= 660.0, "{} is {height} pt high, more than a page holds", file.display());
+    }
+}
+
+#[test]
+fn what_explains_a_failure_is_drawn_where_it_was_recorded() {
+    let records = TempDir::new().unwrap();
+    let mut results = fixture::study(fixture::completed_plan(), 200, records.path());
+    let names = |report: &Report| -> Vec<String> {
+        report.files.iter().map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect()
+    };
+    let without = names(&Report::written(&results));
+    assert!(!without.iter().any(|name| name.contains("input-gradients") || name.contains("spectra")), "{without:?}");
+    for record in results.runs.iter_mut().filter_map(|run| run.record.as_mut()) {
+        let padded = if record.key.backend == "libtorch" { 227 } else { 0 };
+        record.start = observation(padded, 1.0);
+        for epoch in &mut record.epochs {
+            epoch.observation = observation(padded, 1.0 + 0.05 * f64::from(epoch.epoch));
+        }
+    }
+    let report = Report::written(&results);
+    let with = names(&report);
+    for name in ["input-gradients-first.svg", "input-gradients-last.svg", "recurrent-spectra.svg"] {
+        assert!(with.contains(&name.to_owned()), "{with:?}");
+    }
+    let svg = report.text("input-gradients-last.svg");
+    let labels = super::figures::labels(&svg);
+    for expected in ["SimpleRNN", "step", "gradient norm", "10⁻¹⁸", "the last word stands here (median)"] {
+        assert!(labels.contains(&expected), "{expected}: {labels:?}");
+    }
+    let svg = report.text("recurrent-spectra.svg");
+    let labels = super::figures::labels(&svg);
+    for expected in ["0", "10", "singular values", "spectral radius", "orthogonal"] {
+        assert!(labels.contains(&expected), "{expected}: {labels:?}");
+    }
+    assert!(report.text("report.md").contains("### Gradients and recurrent kernels"));
+}
+
+/// A gradient that fades by e in ten steps, and a block whose largest singular value is this.
+fn observation(padded_after: u32, largest: f64) -> Observation {
+    let mean_log: Vec<Option<f64>> = (0..400).map(|step| Some(-0.1 * f64::from(399 - step))).collect();
+    let mean = mean_log.iter().map(|log| log.unwrap().exp()).collect();
+    let row = RowReach { length: 400 - padded_after, padded_after, at_last_word: 1e-9, at_last_step: 1.0 };
+    let spectrum = Spectrum { singular_values: vec![largest, 0.9], spectral_radius: largest };
+    Observation {
+        input_gradients: Some(InputGradients { mean, mean_log, rows: vec![row; 32] }),
+        recurrent_spectrum: vec![BlockSpectrum { kernel: "rnn.weight_hh_l0".into(), gate: 0, spectrum }],
     }
 }

@@ -5,7 +5,7 @@ use harness_drawing::legend::{Entry, Key};
 use harness_drawing::theme::{INK, MUTED, RULE, SeriesStyle, series_style};
 use harness_drawing::{Axis, Line, LinePanels, PanelRow, Stroke};
 
-use crate::record::{EpochRecord, Outcome, RunRecord};
+use crate::record::{EpochRecord, Observation, Outcome, RunRecord};
 use crate::report::overview::Overview;
 
 /// The largest loss that is drawn: chance is 0.69, and a few epochs far above it would flatten all other curves.
@@ -15,6 +15,8 @@ const HIGHEST_LOSS: f64 = 2.0;
 #[derive(Debug, Clone, Copy)]
 struct Quantity {
     of: fn(&EpochRecord) -> f64,
+    /// The same before the first epoch, where it is known.
+    start: Option<fn(&Observation) -> f64>,
     name: &'static str,
     /// Drawn with hollow markers and thinner.
     second: bool,
@@ -32,9 +34,10 @@ struct Row {
 
 /// Loss and validation accuracy, a figure for each variant that has a finished epoch.
 pub(super) fn learning_curves(overview: &Overview<'_>) -> Vec<LinePanels> {
-    let train = Quantity { of: |epoch| epoch.train_loss, name: "training", second: true };
-    let validation = Quantity { of: |epoch| epoch.validation.log_loss, name: "validation", second: false };
-    let accuracy = Quantity { of: |epoch| epoch.validation.confusion.accuracy(), name: "validation", second: false };
+    let train = Quantity { of: |epoch| epoch.train_loss, start: None, name: "training", second: true };
+    let validation = Quantity { of: |epoch| epoch.validation.log_loss, start: None, name: "validation", second: false };
+    let accuracy =
+        Quantity { of: |epoch| epoch.validation.confusion.accuracy(), start: None, name: "validation", second: false };
     let chance = Stroke { color: MUTED, width: RULE, dash: Some((2.0, 2.0)) };
     let figure = |variant: &&str| {
         let records = records_of(overview, variant);
@@ -66,8 +69,8 @@ pub(super) fn learning_curves(overview: &Overview<'_>) -> Vec<LinePanels> {
 
 /// Gradient norms, a figure for each variant that has a finished epoch.
 pub(super) fn gradient_norms(overview: &Overview<'_>) -> Vec<LinePanels> {
-    let mean = Quantity { of: |epoch| epoch.gradient_norm_mean, name: "mean", second: false };
-    let largest = Quantity { of: |epoch| epoch.gradient_norm_max, name: "maximum", second: true };
+    let mean = Quantity { of: |epoch| epoch.gradient_norm_mean, start: None, name: "mean", second: false };
+    let largest = Quantity { of: |epoch| epoch.gradient_norm_max, start: None, name: "maximum", second: true };
     let figure = |variant: &&str| {
         let records = records_of(overview, variant);
         let norms = range(&records, &[mean, largest])?;
@@ -99,6 +102,53 @@ pub(super) fn gradient_norms(overview: &Overview<'_>) -> Vec<LinePanels> {
     overview.variants.iter().filter_map(figure).collect()
 }
 
+/// Singular values and spectral radius of the recurrent blocks, a figure for each variant that has recorded them.
+pub(super) fn recurrent_spectra(overview: &Overview<'_>) -> Vec<LinePanels> {
+    let quantity = |start: fn(&Observation) -> f64, of, name, second| Quantity { of, start: Some(start), name, second };
+    let largest = quantity(largest_value, |epoch| largest_value(&epoch.observation), "largest", false);
+    let least = quantity(least_value, |epoch| least_value(&epoch.observation), "least singular value", true);
+    let radius = quantity(largest_radius, |epoch| largest_radius(&epoch.observation), "largest", false);
+    let figure = |variant: &&str| {
+        let records = records_of(overview, variant);
+        let values = range(&records, &[largest, least])?;
+        let radii = range(&records, &[radius])?;
+        let one = Stroke { color: INK, width: 0.9, dash: Some((1.2, 1.8)) };
+        let rows = vec![
+            Row {
+                title: "singular values",
+                axis: Axis::decades(values.0.min(0.5), values.1.max(2.0)),
+                quantities: vec![largest, least],
+                levels: vec![(1.0, one)],
+            },
+            Row {
+                title: "spectral radius",
+                axis: Axis::covering(radii.0.min(0.9), radii.1.max(1.1), 4),
+                quantities: vec![radius],
+                levels: vec![(1.0, one)],
+            },
+        ];
+        let mut legend = quantity_entries(overview, &records, &[largest, least]);
+        legend.push(Entry { key: Key::Line(one, None), text: "orthogonal".into() });
+        let caption = "Largest and least singular value and largest spectral radius over the gates' blocks of all recurrent kernels, before the first epoch (0) and after each.";
+        Some(over_epochs(overview, variant, "recurrent-spectra", caption, rows, legend))
+    };
+    overview.variants.iter().filter_map(figure).collect()
+}
+
+fn largest_value(seen: &Observation) -> f64 {
+    let values = seen.recurrent_spectrum.iter().flat_map(|block| &block.spectrum.singular_values);
+    values.copied().reduce(f64::max).unwrap_or(f64::NAN)
+}
+
+fn least_value(seen: &Observation) -> f64 {
+    let values = seen.recurrent_spectrum.iter().flat_map(|block| &block.spectrum.singular_values);
+    values.copied().reduce(f64::min).unwrap_or(f64::NAN)
+}
+
+fn largest_radius(seen: &Observation) -> f64 {
+    seen.recurrent_spectrum.iter().map(|block| block.spectrum.spectral_radius).reduce(f64::max).unwrap_or(f64::NAN)
+}
+
 /// Records of a variant with the place of their backend.
 fn records_of<'a>(overview: &Overview<'a>, variant: &str) -> Vec<(usize, &'a RunRecord)> {
     let own = overview.recorded().filter(|(key, _)| key.variant == variant);
@@ -110,8 +160,12 @@ fn records_of<'a>(overview: &Overview<'a>, variant: &str) -> Vec<(usize, &'a Run
 
 /// The least and the greatest value above 0; `None` when there is none.
 fn range(records: &[(usize, &RunRecord)], quantities: &[Quantity]) -> Option<(f64, f64)> {
-    let epochs = || records.iter().flat_map(|(_, record)| &record.epochs);
-    let values = epochs().flat_map(|epoch| quantities.iter().map(move |quantity| (quantity.of)(epoch)));
+    let values = records.iter().flat_map(|(_, record)| {
+        quantities.iter().flat_map(move |quantity| {
+            let start = quantity.start.map(|of| of(&record.start));
+            start.into_iter().chain(record.epochs.iter().map(quantity.of))
+        })
+    });
     values.filter(|value| value.is_finite() && *value > 0.0).fold(None, |range, value| match range {
         None => Some((value, value)),
         Some((low, high)) => Some((value.min(low), value.max(high))),
@@ -184,6 +238,7 @@ fn over_epochs(
         });
         drawn.flat_map(|(place, record, quantity)| lines(place, record, quantity)).collect()
     };
+    let from_start = rows.iter().flat_map(|row| &row.quantities).any(|quantity| quantity.start.is_some());
     let row = |Row { title, axis, quantities, levels }: Row| PanelRow {
         title: title.into(),
         axis,
@@ -192,12 +247,13 @@ fn over_epochs(
     };
     let last = records.iter().flat_map(|(_, record)| &record.epochs).map(|epoch| epoch.epoch).max();
     let caption = if several { format!("{caption} A line for every seed.") } else { caption.to_owned() };
+    let epochs = Axis::counting(last.unwrap_or(1));
     let variants = overview.has_variants();
     LinePanels {
         name: if variants { format!("{name}-{}", file_name(variant)) } else { name.to_owned() },
         caption: if variants { format!("Variant {variant}. {caption}") } else { caption },
         columns: overview.cells.iter().map(|cell| cell.title().into()).collect(),
-        axis: Axis::counting(last.unwrap_or(1)),
+        axis: if from_start { epochs.from_zero() } else { epochs },
         axis_title: "epoch",
         rows: rows.into_iter().map(row).collect(),
         empty: "no finished epoch",

@@ -5,6 +5,7 @@ mod escape;
 mod facets;
 mod histograms;
 mod levels;
+mod reach;
 mod roc;
 mod seconds;
 
@@ -39,6 +40,8 @@ pub(super) enum Subject {
     Reliability,
     /// Losses, accuracies and gradient norms over the epochs.
     Epochs,
+    /// Input gradients and the spectra of recurrent kernels.
+    Explanations,
     /// Histograms of scores.
     Scores,
     /// Seconds an epoch.
@@ -73,6 +76,8 @@ pub(super) fn draw_all(
     }
     drawings.add(Subject::Epochs, &epochs::learning_curves(overview))?;
     drawings.add(Subject::Epochs, &epochs::gradient_norms(overview))?;
+    drawings.add(Subject::Explanations, &reach::input_gradients(overview, arms).map_err(curves)?)?;
+    drawings.add(Subject::Explanations, &epochs::recurrent_spectra(overview))?;
     drawings.add(Subject::Seconds, &seconds::seconds(overview))?;
     Ok(drawings.all)
 }

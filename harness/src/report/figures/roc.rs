@@ -8,7 +8,7 @@ use super::facets::{backend_entries, rows_of};
 use crate::report::arms::{Arm, ArmRun};
 use crate::report::arms_file::calibration_error;
 use crate::report::overview::{Overview, standing};
-use crate::report::sections::comparison::TWO_SIDED_95;
+use crate::report::sections::prediction::TWO_SIDED_95;
 use harness_statistics::metrics::{MetricsError, RocPoint, roc_curve};
 use harness_statistics::samples::Spread;
 

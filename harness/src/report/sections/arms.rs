@@ -27,7 +27,7 @@ pub(in crate::report) fn arms(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Stri
             || NONE.into(),
             |share| format!("{:.2} [{:.2}, {:.2}]", share.share, share.lower, share.upper),
         ));
-        row.push(arm.mean_escape().map_or_else(|| NONE.into(), |epoch| format!("{epoch:.1}")));
+        row.push(escape_text(arm));
         row.extend(metrics().map(|metric| level_text(arm.level(|run| run.metric(metric)), metric)));
         let others = arm.of_kind(false).filter_map(|(run, _)| Some(run.test()?.auc));
         row.push(Spread::of(others).map_or_else(|| NONE.into(), |own| range_text(own, numbers::metric)));
@@ -56,6 +56,16 @@ pub(in crate::report) fn arms(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Stri
         ));
     }
     text
+}
+
+/// The mean escape epoch, or after which epoch none had escaped.
+fn escape_text(arm: &Arm<'_>) -> String {
+    let horizon = arm.completed().map(|(_, own)| own.horizon).min();
+    match (arm.mean_escape(), horizon, arm.of_kind(true).next()) {
+        (None, ..) => NONE.into(),
+        (Some(_), Some(horizon), None) => format!("none by {horizon}"),
+        (Some(epoch), ..) => format!("{epoch:.1}"),
+    }
 }
 
 /// `0.8612 [0.8570, 0.8654], n = 5`; without an interval where there is one run.

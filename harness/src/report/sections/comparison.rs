@@ -1,20 +1,17 @@
 //! The published figures beside the regenerated ones, and whether they lie inside what this configuration gives.
 
 use super::departures::departures;
-use crate::report::arms::{Arm, ArmRun, CONFIDENCE};
+use super::prediction::{Agreement, COMPARED, kinds, nearest};
+use crate::report::arms::Arm;
 use crate::report::overview::{Overview, mean_over_epochs, standing};
 use crate::report::published::{Published, PublishedResult};
-use harness_statistics::intervals::{both_spreads, student_critical};
-use harness_statistics::metrics::{Metric, hanley_mcneil_variance};
+use harness_statistics::metrics::Metric;
 use harness_statistics::samples::mean_and_deviation;
 use harness_text::numbers::{self, NONE};
 use harness_text::{Align, Table, listed};
 
 /// The variant that carries the study's own configuration.
 pub(in crate::report) const BASE: &str = "base";
-
-/// The 97.5 % quantile of the normal distribution.
-pub(in crate::report) const TWO_SIDED_95: f64 = 1.959_963_984_540_054;
 
 /// What came out of the comparison.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -92,43 +89,6 @@ pub(in crate::report) fn comparison(
     }
     text.push_str(&times(overview, published));
     (text, (!study.demonstration).then_some(reproduced))
-}
-
-/// The completed runs of an arm that a published figure is held against: those that escaped, or those that did not. Where an arm has both, those whose
-/// mean AUC is nearer to the published one: a mean over both describes no run.
-struct Kind<'k, 'a> {
-    escaped: bool,
-    runs: Vec<&'k ArmRun<'a>>,
-}
-
-fn kinds<'k, 'a>(arm: &'k Arm<'a>) -> Vec<Kind<'k, 'a>> {
-    let kind = |escaped| Kind { escaped, runs: arm.of_kind(escaped).map(|(run, _)| run).collect() };
-    [kind(true), kind(false)].into_iter().filter(|kind| !kind.runs.is_empty()).collect()
-}
-
-fn nearest<'k, 'a>(row: &PublishedResult, arm: &'k Arm<'a>) -> Option<Kind<'k, 'a>> {
-    let then = row.figures.get("auc").copied().unwrap_or(0.5);
-    let distance = |kind: &Kind<'_, '_>| {
-        let areas: Vec<f64> = kind.runs.iter().filter_map(|run| Some(run.test()?.auc)).collect();
-        mean_and_deviation(&areas).map_or(f64::INFINITY, |(mean, _)| (mean - then).abs())
-    };
-    kinds(arm).into_iter().min_by(|one, other| distance(one).total_cmp(&distance(other)))
-}
-
-impl Kind<'_, '_> {
-    /// ` of the 3 that did not escape`, where the arm has others too.
-    fn words(&self, arm: &Arm<'_>) -> String {
-        let number = self.runs.len();
-        match (number == arm.completed().count(), self.escaped) {
-            (true, _) => String::new(),
-            (false, true) => format!(" of the {number} that escaped"),
-            (false, false) => format!(" of the {number} that did not escape"),
-        }
-    }
-
-    fn values(&self, metric: &Metric) -> Vec<f64> {
-        self.runs.iter().filter_map(|run| run.metric(metric)).collect()
-    }
 }
 
 /// A row for what was published, one for each kind of regenerated runs, and one for the difference to the nearer kind.
@@ -262,102 +222,6 @@ fn summary(pairs: &[(&PublishedResult, &Arm<'_>)], published: &Published, reprod
     text.trim_end_matches(' ').to_owned() + "\n"
 }
 
-/// The figures that decide whether a published result is reproduced, with their keys. A classifier that answers almost always "positive" and one
-/// that answers almost always "negative" have the same accuracy and the same AUC, so recall is one of them.
-const COMPARED: [(&str, &str); 3] = [("accuracy", "accuracy"), ("recall", "recall"), ("AUC", "auc")];
-
-/// For each figure of [`COMPARED`], what was published and what the configuration gives.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Agreement {
-    figures: [Prediction; COMPARED.len()],
-}
-
-/// What another run would give, and what was published.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Prediction {
-    published: f64,
-    mean: f64,
-    half_width: f64,
-}
-
-impl Agreement {
-    /// `None` without a completed run, or where the study did not print a figure.
-    fn of<'k, 'a>(row: &PublishedResult, arm: &'k Arm<'a>, published: &Published) -> Option<(Kind<'k, 'a>, Self)> {
-        let kind = nearest(row, arm)?;
-        let mut figures = [Prediction { published: 0.0, mean: 0.0, half_width: 0.0 }; COMPARED.len()];
-        for ((_, key), figure) in COMPARED.iter().zip(&mut figures) {
-            *figure = Prediction::of(key, *row.figures.get(*key)?, &kind, published)?;
-        }
-        Some((kind, Self { figures }))
-    }
-
-    /// The names of the figures that lie inside, or of those that don't.
-    fn names(&self, inside: bool) -> Vec<&'static str> {
-        let named = COMPARED.into_iter().zip(&self.figures);
-        named.filter(|(_, figure)| figure.holds() == inside).map(|((name, _), _)| name).collect()
-    }
-
-    fn verdict(&self) -> String {
-        match (self.names(true).as_slice(), self.names(false).as_slice()) {
-            (all, []) => format!("{} inside", listed(all)),
-            ([], all) => format!("**{} outside**", listed(all)),
-            (some, others) => format!("{} inside; **{} outside**", listed(some), listed(others)),
-        }
-    }
-}
-
-impl Prediction {
-    fn of(key: &str, then: f64, kind: &Kind<'_, '_>, published: &Published) -> Option<Self> {
-        let (values, variances): (Vec<f64>, Vec<f64>) =
-            kind.runs.iter().filter_map(|run| figure_and_variance(key, run)).unzip();
-        let (then_rows, then_positives) = (published.data.test, published.data.test_positives);
-        let then_variance = match key {
-            "auc" => hanley_mcneil_variance(then, then_positives, then_rows.checked_sub(then_positives)?).ok()?,
-            "recall" => share_variance(then, then_positives),
-            _ => share_variance(then, then_rows),
-        };
-        let (mean, variance, critical) = match (values.as_slice(), variances.as_slice()) {
-            ([], _) | (_, []) => return None,
-            ([only], [variance]) => (*only, *variance, TWO_SIDED_95),
-            _ => {
-                let own = both_spreads(&values, &variances).ok()?;
-                let number = values.len() as f64;
-                // One more seed varies by the seeds' own variance, and the mean that it is held against by an n-th of it.
-                (own.mean, own.seeds * (number + 1.0) + own.test_rows, student_critical(CONFIDENCE, number - 1.0))
-            }
-        };
-        Some(Self { published: then, mean, half_width: critical * (variance + then_variance).sqrt() })
-    }
-
-    fn holds(&self) -> bool {
-        (self.published - self.mean).abs() <= self.half_width
-    }
-
-    /// The interval, as far as a share can lie in it.
-    fn bounds(&self) -> (f64, f64) {
-        ((self.mean - self.half_width).max(0.0), (self.mean + self.half_width).min(1.0))
-    }
-}
-
-/// A figure of a run, and its variance over test reviews.
-fn figure_and_variance(key: &str, run: &ArmRun<'_>) -> Option<(f64, f64)> {
-    let test = run.test()?;
-    let variance = run.evidence.as_ref()?.test_variance?;
-    Some(match key {
-        "auc" => (test.auc, variance.auc),
-        "recall" => {
-            let recall = test.confusion.recall();
-            (recall, share_variance(recall, test.confusion.tp + test.confusion.fn_))
-        }
-        _ => (test.confusion.accuracy(), variance.accuracy),
-    })
-}
-
-/// Variance of a share of `number` rows.
-fn share_variance(share: f64, number: u64) -> f64 {
-    share * (1.0 - share) / number as f64
-}
-
 /// Published and measured seconds an epoch, where there is any measurement.
 fn times(overview: &Overview<'_>, published: &Published) -> String {
     let mut headers = vec![("cell".to_owned(), Align::Left), ("published".to_owned(), Align::Right)];
@@ -386,17 +250,4 @@ fn times(overview: &Overview<'_>, published: &Published) -> String {
          different machines compare in their order and ratios at most.\n\n{}",
         table.to_markdown()
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn almost_all_positive_is_not_almost_all_negative() {
-        let figure = |difference: f64| Prediction { published: 0.5, mean: 0.5 + difference, half_width: 0.01 };
-        let found = Agreement { figures: [figure(0.002), figure(0.075 - 0.939), figure(-0.006)] };
-        assert_eq!(found.verdict(), "accuracy and AUC inside; **recall outside**");
-        assert_eq!(found.names(false), ["recall"]);
-    }
 }

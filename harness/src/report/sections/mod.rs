@@ -9,6 +9,7 @@ pub(super) mod differences;
 pub(super) mod environment;
 pub(super) mod limits;
 pub(super) mod method;
+pub(super) mod prediction;
 pub(super) mod protocol;
 pub(super) mod replication;
 pub(super) mod results;
