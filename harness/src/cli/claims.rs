@@ -5,19 +5,21 @@ use std::fs;
 use std::path::Path;
 
 use super::args::ClaimsArguments;
+use super::check::open;
 use super::exit::{COMPLETED, CliError, print};
 use crate::audit::{PrintedTable, audit};
 use crate::claims::{ClaimsFile, gather, judge, verdicts};
-use crate::record::{StudyResults, load_study};
+use crate::record::StudyResults;
 use crate::report::{JudgedClaims, Published};
 
 /// Prints a verdict for each claim, with what was measured.
 pub(super) fn claims(arguments: &ClaimsArguments) -> Result<u8, CliError> {
     let mut studies = Vec::with_capacity(arguments.studies.len());
-    for directory in &arguments.studies {
-        studies.push(load_study(directory).map_err(|error| CliError::new("read the study's records", error))?);
+    for place in &arguments.studies {
+        studies.push(open(place)?);
     }
-    let (title, JudgedClaims { judged, texts }) = judged(&arguments.claims, &studies)?;
+    let results: Vec<_> = studies.iter().map(|study| &study.results).collect();
+    let (title, JudgedClaims { judged, texts }) = judged(&arguments.claims, &results)?;
     if arguments.json {
         let text = serde_json::to_string_pretty(&judged).map_err(|error| CliError::new("write the verdicts", error))?;
         print(&format!("{text}\n"))?;
@@ -28,9 +30,10 @@ pub(super) fn claims(arguments: &ClaimsArguments) -> Result<u8, CliError> {
 }
 
 /// The title of a claims file, and its claims judged by the runs of some studies.
-pub(super) fn judged(path: &Path, studies: &[StudyResults]) -> Result<(String, JudgedClaims), CliError> {
+pub(super) fn judged(path: &Path, studies: &[&StudyResults]) -> Result<(String, JudgedClaims), CliError> {
     let file = ClaimsFile::read(path).map_err(|error| CliError::new("read the claims", error))?;
-    let mut evidence = gather(&file, studies).map_err(|error| CliError::new("read the study's records", error))?;
+    let mut evidence =
+        gather(&file, studies.iter().copied()).map_err(|error| CliError::new("read the study's records", error))?;
     let mut texts = BTreeMap::new();
     if let Some(published) = &file.published {
         let path = path.parent().unwrap_or(Path::new("")).join(published);

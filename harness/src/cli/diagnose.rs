@@ -1,13 +1,15 @@
 //! `study diagnose`: why runs are at chance.
 
 use super::args::DiagnoseArguments;
+use super::check::open;
 use super::exit::{COMPLETED, CliError, print};
 use crate::diagnosis::{Diagnosis, details, diagnose as diagnosed, overview};
-use crate::record::{RunResult, load_study};
+use crate::record::RunResult;
 
 /// Prints how each run of a study stands, with a cause for each alarm; or the same of one run. An alarm is a finding and no failure.
 pub(super) fn diagnose(arguments: &DiagnoseArguments) -> Result<u8, CliError> {
-    let results = load_study(&arguments.directory).map_err(|error| CliError::new("read the study's records", error))?;
+    let study = open(&arguments.study)?;
+    let results = &study.results;
     let of = |run: &RunResult| diagnosed(run).map_err(|error| CliError::new("read a run's predictions", error));
     let all = || results.runs.iter().chain(&results.earlier);
     let text = match &arguments.run {

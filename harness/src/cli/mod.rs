@@ -1,10 +1,12 @@
 //! The command line: arguments as given, then resolved, then carried out. stdout carries data, stderr everything else.
 
+mod archive;
 mod args;
 mod audit;
 mod backends;
 mod bench;
 mod bench_peers;
+mod check;
 mod claims;
 mod conform;
 mod data;
@@ -31,6 +33,9 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Run(command) => run::run(command, &arguments.common),
         Command::Report(command) => report::report(command),
+        Command::Pack(command) => archive::pack(command),
+        Command::Unpack(command) => archive::unpack(command),
+        Command::Check(command) => check::check(command),
         Command::Claims(command) => claims::claims(command),
         Command::Audit(command) => audit::audit(command),
         Command::Diagnose(command) => diagnose::diagnose(command),

@@ -1,33 +1,40 @@
 //! `study report`: tables and figures from a study's records.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::ReportArguments;
 use super::audit::findings;
+use super::check::open;
 use super::claims::judged;
 use super::exit::{COMPLETED, CliError, print};
-use crate::record::{StudyResults, load_study};
+use crate::record::StudyResults;
 use crate::report::{self, Sources};
 
 /// Writes a study's report and prints the files it consists of.
 pub(super) fn report(arguments: &ReportArguments) -> Result<u8, CliError> {
-    let out = arguments.out.clone().unwrap_or_else(|| arguments.directory.join("report"));
-    let results = read(&arguments.directory)?;
-    let claims = arguments.claims.as_deref().map(|file| judged(file, std::slice::from_ref(&results))).transpose()?;
+    let out = arguments.out.clone().unwrap_or_else(|| place_beside(&arguments.study));
+    let study = open(&arguments.study)?;
+    let claims = arguments.claims.as_deref().map(|file| judged(file, &[&study.results])).transpose()?;
     let audit = arguments.audit.as_deref().map(findings).transpose()?;
     let claims = claims.map(|(_, judged)| judged);
     let sources = Sources { published: None, claims: claims.as_ref(), audit: audit.as_ref() };
-    write(&results, sources, &out)?;
+    write(&study.results, sources, &out)?;
     Ok(COMPLETED)
 }
 
-/// Writes the report of the study in `directory` into `out`, and prints the files' places.
-pub(super) fn write_report(directory: &Path, out: &Path) -> Result<(), CliError> {
-    write(&read(directory)?, Sources::default(), out)
+/// Where the report of a study goes unless given: into its directory, or beside its archive.
+fn place_beside(study: &Path) -> PathBuf {
+    if !study.is_file() {
+        return study.join("report");
+    }
+    let name = study.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let stem = name.strip_suffix(".zst").unwrap_or(&name);
+    study.with_file_name(format!("{}-report", stem.strip_suffix(".tar").unwrap_or(stem)))
 }
 
-fn read(directory: &Path) -> Result<StudyResults, CliError> {
-    load_study(directory).map_err(|error| CliError::new("read the study's records", error))
+/// Writes the report of the study in a directory or an archive into `out`, and prints the files' places.
+pub(super) fn write_report(study: &Path, out: &Path) -> Result<(), CliError> {
+    write(&open(study)?.results, Sources::default(), out)
 }
 
 fn write(results: &StudyResults, sources: Sources<'_>, out: &Path) -> Result<(), CliError> {

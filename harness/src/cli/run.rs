@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::archive::unpack_into;
 use super::args::{Common, Jobs, RunArguments};
 use super::data::{descriptor, encoded_data};
 use super::exit::{COMPLETED, CliError, INTERRUPTED, NOT_ALL_COMPLETED, print, say};
@@ -36,6 +37,9 @@ pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliEr
     }
     let data = encoded_data(&settings, &arguments.from, common)?;
     let directory = arguments.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&study.file.name));
+    if let Some(archive) = &arguments.archive {
+        unpack_into(archive, &directory, Some(&study.file.name))?;
+    }
     let prepared = grid::prepare(&study, &runs, &catalogue, &data, &directory)
         .map_err(|error| CliError::new("set up the grid", error))?;
     let interrupt = interrupt_on_signals()?;

@@ -7,12 +7,12 @@
 //! parsed.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{Cursor, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
-use tempfile::TempDir;
 use tokenizers::Tokenizer;
 
 use super::corpus::sha256;
@@ -70,7 +70,10 @@ pub(super) fn read(folder: &Path) -> Result<Option<EncodedData>, DataError> {
 pub(super) fn write(folder: &Path, data: &EncodedData, tokenizer: &Tokenizer) -> Result<(), DataError> {
     let parent = folder.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(DataError::io("create", parent))?;
-    let partial = TempDir::with_prefix_in(".partial-", parent).map_err(DataError::io("create a folder in", parent))?;
+    let mut builder = tempfile::Builder::new();
+    // With the mode that the umask gives: data may be shared between users.
+    let partial = builder.prefix(".partial-").permissions(Permissions::from_mode(0o777)).tempdir_in(parent);
+    let partial = partial.map_err(DataError::io("create a folder in", parent))?;
 
     let refused = |name: &str, reason: String| DataError::Store { path: folder.join(name), reason };
     let mut files = Vec::new();

@@ -137,6 +137,12 @@ pub fn prepare(
         demonstration: study.file.demonstration,
         runs: planned.iter().map(|(planned, _)| planned.clone()).collect(),
         earlier,
+        variant_titles: study
+            .file
+            .variants
+            .iter()
+            .filter_map(|variant| Some((variant.name.clone(), variant.title.clone()?)))
+            .collect(),
         data: data.summary.clone(),
         native_defaults: catalogue
             .asked()

@@ -1,5 +1,6 @@
 //! What a run leaves behind, and how it is written so that nothing is half there.
 
+mod archive;
 mod observation;
 mod predictions;
 mod run;
@@ -7,12 +8,14 @@ mod schema;
 mod state;
 mod steps;
 mod store;
+mod table;
 mod version;
 mod weights;
 
+pub use archive::{ArchiveError, OpenStudy, Packed, Unpacked, open_study, pack, unpack};
 pub use observation::{BlockSpectrum, InputGradients, Observation, RowReach};
 pub use predictions::{Prediction, PredictionSplit, Scores, read_predictions, write_predictions};
-pub use run::{Draft, FileRecord, RunState, WEIGHTS, file_record, load_run};
+pub use run::{Draft, FileRecord, PREDICTIONS, RunState, STEPS, WEIGHTS, file_record, load_run};
 pub use schema::{
     BackendRecord, Environment, EpochRecord, Numerics, Outcome, ParameterCounts, PlannedRun, RunRecord, StudyRecord,
     Timing,

@@ -1,11 +1,11 @@
 //! Predictions of a run: `predictions.parquet` with columns `split`, `row_id`, `label`, `logit`.
 
-use std::fs::File;
 use std::path::Path;
 
-use polars::prelude::{Column, DataFrame, ParquetReader, ParquetWriter, PolarsError, SerReader};
+use polars::prelude::{Column, DataFrame, ParquetWriter, PolarsError};
 
 use super::store::RecordError;
+use super::table::read_table;
 
 /// Which split a prediction is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,8 +85,7 @@ pub fn write_predictions(path: &Path, predictions: &[Prediction]) -> Result<(), 
 /// If the file can't be read, or lacks a column.
 pub fn read_predictions(path: &Path) -> Result<Vec<Prediction>, RecordError> {
     let polars = |source: PolarsError| RecordError::Table { path: path.into(), source };
-    let file = File::open(path).map_err(|source| RecordError::Io { path: path.into(), source })?;
-    let frame = ParquetReader::new(file).finish().map_err(polars)?;
+    let frame = read_table(path)?;
     let splits = frame.column("split").and_then(|column| column.str().cloned()).map_err(polars)?;
     let rows = frame.column("row_id").and_then(|column| column.u32().cloned()).map_err(polars)?;
     let labels = frame.column("label").and_then(|column| column.u32().cloned()).map_err(polars)?;

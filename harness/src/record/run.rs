@@ -3,17 +3,28 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
+use harness_statistics::metrics::{Metrics, evaluate};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::schema::{PlannedRun, RunRecord};
+use super::predictions::{PredictionSplit, Scores, read_predictions};
+use super::schema::{Outcome, PlannedRun, RunRecord};
 use super::state::is_of_state;
-use super::store::{RecordError, RecordFile, read_record, write_json};
+use super::store::{RecordError, RecordFile, parent_of, read_record, sync_folder, write_json};
 
 /// The file that makes a directory a run.
 const RECORD: &str = "record.json";
+
+/// The predictions of a completed run in its directory.
+pub const PREDICTIONS: &str = "predictions.parquet";
+
+/// The training steps of a run in its directory.
+pub const STEPS: &str = "steps.parquet";
+
+/// The files of a run that tables and figures are made of, in the order of their names. They must be there as they were written; an archive has no others.
+pub(super) const KEPT: [&str; 3] = [PREDICTIONS, RECORD, STEPS];
 
 /// Before the name of a directory in which a run is being built.
 const PARTIAL: &str = ".partial-";
@@ -52,13 +63,21 @@ impl RunState {
     }
 }
 
-/// Looks at a planned run: its record is of a version that can be read, of this run, and all its files are there as they were written.
+/// Looks at a planned run: its record is of a version that can be read, of this run, and its files are there as they were written.
 ///
 /// # Errors
 /// If the disk refuses. That says nothing about the run, which is to be left alone.
 pub fn load_run(study: &Path, planned: &PlannedRun) -> Result<RunState, RecordError> {
-    let directory = study.join(&planned.directory);
-    let record: RunRecord = match read_record(&directory.join(RECORD))? {
+    // A plan may come from elsewhere.
+    if !Path::new(&planned.directory).components().all(|part| matches!(part, Component::Normal(_))) {
+        return Ok(RunState::Damaged("its plan places it outside its study".into()));
+    }
+    load_at(&study.join(&planned.directory), planned)
+}
+
+/// As [`load_run`], of a run that lies in `directory`.
+fn load_at(directory: &Path, planned: &PlannedRun) -> Result<RunState, RecordError> {
+    let mut record: RunRecord = match read_record(&directory.join(RECORD))? {
         RecordFile::Absent => return Ok(RunState::Absent),
         RecordFile::Damaged(reason) => return Ok(RunState::Damaged(reason)),
         RecordFile::Read(record) => record,
@@ -67,20 +86,33 @@ pub fn load_run(study: &Path, planned: &PlannedRun) -> Result<RunState, RecordEr
         return Ok(RunState::Damaged(format!("it is the record of another run, {}", record.key)));
     }
     for (name, file) in &record.files {
-        if let Some(reason) = differs(&directory, name, file)? {
+        if let Some(reason) = differs(directory, name, file)? {
             return Ok(RunState::Damaged(reason));
+        }
+    }
+    if record.outcome == Outcome::Completed && !record.test.is_some_and(|test| test.is_complete()) {
+        match measured(&directory.join(PREDICTIONS)) {
+            Ok(test) => record.test = Some(test),
+            Err(reason) => return Ok(RunState::Damaged(format!("{PREDICTIONS}: {reason}"))),
         }
     }
     Ok(RunState::Whole(Box::new(record)))
 }
 
-/// How a file differs from what was written; `None` if it does not. Weights and a kept state may be missing: an archive has none.
+/// Metrics on the test split, from predictions: what the build that made the record did not measure.
+fn measured(predictions: &Path) -> Result<Metrics, String> {
+    let predictions = read_predictions(predictions).map_err(|error| error.of_file())?;
+    let test = Scores::of(&predictions, PredictionSplit::Test);
+    evaluate(&test.logits, &test.labels).map_err(|error| error.to_string())
+}
+
+/// How a file differs from what was written; `None` if it does not. What no report reads may be missing.
 fn differs(directory: &Path, name: &str, written: &FileRecord) -> Result<Option<String>, RecordError> {
     let path = directory.join(name);
     let io = |source| RecordError::Io { path: path.clone(), source };
     let about = match fs::symlink_metadata(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok((name != WEIGHTS && !is_of_state(name)).then(|| format!("{name} is missing")));
+            return Ok(KEPT.contains(&name).then(|| format!("{name} is missing")));
         }
         about => about.map_err(io)?,
     };
@@ -169,21 +201,17 @@ impl Draft {
         }
         record.files = files;
         write_json(&self.directory.join(RECORD), record)?;
-        let here = PlannedRun { directory: self.directory.to_string_lossy().into_owned(), ..planned.clone() };
-        if let RunState::Damaged(reason) = load_run(Path::new(""), &here)? {
+        if let RunState::Damaged(reason) = load_at(&self.directory, planned)? {
             return Err(io(io::Error::other(format!("read back otherwise than it was written: {reason}"))));
         }
         set_aside(&self.place)?;
         fs::rename(&self.directory, &self.place).map_err(io)?;
-        if let Some(parent) = self.place.parent() {
-            File::open(parent).and_then(|folder| folder.sync_all()).map_err(io)?;
-        }
-        Ok(())
+        sync_folder(parent_of(&self.place)).map_err(io)
     }
 }
 
 /// Renames what lies in a run's place, if anything does, so that it is neither lost nor in the way.
-fn set_aside(place: &Path) -> Result<(), RecordError> {
+pub(super) fn set_aside(place: &Path) -> Result<(), RecordError> {
     let io = |source| RecordError::Io { path: place.into(), source };
     match fs::symlink_metadata(place) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

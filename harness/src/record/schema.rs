@@ -31,6 +31,9 @@ pub struct StudyRecord {
     /// Runs that were asked for earlier and are not among these any more; what is finished of them is kept.
     #[serde(default)]
     pub earlier: Vec<PlannedRun>,
+    /// Titles of the variants that have one, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variant_titles: BTreeMap<String, String>,
     /// The data it uses.
     pub data: DataSummary,
     /// Native defaults of each backend that could be asked.

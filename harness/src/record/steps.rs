@@ -1,11 +1,11 @@
 //! Every training step of a run: `steps.parquet` with columns `epoch`, `loss`, `gradient_norm`, `clipped`, `update_norm`.
 
-use std::fs::File;
 use std::path::Path;
 
-use polars::prelude::{Column, DataFrame, ParquetReader, ParquetWriter, PolarsError, SerReader};
+use polars::prelude::{Column, DataFrame, ParquetWriter, PolarsError};
 
 use super::store::{RecordError, write_atomically};
+use super::table::read_table;
 
 /// Steps whose losses are averaged for a curve.
 pub const STEPS_OF_A_MEAN: usize = 25;
@@ -52,8 +52,7 @@ pub fn write_steps(path: &Path, steps: &[StepRecord]) -> Result<(), RecordError>
 pub fn read_steps(path: &Path) -> Result<Vec<StepRecord>, RecordError> {
     let polars = |source: PolarsError| RecordError::Table { path: path.into(), source };
     let missing = |column| move || RecordError::Value { path: path.into(), column };
-    let file = File::open(path).map_err(|source| RecordError::Io { path: path.into(), source })?;
-    let frame = ParquetReader::new(file).finish().map_err(polars)?;
+    let frame = read_table(path)?;
     let epochs = frame.column("epoch").and_then(|column| column.u32().cloned()).map_err(polars)?;
     let losses = frame.column("loss").and_then(|column| column.f32().cloned()).map_err(polars)?;
     let norms = frame.column("gradient_norm").and_then(|column| column.f32().cloned()).map_err(polars)?;

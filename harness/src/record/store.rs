@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::PolarsError;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -67,6 +68,23 @@ pub enum RecordError {
     },
 }
 
+impl RecordError {
+    /// The error without the place of the file, as a report shows it: an archive gives the same report as the directory.
+    #[must_use]
+    pub fn of_file(&self) -> String {
+        let path = match self {
+            Self::Io { path, .. }
+            | Self::Json { path, .. }
+            | Self::Unreadable { path, .. }
+            | Self::Table { path, .. }
+            | Self::Weights { path, .. }
+            | Self::Value { path, .. } => path,
+        };
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        self.to_string().replace(&path.display().to_string(), &name)
+    }
+}
+
 /// A planned run and what it left behind so far.
 #[derive(Debug, Clone)]
 pub struct RunResult {
@@ -102,22 +120,21 @@ pub(super) enum RecordFile<T> {
 }
 
 /// The largest record that is read, in bytes.
-const LARGEST: u64 = 1 << 28;
+pub(super) const LARGEST: u64 = 1 << 28;
+
+/// A study's plan in its directory.
+pub(super) const STUDY: &str = "study.json";
 
 /// Reads a study's directory: `study.json`, then each of its runs, all of which are checked. A run that can't be believed stops nothing.
 ///
 /// # Errors
 /// If `study.json` is missing or can't be understood, or the disk refuses.
 pub fn load_study(directory: &Path) -> Result<StudyResults, RecordError> {
-    let path = directory.join("study.json");
-    let Some(study) = read_study(directory)? else {
-        let source = io::Error::new(io::ErrorKind::NotFound, "no study has been run here");
-        return Err(RecordError::Io { path, source });
-    };
+    let study = study_in(directory)?;
     let load = |planned: &PlannedRun| {
         let state = match load_run(directory, planned) {
             Ok(state) => state,
-            Err(error) => RunState::Damaged(error.to_string()),
+            Err(error) => RunState::Damaged(error.of_file()),
         };
         let (record, damaged) = match state {
             RunState::Absent => (None, None),
@@ -126,9 +143,17 @@ pub fn load_study(directory: &Path) -> Result<StudyResults, RecordError> {
         };
         RunResult { planned: planned.clone(), directory: directory.join(&planned.directory), record, damaged }
     };
-    let runs = study.runs.iter().map(load).collect();
-    let earlier = study.earlier.iter().map(load).collect();
+    let runs = study.runs.par_iter().map(load).collect();
+    let earlier = study.earlier.par_iter().map(load).collect();
     Ok(StudyResults { study, runs, earlier })
+}
+
+/// Reads a study's plan, which has to be there.
+pub(super) fn study_in(directory: &Path) -> Result<StudyRecord, RecordError> {
+    read_study(directory)?.ok_or_else(|| {
+        let source = io::Error::new(io::ErrorKind::NotFound, "no study has been run here");
+        RecordError::Io { path: directory.join(STUDY), source }
+    })
 }
 
 /// Reads a study's plan; `None` if there is none.
@@ -136,7 +161,7 @@ pub fn load_study(directory: &Path) -> Result<StudyResults, RecordError> {
 /// # Errors
 /// If it can't be understood, or the disk refuses.
 pub fn read_study(directory: &Path) -> Result<Option<StudyRecord>, RecordError> {
-    let path = directory.join("study.json");
+    let path = directory.join(STUDY);
     match read_record(&path)? {
         RecordFile::Absent => Ok(None),
         RecordFile::Read(study) => Ok(Some(study)),
@@ -193,12 +218,22 @@ pub(super) fn write_atomically(
     write: impl FnOnce(&mut File) -> Result<(), RecordError>,
 ) -> Result<(), RecordError> {
     let io = |source| RecordError::Io { path: path.into(), source };
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = parent_of(path);
     // With the mode that the umask gives, as any other file that a program writes.
     let mut temporary =
         tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(directory).map_err(io)?;
     write(temporary.as_file_mut())?;
     temporary.as_file().sync_all().map_err(io)?;
     temporary.persist(path).map_err(|error| io(error.error))?;
-    File::open(directory).and_then(|folder| folder.sync_all()).map_err(io)
+    sync_folder(directory).map_err(io)
+}
+
+/// The folder that a path lies in.
+pub(super) fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Forces a folder's list of names to the disk.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }

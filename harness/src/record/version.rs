@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use harness_statistics::metrics::Metrics;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -66,6 +67,10 @@ pub(super) fn upgraded(mut record: Value) -> Result<Value, String> {
     }
     if version.major == 1 {
         from_version_1(&mut record);
+    }
+    // Metrics follow from the predictions: whoever reads a record that lacks one measures it.
+    if let Some(test) = record.get_mut("test").filter(|test| Metrics::deserialize(&**test).is_err()) {
+        *test = Value::Null;
     }
     Ok(record)
 }

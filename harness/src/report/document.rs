@@ -8,8 +8,8 @@ use super::differences::Difference;
 use super::figures::Subject;
 use super::overview::Overview;
 use super::sections::{
-    alarms, arms, comparison, defaults, differences, environment, limits, method, protocol, replication, results,
-    training,
+    alarms, also_here, arms, comparison, defaults, differences, environment, limits, method, protocol, replication,
+    results, training,
 };
 use crate::audit::Findings;
 use crate::data::summary_table;
@@ -41,6 +41,10 @@ pub(super) fn document(overview: &Overview<'_>, parts: &Parts<'_>) -> String {
     }
     let Parts { arms, sources, .. } = parts;
     let tally = if overview.results.runs.is_empty() { "none planned".into() } else { results::tally(overview.results) };
+    let tally = match also_here::number(overview.results) {
+        0 => tally,
+        earlier => format!("{tally}; {earlier} more of earlier calls stand under \"Also here\""),
+    };
     section(&mut text, "Question", &method::question(overview, &tally));
     section(&mut text, "Alarms", &alarms::alarms(overview, arms));
     if let Some(claims) = sources.claims {
@@ -73,6 +77,9 @@ pub(super) fn document(overview: &Overview<'_>, parts: &Parts<'_>) -> String {
     if let Some(environment) = environment::environment(overview) {
         section(&mut text, "Environment", &environment);
     }
+    if let Some(earlier) = also_here::also_here(overview.results) {
+        section(&mut text, "Also here", &earlier);
+    }
     text.trim_end().to_owned() + "\n"
 }
 
@@ -84,7 +91,8 @@ fn results(text: &mut String, overview: &Overview<'_>, parts: &Parts<'_>) {
         "Results",
         "A row an arm is in `arms.csv`, a row a run in `results.csv` and `results.parquet` with every digit, for a paper in `results.tex`.",
     );
-    let by_arm = format!("{}\n{}", arms::arms(overview, arms), figures(drawings, Subject::Levels));
+    let titles = results::variant_titles(overview).map_or_else(String::new, |titles| titles + "\n");
+    let by_arm = format!("{titles}{}\n{}", arms::arms(overview, arms), figures(drawings, Subject::Levels));
     subsection(text, "By arm", &by_arm);
     let between =
         format!("{}\n{}", differences::differences(parts.differences), figures(drawings, Subject::Differences));

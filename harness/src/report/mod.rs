@@ -9,6 +9,7 @@ mod claims;
 mod differences;
 mod document;
 mod figures;
+mod files;
 mod latex;
 mod overview;
 mod published;
@@ -29,7 +30,7 @@ pub use published::{
 pub use claims::JudgedClaims;
 
 use crate::audit::Findings;
-use crate::record::{RecordError, StudyResults};
+use crate::record::StudyResults;
 use harness_statistics::metrics::MetricsError;
 use overview::Overview;
 
@@ -43,33 +44,6 @@ pub enum ReportError {
         path: PathBuf,
         /// Why.
         source: std::io::Error,
-    },
-    /// A record can't be read.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// The predictions of a run can't be measured.
-    #[error("predictions of run {run}: {source}")]
-    Metrics {
-        /// The run.
-        run: String,
-        /// Why.
-        source: MetricsError,
-    },
-    /// The predictions of a run are not those its record speaks of.
-    #[error("{}: these predictions don't give the test metrics in the record of run {run}; delete the run's directory and run the study again", path.display())]
-    Mismatch {
-        /// The predictions.
-        path: PathBuf,
-        /// The run.
-        run: String,
-    },
-    /// The record of a completed run lacks its test metrics.
-    #[error(
-        "the record of run {run} says it completed but has no test metrics; delete the run's directory and run the study again"
-    )]
-    NoTestMetrics {
-        /// The run.
-        run: String,
     },
     /// A ROC curve can't be computed.
     #[error("a ROC curve: {source}")]
@@ -110,22 +84,25 @@ pub struct Sources<'s> {
 /// Writes the report of a study into `directory`, which is created where it is missing, and returns the files written:
 /// `report.md`, `results.csv`, `arms.csv`, `results.tex`, `results.parquet`, then the figures, SVG before PNG.
 ///
-/// Figures that need a finished run or epoch are left out while there is none; a file of an earlier report that is no
-/// longer written stays where it is.
+/// Each file is there whole or not at all. Figures that need a finished run or epoch are left out while there is none; a figure of the earlier report there
+/// that is not drawn again is removed. A run that can't be believed is named with the reason and stops nothing.
 ///
 /// # Errors
-/// If predictions can't be read or contradict their record, or a file can't be written.
+/// If a file can't be written.
 pub fn write(results: &StudyResults, sources: &Sources<'_>, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    std::fs::create_dir_all(directory).map_err(|source| ReportError::Io { path: directory.into(), source })?;
-    let overview = Overview::new(results);
-    let scores = results.runs.iter().map(scores::test_scores).collect::<Result<Vec<_>, _>>()?;
+    files::write_whole(directory, |directory| draw(results, sources, directory))
+}
+
+/// Writes every file of the report.
+fn draw(results: &StudyResults, sources: &Sources<'_>, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let (results, scores) = scores::believed(results);
+    let overview = Overview::new(&results);
     let arms = arms::arms(&overview, &scores);
     let differences = differences::differences(&overview, &arms);
     let frame = results::results_frame(&overview, sources.published)?;
     let drawings = figures::draw_all(&overview, &arms, &differences, directory)?;
 
-    let files =
-        ["report.md", "results.csv", "arms.csv", "results.tex", "results.parquet"].map(|name| directory.join(name));
+    let files = [REPORT, "results.csv", "arms.csv", "results.tex", "results.parquet"].map(|name| directory.join(name));
     let [report, csv, by_arm, tex, parquet] = &files;
     results::write_csv(&frame, csv)?;
     arms_file::write(&arms, sources.published, by_arm)?;
@@ -135,6 +112,9 @@ pub fn write(results: &StudyResults, sources: &Sources<'_>, directory: &Path) ->
     write_text(report, &document::document(&overview, &parts))?;
     Ok(files.into_iter().chain(drawings.into_iter().flat_map(|(_, drawing)| drawing.paths)).collect())
 }
+
+/// The report as people read it.
+const REPORT: &str = "report.md";
 
 fn write_text(path: &Path, text: &str) -> Result<(), ReportError> {
     std::fs::write(path, text).map_err(|source| ReportError::Io { path: path.into(), source })

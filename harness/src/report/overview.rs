@@ -102,13 +102,14 @@ impl Group<'_> {
     }
 }
 
-/// How a run stands: the name of its outcome, or that it has none yet. A run whose backend can't be started is
+/// How a run stands: the name of its outcome, that it has none yet, or that what it left can't be believed. A run whose backend can't be started is
 /// unsupported though it left no record.
 pub(super) fn standing(run: &RunResult) -> &'static str {
-    match (&run.record, &run.planned.unavailable) {
-        (Some(record), _) => record.outcome.name(),
-        (None, Some(_)) => "unsupported",
-        (None, None) => "not run yet",
+    match (&run.record, &run.damaged, &run.planned.unavailable) {
+        (Some(record), ..) => record.outcome.name(),
+        (None, Some(_), _) => "damaged",
+        (None, None, Some(_)) => "unsupported",
+        (None, None, None) => "not run yet",
     }
 }
 
@@ -116,7 +117,10 @@ pub(super) fn standing(run: &RunResult) -> &'static str {
 pub(super) fn reason(run: &RunResult) -> Option<String> {
     match &run.record {
         Some(record) => record.outcome.reason(),
-        None => run.planned.unavailable.clone(),
+        None => match &run.damaged {
+            Some(reason) => Some(format!("{reason}; `study run` makes it again and keeps what is there beside it")),
+            None => run.planned.unavailable.clone(),
+        },
     }
 }
 

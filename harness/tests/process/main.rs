@@ -1,6 +1,7 @@
 //! The program as people meet it: real processes, real files, real faults.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod archives;
 mod bench;
 mod cli;
 #[path = "../support/executable.rs"]

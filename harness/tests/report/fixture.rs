@@ -147,6 +147,7 @@ pub(crate) fn study(plan: Plan, reviews: u32, directory: &Path) -> StudyResults 
         demonstration: false,
         runs: runs.iter().map(|run| run.planned.clone()).collect(),
         earlier: Vec::new(),
+        variant_titles: BTreeMap::new(),
         data: data_summary(reviews),
         native_defaults,
     };

@@ -18,7 +18,7 @@ use std::sync::OnceLock;
 use fixture::{Fate, Plan};
 use harness::contract::CellKind;
 use harness::record::{Outcome, StudyResults};
-use harness::report::{self, ReportError, Sources};
+use harness::report::{self, Sources};
 use tempfile::TempDir;
 
 /// A report that several tests read.
@@ -219,50 +219,53 @@ fn the_matched_division_is_not_held_against_the_published_figures() {
     assert!(text.contains("nothing to compare") && !text.contains("| PyTorch "), "{text}");
 }
 
-fn failure(results: &StudyResults) -> ReportError {
-    let out = TempDir::new().unwrap();
-    report::write(results, &Sources::default(), out.path()).unwrap_err()
+/// Writes the report of a study in which the first of two runs can't be believed; the report says so for this reason, and has the other run.
+fn reported_as_damaged(results: &StudyResults, reason: &str) {
+    let report = Report::written(results);
+    let text = report.text("report.md");
+    let row = text.lines().find(|line| line.contains("**damaged**")).unwrap_or_default();
+    assert!(row.starts_with("| libtorch") && row.contains(reason) && row.contains("makes it again"), "{text}");
+    assert!(text.contains("2 runs: 1 damaged, 1 completed"), "{text}");
+    assert!(report.text("results.csv").lines().nth(1).unwrap().contains("damaged"));
+    assert!(report.directory.path().join("roc-panel.svg").is_file());
 }
 
-fn one_run(directory: &Path) -> StudyResults {
-    fixture::study(vec![("libtorch", CellKind::Gru, "base", 1, Fate::Completes { auc: 0.9 })], 400, directory)
+fn two_runs(directory: &Path) -> StudyResults {
+    let gru = |backend| (backend, CellKind::Gru, "base", 1, Fate::Completes { auc: 0.9 });
+    fixture::study(vec![gru("libtorch"), gru("tensorflow")], 400, directory)
 }
 
 #[test]
-fn predictions_that_are_missing_or_of_another_run_are_refused() {
+fn a_run_whose_predictions_are_missing_or_of_another_run_is_damaged() {
     let records = TempDir::new().unwrap();
-    let mut results = one_run(records.path());
+    let mut results = two_runs(records.path());
     let record = results.runs[0].record.as_mut().unwrap();
     let test = record.test.as_mut().unwrap();
     test.auc += 0.001;
-    let error = failure(&results).to_string();
-    assert!(error.contains("predictions.parquet") && error.contains("libtorch-gru-base-s1"), "{error}");
+    reported_as_damaged(&results, "predictions.parquet does not give the test metrics in its record");
 
     let path = results.runs[0].directory.join("predictions.parquet");
     fs::remove_file(&path).unwrap();
-    let error = failure(&results);
-    assert!(matches!(&error, ReportError::Record(_)) && error.to_string().contains("predictions.parquet"), "{error}");
+    reported_as_damaged(&results, "predictions.parquet: No such file");
 }
 
 #[test]
-fn predictions_of_one_class_are_an_error_that_names_the_run() {
+fn a_run_whose_predictions_are_of_one_class_is_damaged() {
     let records = TempDir::new().unwrap();
-    let results = one_run(records.path());
+    let results = two_runs(records.path());
     let path = results.runs[0].directory.join("predictions.parquet");
     let mut predictions = harness::record::read_predictions(&path).unwrap();
     predictions.retain(|row| row.label == 1);
     harness::record::write_predictions(&path, &predictions).unwrap();
-    let error = failure(&results);
-    assert!(matches!(error, ReportError::Metrics { .. }), "{error}");
-    assert!(error.to_string().contains("libtorch-gru-base-s1"), "{error}");
+    reported_as_damaged(&results, "predictions.parquet");
 }
 
 #[test]
-fn a_completed_run_without_metrics_is_refused() {
+fn a_completed_run_without_metrics_is_damaged() {
     let records = TempDir::new().unwrap();
-    let mut results = one_run(records.path());
+    let mut results = two_runs(records.path());
     results.runs[0].record.as_mut().unwrap().test = None;
-    assert!(matches!(failure(&results), ReportError::NoTestMetrics { .. }));
+    reported_as_damaged(&results, "has no test metrics");
 }
 
 #[test]
@@ -272,4 +275,65 @@ fn a_run_that_timed_out_says_after_how_long() {
     let text = Report::of(plan, 400).text("report.md");
     assert!(text.contains("| **timed out**: no answer to `train_batch` within 600 s |"), "{text}");
     assert!(text.contains("\n    | a | b |\n"), "last words are code: {text}");
+}
+
+#[test]
+fn runs_of_earlier_plans_stand_under_also_here_with_what_is_other_and_damaged_ones_are_named() {
+    let records = TempDir::new().unwrap();
+    let mut results = fixture::study(fixture::completed_plan(), 400, records.path());
+    let mut shorter = results.runs[0].clone();
+    shorter.planned.directory = "runs/shorter".into();
+    let record = shorter.record.as_mut().unwrap();
+    record.protocol.epochs = 3;
+    record.numerics.backend += 1;
+    let mut damaged = results.runs[1].clone();
+    (damaged.record, damaged.damaged) = (None, Some("record.json can't be read: it is of version 7.0".into()));
+    let mut never = results.runs[2].clone();
+    never.record = None;
+    let before = Report::written(&results).text("report.md");
+    results.earlier = vec![shorter, damaged, never];
+    let text = Report::written(&results).text("report.md");
+    let (plan, also) = text.split_once("## Also here").unwrap();
+    assert!(plan.contains("Of earlier calls, 2 more stand under \"Also here\""), "{plan}");
+    let row = also.lines().find(|line| line.contains("`runs/shorter`")).unwrap();
+    assert!(row.contains("`epochs` = 3 (10), version of the numbers"), "{row}");
+    assert!(row.contains("| completed"), "{row}");
+    let row = also.lines().find(|line| line.contains("**damaged**")).unwrap();
+    assert!(row.contains("of version 7.0; `study run` makes it again"), "{row}");
+    assert_eq!(also.lines().filter(|line| line.starts_with("| ")).count(), 4, "{also}");
+    // Tables and figures are the plan's alone.
+    assert_eq!(plan.replace(" Of earlier calls, 2 more stand under \"Also here\".", "").trim(), before.trim());
+}
+
+#[test]
+fn variants_are_shown_with_their_titles() {
+    let records = TempDir::new().unwrap();
+    let mut results = fixture::study(fixture::ablation_plan(), 200, records.path());
+    results.study.variant_titles.insert("front-padding".into(), "as base, padded in front | of the text".into());
+    let text = Report::written(&results).text("report.md");
+    assert!(text.contains("| front-padding | as base, padded in front \\| of the text |"), "{text}");
+}
+
+#[test]
+fn figures_of_an_earlier_report_that_are_not_drawn_again_are_removed_and_nothing_else_is() {
+    let (records, out) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let results = fixture::study(fixture::completed_plan(), 400, records.path());
+    let write = |results: &StudyResults| report::write(results, &Sources::default(), out.path()).unwrap();
+    write(&results);
+    for name in ["roc-mine.png", "notes.md"] {
+        fs::write(out.path().join(name), "mine").unwrap();
+    }
+    let names = || {
+        let mut names: Vec<_> = fs::read_dir(out.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert!(names().iter().any(|name| name == "roc-rnn.svg"));
+    let mut fewer = results;
+    fewer.runs.retain(|run| run.planned.key.cell == CellKind::Gru);
+    let mut expected: Vec<_> = write(&fewer).iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+    expected.extend(["roc-mine.png".into(), "notes.md".into()]);
+    expected.sort();
+    assert_eq!(names(), expected);
+    assert!(!expected.iter().any(|name| name == "roc-rnn.svg"));
 }

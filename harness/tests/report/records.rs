@@ -88,3 +88,42 @@ fn a_run_that_is_not_there_is_absent_and_not_damaged() {
     let run = &load_study(folder.path()).unwrap().runs[0];
     assert!(run.record.is_none() && run.damaged.is_none());
 }
+
+#[test]
+fn metrics_that_a_record_lacks_are_measured_from_its_predictions() {
+    let folder = old_study();
+    let before = load_study(folder.path()).unwrap().runs[0].record.clone().unwrap();
+    let path = record_of(&load_study(folder.path()).unwrap(), 0);
+    let whole: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    for lacking in [None, Some("auc"), Some("confusion")] {
+        let mut record = whole.clone();
+        match lacking {
+            None => record["test"] = serde_json::Value::Null,
+            Some(key) => assert!(record["test"].as_object_mut().unwrap().remove(key).is_some()),
+        }
+        fs::write(&path, record.to_string()).unwrap();
+        assert_eq!(load_study(folder.path()).unwrap().runs[0].record.as_ref(), Some(&before), "{lacking:?}");
+    }
+    fs::write(path.with_file_name("predictions.parquet"), "rubbish").unwrap();
+    let damaged = load_study(folder.path()).unwrap().runs[0].damaged.clone().unwrap();
+    assert!(damaged.starts_with("predictions.parquet: "), "{damaged}");
+    assert!(!damaged.contains(folder.path().to_str().unwrap()), "{damaged}");
+}
+
+#[test]
+fn a_plan_that_places_a_run_outside_its_study_is_not_followed() {
+    let folder = old_study();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let results = load_study(folder.path()).unwrap();
+    let run = &results.runs[0];
+    fs::rename(&run.directory, elsewhere.path().join("run")).unwrap();
+    let outside = elsewhere.path().join("run").display().to_string();
+    for place in [outside.as_str(), "../run", "./run"] {
+        let text = fs::read_to_string(folder.path().join("study.json")).unwrap();
+        let mut plan: serde_json::Value = serde_json::from_str(&text).unwrap();
+        plan["runs"][0]["directory"] = place.into();
+        fs::write(folder.path().join("study.json"), plan.to_string()).unwrap();
+        let damaged = load_study(folder.path()).unwrap().runs[0].damaged.clone().unwrap();
+        assert!(damaged.contains("outside its study"), "{damaged}");
+    }
+}

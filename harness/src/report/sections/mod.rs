@@ -1,6 +1,7 @@
 //! The sections of `report.md`, each a function of records that gives Markdown.
 
 pub(super) mod alarms;
+pub(super) mod also_here;
 pub(super) mod arms;
 pub(super) mod comparison;
 pub(super) mod defaults;

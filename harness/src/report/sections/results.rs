@@ -96,6 +96,18 @@ pub(in crate::report) fn results(overview: &Overview<'_>, frame: &DataFrame) -> 
     table.to_markdown()
 }
 
+/// What each variant is, in its own words; `None` where none of the plan's has a title.
+pub(in crate::report) fn variant_titles(overview: &Overview<'_>) -> Option<String> {
+    let titles = &overview.results.study.variant_titles;
+    let mut table = Table::new([("variant", Align::Left), ("what it is", Align::Left)]);
+    for variant in &overview.variants {
+        if let Some(title) = titles.get(*variant) {
+            table.push(vec![(*variant).to_owned(), title.clone()]);
+        }
+    }
+    (!table.is_empty()).then(|| table.to_markdown())
+}
+
 /// The runs of a study with several seeds that have no result, and why; empty if there are none.
 pub(in crate::report) fn without_result(overview: &Overview<'_>) -> String {
     let mut table = Table::new(["run", "outcome", "why"].map(|name| (name, Align::Left)));
