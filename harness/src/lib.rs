@@ -16,6 +16,7 @@ pub mod data;
 pub mod diagnosis;
 pub mod grid;
 pub mod lockstep;
+mod look;
 pub mod plan;
 pub mod record;
 pub mod report;

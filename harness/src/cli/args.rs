@@ -55,35 +55,68 @@ pub struct ClaimsArguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a study: every run that has not ended yet, then the report
+    #[command(after_help = "Example: study run harness/studies/grid.toml --jobs auto")]
     Run(RunArguments),
     /// Write tables and figures from a study's records
+    #[command(after_help = "Example: study report runs/grid")]
     Report(ReportArguments),
     /// Write a study's directory as one file that has all but weights and logs
+    #[command(after_help = "Example: study pack runs/grid grid.tar.zst")]
     Pack(PackArguments),
     /// Unpack such a file, or add its runs to a directory of the same study
+    #[command(after_help = "Example: study unpack grid.tar.zst runs/grid")]
     Unpack(UnpackArguments),
     /// Say of every run of a study whether it is there and as it was written
+    #[command(after_help = "Example: study check runs/grid")]
     Check(CheckArguments),
+    /// List the studies in a folder, or the runs of a study
+    #[command(after_help = "Example: study list runs")]
+    List(ListArguments),
+    /// Show one run: how it ended, figures, epochs, settings
+    #[command(after_help = "Example: study show runs/grid/libtorch-gru-base-s1")]
+    Show(ShowArguments),
+    /// Say in what two runs or two studies differ, in settings and in figures
+    #[command(after_help = "Example: study diff runs/grid runs/demo")]
+    Diff(DiffArguments),
+    /// Remove what no plan has from a study's directory, after asking
+    #[command(after_help = "Example: study clean runs/grid")]
+    Clean(CleanArguments),
     /// Judge what was claimed by the runs of studies
+    #[command(after_help = "Example: study claims runs/headline runs/escape")]
     Claims(ClaimsArguments),
-    /// Say whether printed figures are possible at all, and whether the text agrees with them
+    /// Say whether printed figures are possible at all, and agree with their text
+    #[command(after_help = "Example: study audit reports/published.toml")]
     Audit(AuditArguments),
     /// Say which runs of a study are at chance, and why by what their records show
+    #[command(after_help = "Example: study diagnose runs/grid libtorch-rnn-base-s1")]
     Diagnose(DiagnoseArguments),
     /// Fetch, check and encode the corpus, and say what is in it
+    #[command(after_help = "Example: study data --set data.train=4000")]
     Data(DataArguments),
     /// Say what each backend is, can do and does by default
+    #[command(after_help = "Example: study backends libtorch")]
     Backends(BackendsArguments),
-    /// Say of every setting of a study what it means, what it may be, and where its value comes from unless given
+    /// Say of every setting what it means, what it may be and where it comes from
+    #[command(after_help = "Example: study knobs libtorch tensorflow")]
     Knobs(KnobsArguments),
-    /// Hold a backend against the reference: logits, losses, gradients, optimiser, refusals
+    /// Hold a backend against the reference: logits, gradients, optimiser, refusals
+    #[command(after_help = "Example: study conform mine --backend mine=./study-backend-mine")]
     Conform(ConformArguments),
-    /// Measure the speed of backends alone: milliseconds a step, fraction of the machine's peak, how cost grows
+    /// Measure the speed of backends alone: steps, share of the peak, how cost grows
+    #[command(after_help = "Example: study bench libtorch --quick")]
     Bench(BenchArguments),
-    /// Measure the speed of the backends beside plain scripts over real Keras and PyTorch
+    /// Measure the backends' speed beside plain scripts over real Keras and PyTorch
+    #[command(after_help = "Example: study bench-peers --cell lstm --quick")]
     BenchPeers(BenchPeersArguments),
-    /// Feed two backends the same weights and batches, and say at which step and in which tensor they part
+    /// Feed two backends the same weights and batches, and say where they part
+    #[command(after_help = "Example: study lockstep tensorflow libtorch --cell gru --steps 200")]
     Lockstep(LockstepArguments),
+    /// Print what makes a shell complete this program's arguments
+    #[command(after_help = "Example: study completions bash > ~/.local/share/bash-completion/completions/study")]
+    Completions(CompletionsArguments),
+    /// Print the manual page, for `man -l`
+    #[command(after_help = "Example: study manual > study.1 && man -l study.1")]
+    Manual,
 }
 
 /// Arguments of `study run`.
@@ -176,6 +209,56 @@ pub struct CheckArguments {
     /// Read an archive in this process, within limits
     #[arg(long, hide = true)]
     pub here: bool,
+}
+
+/// Arguments of `study list`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// A folder with studies in it, or a study's directory or archive
+    #[arg(default_value = "runs", value_name = "DIR_OR_FILE")]
+    pub place: PathBuf,
+    /// Print JSON in place of Markdown
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `study show`.
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    /// A run: its directory, or a study's directory or archive and the run's name, as in runs/grid/libtorch-gru-base-s1
+    pub run: PathBuf,
+    /// Print its record as JSON in place of Markdown
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `study diff`.
+#[derive(Debug, Args)]
+pub struct DiffArguments {
+    /// A study's directory or archive, or a run, as for `study show`
+    pub a: PathBuf,
+    /// What it is compared with
+    pub b: PathBuf,
+    /// Print JSON in place of Markdown
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `study clean`.
+#[derive(Debug, Args)]
+pub struct CleanArguments {
+    /// A study's directory, e.g. runs/grid
+    pub directory: PathBuf,
+    /// Remove without asking
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Arguments of `study completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArguments {
+    /// The shell
+    pub shell: clap_complete::Shell,
 }
 
 /// Arguments of `study audit`.

@@ -34,14 +34,14 @@ pub(super) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Writes text to stdout.
+/// Writes text to stdout. A reader that has had enough, as in `study list | head -1`, is no reason to fail.
 ///
 /// # Errors
-/// If stdout is closed or full.
+/// If stdout can't be written, e.g. because its disk is full.
 pub(super) fn print(text: &str) -> Result<(), CliError> {
     let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .map_err(|error| CliError::new("write to stdout", error))
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CliError::new("write to stdout", error)),
+        _ => Ok(()),
+    }
 }

@@ -3,6 +3,7 @@
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
+use harness_text::numbers;
 use indicatif::{ProgressBar, ProgressDrawTarget};
 
 use super::exit::say;
@@ -105,7 +106,7 @@ impl Display {
     fn left(&self, step: u64) -> String {
         let steps = (self.comparisons * self.steps).saturating_sub(self.ended * self.steps + step);
         let seconds = self.start.elapsed().as_secs_f64() / self.walked.max(1) as f64 * steps as f64;
-        if seconds < 90.0 { format!(", {seconds:.0} s left") } else { format!(", {:.0} min left", seconds / 60.0) }
+        format!(", {} left", numbers::rough_time(seconds))
     }
 }
 

@@ -8,20 +8,21 @@ mod bench;
 mod bench_peers;
 mod check;
 mod claims;
+mod clean;
 mod conform;
 mod data;
 mod diagnose;
 mod exit;
+mod help;
 mod knobs;
 mod lockstep;
 mod lockstep_progress;
+mod look;
 mod progress;
 mod report;
 mod run;
 
 use std::process::ExitCode;
-
-use clap::Parser;
 
 pub use args::{Arguments, Command};
 pub use exit::{COMPLETED, FAILED, INTERRUPTED, NOT_ALL_COMPLETED};
@@ -29,13 +30,17 @@ pub use exit::{COMPLETED, FAILED, INTERRUPTED, NOT_ALL_COMPLETED};
 /// The program: reads its arguments, carries them out, says what went wrong in a sentence.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = help::parsed();
     let result = match &arguments.command {
         Command::Run(command) => run::run(command, &arguments.common),
         Command::Report(command) => report::report(command),
         Command::Pack(command) => archive::pack(command),
         Command::Unpack(command) => archive::unpack(command),
         Command::Check(command) => check::check(command),
+        Command::List(command) => look::list(command),
+        Command::Show(command) => look::show(command),
+        Command::Diff(command) => look::diff(command),
+        Command::Clean(command) => clean::clean(command),
         Command::Claims(command) => claims::claims(command),
         Command::Audit(command) => audit::audit(command),
         Command::Diagnose(command) => diagnose::diagnose(command),
@@ -46,6 +51,8 @@ pub fn main() -> ExitCode {
         Command::Lockstep(command) => lockstep::lockstep(command, &arguments.common),
         Command::Backends(command) => backends::backends(command, &arguments.common),
         Command::Knobs(command) => knobs::knobs(command, &arguments.common),
+        Command::Completions(command) => help::completions(command),
+        Command::Manual => help::manual(),
     };
     match result {
         Ok(code) => ExitCode::from(code),

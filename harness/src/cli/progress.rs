@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
+use harness_text::numbers;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::exit::say;
@@ -164,7 +165,7 @@ impl Display {
         let done = self.work_done();
         let worked = done.checked_sub(self.kept).filter(|worked| *worked > 0)?;
         let seconds = self.start.elapsed().as_secs_f64() * total.saturating_sub(done) as f64 / worked as f64;
-        Some(if seconds < 90.0 { format!("{seconds:.0} s") } else { format!("{:.0} min", seconds / 60.0) })
+        Some(numbers::rough_time(seconds))
     }
 }
 

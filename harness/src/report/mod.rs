@@ -33,6 +33,7 @@ use crate::audit::Findings;
 use crate::record::StudyResults;
 use harness_statistics::metrics::MetricsError;
 use overview::Overview;
+pub(crate) use overview::{reason, standing};
 
 /// A report that can't be written.
 #[derive(Debug, thiserror::Error)]

@@ -104,7 +104,7 @@ impl Group<'_> {
 
 /// How a run stands: the name of its outcome, that it has none yet, or that what it left can't be believed. A run whose backend can't be started is
 /// unsupported though it left no record.
-pub(super) fn standing(run: &RunResult) -> &'static str {
+pub(crate) fn standing(run: &RunResult) -> &'static str {
     match (&run.record, &run.damaged, &run.planned.unavailable) {
         (Some(record), ..) => record.outcome.name(),
         (None, Some(_), _) => "damaged",
@@ -114,7 +114,7 @@ pub(super) fn standing(run: &RunResult) -> &'static str {
 }
 
 /// Why a run has no results; `None` for one that has, or that has not been tried.
-pub(super) fn reason(run: &RunResult) -> Option<String> {
+pub(crate) fn reason(run: &RunResult) -> Option<String> {
     match &run.record {
         Some(record) => record.outcome.reason(),
         None => match &run.damaged {

@@ -8,6 +8,7 @@ mod cli;
 mod executable;
 mod grid;
 mod lockstep;
+mod look;
 mod plan;
 mod resuming;
 mod support;

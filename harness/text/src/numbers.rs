@@ -71,6 +71,17 @@ pub fn bytes(value: u64) -> String {
     if mebibytes < 1024.0 { format!("{mebibytes:.0} MiB") } else { format!("{:.2} GiB", mebibytes / 1024.0) }
 }
 
+/// A time of so many seconds as people say it: `45 s`, `12 min`, `3.2 h`, `5 days`.
+#[must_use]
+pub fn rough_time(seconds: f64) -> String {
+    match seconds.max(0.0) {
+        seconds if seconds < 90.0 => format!("{seconds:.0} s"),
+        seconds if seconds < 90.0 * 60.0 => format!("{:.0} min", seconds / 60.0),
+        seconds if seconds < 36.0 * 3600.0 => format!("{:.1} h", seconds / 3600.0),
+        seconds => format!("{:.0} days", seconds / 86_400.0),
+    }
+}
+
 /// The day on which a second since 1970-01-01 UTC falls, as `2024-02-29`.
 #[must_use]
 pub fn utc_date(unix_seconds: u64) -> String {
@@ -102,6 +113,12 @@ mod tests {
         assert_eq!(difference(-0.0001), "0.000");
         assert_eq!(difference(0.0621), "+0.062");
         assert_eq!(difference(-0.5), "−0.500");
+    }
+
+    #[test]
+    fn times_are_said_in_the_unit_that_fits() {
+        let found: Vec<_> = [0.4, 89.4, 90.0, 5000.0, 11_520.0, 430_000.0].into_iter().map(rough_time).collect();
+        assert_eq!(found, ["0 s", "89 s", "2 min", "83 min", "3.2 h", "5 days"]);
     }
 
     #[test]
