@@ -18,6 +18,19 @@ study: build
 report DIR: build
     {{ study }} report {{ DIR }}
 
+# Say what the archived runs under reports/ make of each published claim, and whether the published table is possible; from archives, in seconds.
+claims: build
+    {{ study }} audit reports/published.toml > reports/audit.md
+    {{ study }} claims reports/*.tar.zst > reports/claims.md
+
+# Make the runs that the claims are judged by, some fifteen hours on two cores; the same command goes on where it stopped. Archives go to reports/.
+claims-run *NAMES="headline escape attribution": build
+    for name in {{ NAMES }}; do {{ study }} run harness/studies/$name.toml --jobs auto || [ $? = 3 ] || exit 1; just pack $name; done
+
+# Write the runs that runs/NAME has so far as the archive reports/NAME.tar.zst.
+pack NAME:
+    {{ study }} pack runs/{{ NAME }} reports/{{ NAME }}.tar.zst
+
 # Fetch the native runtimes that are not there yet: `just setup`, or `just setup cuda` for libtorch on a GPU too (2.5 GB more).
 setup flavour="cpu":
     @command -v python3 >/dev/null || { echo "setup failed: python3 is missing. Install the Debian packages python3 and python3-pip." >&2; exit 1; }
