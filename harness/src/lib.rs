@@ -14,7 +14,6 @@ pub mod claims;
 pub mod cli;
 pub mod data;
 pub mod diagnosis;
-pub mod grid;
 pub mod lockstep;
 mod look;
 pub mod plan;

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::args::{PackArguments, UnpackArguments};
 use super::check::look_through;
 use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, say};
-use crate::grid::StudyLock;
 use crate::record;
+use crate::run::Lock;
 
 /// Packs a study and prints the archive's place.
 pub(super) fn pack(arguments: &PackArguments) -> Result<u8, CliError> {
@@ -35,7 +35,7 @@ pub(super) fn unpack_into(archive: &Path, directory: &Path, asked: Option<&str>)
     look_through(archive)?;
     // Where there is no study yet, there is nobody to keep out: the whole directory is put in its place at once.
     let _lock = match directory.join("study.json").exists() {
-        true => Some(StudyLock::take(directory).map_err(|error| CliError::new(doing, error))?),
+        true => Some(Lock::study(directory).map_err(|error| CliError::new(doing, error))?),
         false => None,
     };
     let unpacked = record::unpack(archive, directory, asked).map_err(|error| CliError::new(doing, error))?;

@@ -57,6 +57,9 @@ pub enum Command {
     /// Run a study: every run that has not ended yet, then the report
     #[command(after_help = "Example: study run harness/studies/grid.toml --jobs auto")]
     Run(RunArguments),
+    /// Carry out one resolved run, as a grid or a cluster does, and print its events
+    #[command(after_help = "Example: study run-one runs/grid/resolved/libtorch-gru-base-s1.json")]
+    RunOne(RunOneArguments),
     /// Write tables and figures from a study's records
     #[command(after_help = "Example: study report runs/grid")]
     Report(ReportArguments),
@@ -149,6 +152,16 @@ pub struct RunArguments {
     /// directory or archive, or a CSV
     #[arg(long, value_name = "SOURCE", default_value = "default")]
     pub from: Source,
+}
+
+/// Arguments of `study run-one`.
+#[derive(Debug, Args)]
+pub struct RunOneArguments {
+    /// The resolved run, as a study's directory has it under `resolved`
+    pub job: PathBuf,
+    /// Bind the worker to these cores, e.g. `0,2`; all that this program may use otherwise
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub cores: Vec<usize>,
 }
 
 /// Arguments of `study report`.

@@ -40,7 +40,7 @@ fn describe(text: &mut String, info: &BackendInfo) {
     row("versions", libraries.join(", "));
     let can = &info.capabilities;
     row("devices", words(&can.devices));
-    row("threads", format!("1 to {} on this machine", crate::grid::allowed_cores().len()));
+    row("threads", format!("1 to {} on this machine", crate::run::allowed_cores().len()));
     row("cells", words(&can.cells));
     row("kernels", words(&can.kernels));
     row("bias vectors", words(&can.bias_vectors));

@@ -10,10 +10,9 @@ use crate::bench::{
     BENCH_VERSION, BenchEvent, BenchOptions, BenchRecord, Configuration, Extent, Measured, PeakRecord, base_study,
     configurations, copy_bandwidth, matmul_peak, measure, write_bench,
 };
-use crate::grid::{Machine, allowed_cores};
 use crate::plan::{Asked, Overrides};
 use crate::record::{BackendRecord, write_json};
-use crate::run::{Catalogue, Registry};
+use crate::run::{Catalogue, Machine, Registry, allowed_cores};
 
 /// The record of a measurement in its folder.
 const RECORD: &str = "bench.json";

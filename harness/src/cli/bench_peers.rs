@@ -17,10 +17,9 @@ use crate::bench::peers::{
 };
 use crate::bench::{BENCH_VERSION, base_study, write_peers};
 use crate::data::{EncodedData, Source, tokenizer_path};
-use crate::grid::{Machine, allowed_cores};
 use crate::plan::{Asked, Overrides, Protocol, Study, resolve, resolve_data};
 use crate::record::{read_json, write_json};
-use crate::run::{Catalogue, Registry};
+use crate::run::{Catalogue, Machine, Registry, allowed_cores};
 
 /// The record of a comparison in its folder.
 const RECORD: &str = "peers.json";

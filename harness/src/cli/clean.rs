@@ -7,9 +7,9 @@ use harness_text::numbers;
 
 use super::args::CleanArguments;
 use super::exit::{COMPLETED, CliError, print, say};
-use crate::grid::StudyLock;
 use crate::look::leftovers;
 use crate::record::read_study;
+use crate::run::Lock;
 
 /// Lists what no plan has, asks, and removes it. Nothing that a plan names is touched.
 pub(super) fn clean(arguments: &CleanArguments) -> Result<u8, CliError> {
@@ -19,7 +19,7 @@ pub(super) fn clean(arguments: &CleanArguments) -> Result<u8, CliError> {
     let Some(study) = study else {
         return Err(CliError::new(doing, format!("{} is no study: it has no study.json", directory.display())));
     };
-    let _lock = StudyLock::take(directory).map_err(|error| CliError::new(doing, error))?;
+    let _lock = Lock::study(directory).map_err(|error| CliError::new(doing, error))?;
     let found = leftovers(directory, &study).map_err(|error| CliError::new(doing, error))?;
     if found.is_empty() {
         say("nothing to remove: everything in it belongs to a plan");

@@ -10,14 +10,13 @@ use super::data::encoded_data;
 use super::exit::{COMPLETED, CliError, INTERRUPTED, NOT_ALL_COMPLETED, print, say};
 use super::lockstep_progress::Display;
 use super::run::interrupt_on_signals;
-use crate::grid::Machine;
 use crate::lockstep::{
     Comparison, Ending, LOCKSTEP_VERSION, LockstepError, LockstepEvent, LockstepRecord, SideRequest, SidesRequest,
     WalkOptions, lockstep_text, plan_lockstep, reading_steps, walk_all, write_lockstep,
 };
 use crate::plan::{Division, Overrides, Study, resolve_data};
 use crate::record::{read_json, write_json};
-use crate::run::{Catalogue, Registry};
+use crate::run::{Catalogue, Machine, Registry};
 
 /// What is compared where no study is named: the published model on the whole corpus.
 const PUBLISHED: &str = r#"

@@ -21,6 +21,7 @@ mod look;
 mod progress;
 mod report;
 mod run;
+mod run_one;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ pub fn main() -> ExitCode {
     let arguments = help::parsed();
     let result = match &arguments.command {
         Command::Run(command) => run::run(command, &arguments.common),
+        Command::RunOne(command) => run_one::run_one_job(command),
         Command::Report(command) => report::report(command),
         Command::Pack(command) => archive::pack(command),
         Command::Unpack(command) => archive::unpack(command),

@@ -8,9 +8,9 @@ use harness_text::numbers;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::exit::say;
-use crate::grid::{GridEvent, RunEvent};
 use crate::plan::RunKey;
-use crate::record::Outcome;
+use crate::record::{Outcome, RunEvent};
+use crate::run::GridEvent;
 
 /// Shares of a run's work are counted in thousandths of its cost.
 const PARTS: u64 = 1000;
@@ -50,7 +50,7 @@ impl Display {
     pub(super) fn show(&mut self, event: &GridEvent) {
         let key = &event.key;
         match &event.event {
-            RunEvent::Kept(outcome) => {
+            RunEvent::Kept { outcome } => {
                 self.kept += self.costs.get(key).copied().unwrap_or(0);
                 self.advance(key, PARTS);
                 let reason = outcome.reason().map_or_else(String::new, |reason| format!(": {reason}"));
@@ -73,17 +73,18 @@ impl Display {
                 let what = if *extends { "extends a finished run" } else { "goes on" };
                 self.line(&format!("{key}  {what} after epoch {epoch}"));
             }
-            RunEvent::StateLost(reason) => {
+            RunEvent::StateLost { reason } => {
                 self.line(&format!("{key}  starts anew: where it stood can't be read: {reason}"));
             }
-            RunEvent::Step { epoch, done, of, loss } => {
+            RunEvent::Initial { .. } => {}
+            RunEvent::Step { epoch, done, of, step } => {
                 let epochs = u64::from(self.epochs.get(key).copied().unwrap_or(1).max(1));
                 let steps = (u64::from(*epoch) - 1) * of + done;
                 self.advance(key, PARTS * steps / (epochs * of).max(1));
-                self.message(key, || format!("epoch {epoch}/{epochs}, loss {loss:.3}"));
+                self.message(key, || format!("epoch {epoch}/{epochs}, loss {:.3}", step.loss));
             }
-            RunEvent::Evaluated { split, done, of } => self.message(key, || format!("{split} {done}/{of}")),
-            RunEvent::Epoch(record) => {
+            RunEvent::Evaluated { split, done, of } => self.message(key, || format!("{} {done}/{of}", split.name())),
+            RunEvent::Epoch { record } => {
                 let text = format!(
                     "{key}  epoch {}: train loss {:.4}, validation loss {:.4}, accuracy {:.4}, {:.1} s",
                     record.epoch,
@@ -104,6 +105,10 @@ impl Display {
                     test_accuracy.map_or_else(String::new, |accuracy| format!(", test accuracy {accuracy:.4}"));
                 let reason = outcome.reason().map_or_else(String::new, |reason| format!(": {reason}"));
                 self.line(&format!("{key}  {}{reason}{accuracy}, {seconds:.0} s", outcome.name()));
+            }
+            RunEvent::Slow { request, seconds, usual_seconds } => {
+                let usual = usual_seconds.map_or_else(String::new, |usual| format!(", which took {usual:.2} s before"));
+                self.line(&format!("{key}  no answer to `{request}` for {seconds:.0} s{usual}"));
             }
             RunEvent::Interrupted => {
                 self.drop_bar(key);

@@ -8,9 +8,8 @@ use super::data::{descriptor, encoded_data};
 use super::exit::{COMPLETED, CliError, INTERRUPTED, NOT_ALL_COMPLETED, print, say};
 use super::progress::Display;
 use super::report::write_report;
-use crate::grid::{self, GridOptions, allowed_cores, run_grid};
 use crate::plan::{Overrides, Study, plan_text, resolve, resolve_data};
-use crate::run::{Catalogue, Interrupt, Registry};
+use crate::run::{Catalogue, Circumstances, Interrupt, Registry, Surroundings, allowed_cores, prepare, run_grid};
 
 /// Runs a study.
 pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliError> {
@@ -40,13 +39,20 @@ pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliEr
     if let Some(archive) = &arguments.archive {
         unpack_into(archive, &directory, Some(&study.file.name))?;
     }
-    let prepared = grid::prepare(&study, &runs, &catalogue, &data, &directory)
-        .map_err(|error| CliError::new("set up the grid", error))?;
+    let circumstances = Circumstances { jobs, deadline_seconds: arguments.deadline.as_secs_f64() };
+    let surroundings = Surroundings {
+        catalogue: &catalogue,
+        data: &data.summary,
+        data_dir: &common.data_dir,
+        directory: &directory,
+        circumstances,
+    };
+    let prepared = prepare(&study, &runs, &surroundings).map_err(|error| CliError::new("set up the grid", error))?;
+    // Each run reads them itself.
+    drop(data);
     let interrupt = interrupt_on_signals()?;
     let mut display = Display::new(&prepared.costs());
-    let options = GridOptions { jobs, deadline: arguments.deadline };
-    let summary = run_grid(&prepared, &data, options, &interrupt, &mut |event| display.show(&event))
-        .map_err(|error| CliError::new("run the grid", error))?;
+    let summary = run_grid(&prepared, &interrupt, &mut |event| display.show(&event));
     display.finish();
     if summary.interrupted {
         say("stopped. Runs that had ended are kept; the same command does the rest.");

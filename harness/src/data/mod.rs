@@ -81,8 +81,27 @@ pub fn prepare(
 /// the `tokenizers` library reads, with which new text gets the same ids.
 #[must_use]
 pub fn tokenizer_path(data_dir: &Path, summary: &DataSummary) -> PathBuf {
-    let key = key(&summary.settings, &summary.corpus.content_hash);
-    store::folder(data_dir, &key).join(store::TOKENIZER)
+    stored(data_dir, summary).join(store::TOKENIZER)
+}
+
+/// Where [`prepare`] has stored the splits that `summary` describes, for [`open`].
+#[must_use]
+pub fn stored(data_dir: &Path, summary: &DataSummary) -> PathBuf {
+    store::folder(data_dir, &key(&summary.settings, &summary.corpus.content_hash))
+}
+
+/// Reads the splits in a folder that [`stored`] names, which must have this hash.
+///
+/// # Errors
+/// If they are not there, damaged, or others.
+pub fn open(folder: &Path, hash: &str) -> Result<EncodedData, DataError> {
+    let absent = || DataError::io("read", folder)(std::io::ErrorKind::NotFound.into());
+    let data = store::read(folder)?.ok_or_else(absent)?;
+    if data.summary.hash == hash {
+        Ok(data)
+    } else {
+        Err(DataError::WrongHash { file: folder.into(), expected: hash.into(), found: data.summary.hash })
+    }
 }
 
 fn encode(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use harness_contract::{BackendInfo, CellKind, NativeDefaults};
+use serde::{Deserialize, Serialize};
 
 use super::differences::differences;
 use super::key::RunKey;
@@ -43,7 +44,8 @@ pub struct ResolvedRun {
 }
 
 /// The settings of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ResolvedSettings {
     /// Every knob.
     pub protocol: Protocol,

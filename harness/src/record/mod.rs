@@ -1,6 +1,7 @@
 //! What a run leaves behind, and how it is written so that nothing is half there.
 
 mod archive;
+mod event;
 mod observation;
 mod predictions;
 mod run;
@@ -13,6 +14,7 @@ mod version;
 mod weights;
 
 pub use archive::{ArchiveError, OpenStudy, Packed, Unpacked, open_study, pack, unpack};
+pub use event::RunEvent;
 pub use observation::{BlockSpectrum, InputGradients, Observation, RowReach};
 pub use predictions::{Prediction, PredictionSplit, Scores, read_predictions, write_predictions};
 pub use run::{Draft, FileRecord, PREDICTIONS, RunState, STEPS, WEIGHTS, file_record, load_run};

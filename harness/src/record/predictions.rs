@@ -4,11 +4,14 @@ use std::path::Path;
 
 use polars::prelude::{Column, DataFrame, ParquetWriter, PolarsError};
 
+use serde::{Deserialize, Serialize};
+
 use super::store::RecordError;
 use super::table::read_table;
 
 /// Which split a prediction is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PredictionSplit {
     /// The validation split.
     Validation,

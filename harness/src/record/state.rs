@@ -78,6 +78,8 @@ pub struct Behind {
     pub steps: Vec<StepRecord>,
     /// Where it went on.
     pub resumed: Vec<Resumption>,
+    /// The threads that the framework computed with lately.
+    pub threads: Option<usize>,
     /// Wall-clock seconds it has taken.
     pub wall_seconds: f64,
     /// Seconds to the end of its first training step.
@@ -94,6 +96,9 @@ pub struct Resumption {
     /// The fingerprint of the finished run that it went on from, which is the same but for fewer epochs; absent where it was interrupted itself.
     #[serde(default)]
     pub extends: Option<String>,
+    /// The threads that the framework computed with until then.
+    #[serde(default)]
+    pub threads: Option<usize>,
 }
 
 /// A state as it was kept.
@@ -119,6 +124,8 @@ struct StateRecord {
     start: Observation,
     epochs: Vec<EpochRecord>,
     resumed: Vec<Resumption>,
+    #[serde(default)]
+    threads: Option<usize>,
     wall_seconds: f64,
     first_step_seconds: Option<f64>,
     peak_memory_bytes: Option<u64>,
@@ -173,6 +180,7 @@ pub fn write_state(
         start: behind.start.clone(),
         epochs: behind.epochs.clone(),
         resumed: behind.resumed.clone(),
+        threads: behind.threads,
         wall_seconds: behind.wall_seconds,
         first_step_seconds: behind.first_step_seconds,
         peak_memory_bytes: behind.peak_memory_bytes,
@@ -295,6 +303,7 @@ fn put_together(
         epochs: record.epochs,
         steps,
         resumed: record.resumed,
+        threads: record.threads,
         wall_seconds: record.wall_seconds,
         first_step_seconds: record.first_step_seconds,
         peak_memory_bytes: record.peak_memory_bytes,
@@ -380,7 +389,11 @@ mod tests {
 
     fn behind() -> Behind {
         let step = StepRecord { epoch: 1, loss: 0.5, gradient_norm: 2.0, clipped: true, update_norm: Some(0.1) };
-        Behind { steps: vec![step], resumed: vec![Resumption { epoch: 1, extends: None }], ..Behind::default() }
+        Behind {
+            steps: vec![step],
+            resumed: vec![Resumption { epoch: 1, extends: None, threads: Some(2) }],
+            ..Behind::default()
+        }
     }
 
     /// The same with as many epochs behind it as it is said to have.
@@ -388,7 +401,7 @@ mod tests {
         let record: EpochRecord = serde_json::from_value(serde_json::json!({
             "epoch": 1, "learning_rate": 0.1, "steps": 1, "train_loss": 0.7, "gradient_norm_mean": 1.0, "gradient_norm_max": 1.0,
             "clipped_share": 0.0, "padded_length_mean": 3.0, "padding_share": 0.1,
-            "validation": { "confusion": { "true_positive": 1, "false_positive": 0, "true_negative": 1, "false_negative": 0 },
+            "validation": { "confusion": { "tp": 1, "fp": 0, "tn": 1, "fn": 0 },
                             "auc": 1.0, "log_loss": 0.1 },
             "timing": { "train_seconds": 1.0, "evaluation_seconds": 1.0, "train_compute_seconds": 1.0,
                         "evaluation_compute_seconds": 1.0, "tokens_per_second": 1.0 },

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use polars::prelude::{Column, DataFrame, ParquetWriter, PolarsError};
 
+use serde::{Deserialize, Serialize};
+
 use super::store::{RecordError, write_atomically};
 use super::table::read_table;
 
@@ -11,7 +13,8 @@ use super::table::read_table;
 pub const STEPS_OF_A_MEAN: usize = 25;
 
 /// One optimiser step.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StepRecord {
     /// The epoch, counted from 1.
     pub epoch: u32,

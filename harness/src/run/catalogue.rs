@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use harness_contract::{Backend, BackendInfo};
+use serde::{Deserialize, Serialize};
 
 use super::locate::Registry;
 use super::session::Session;
@@ -11,7 +12,8 @@ use super::worker::WorkerOptions;
 use crate::plan::{Asked, BackendName};
 
 /// A backend that can be started, and what it said of itself when it was asked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Handle {
     /// The executable.
     pub program: PathBuf,

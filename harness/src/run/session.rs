@@ -119,7 +119,7 @@ impl Session {
 ///
 /// # Errors
 /// What it can't do, as an outcome.
-pub fn check_able(handle: &Handle, spec: &ModelSpec) -> Result<(), Halt> {
+pub(super) fn check_able(handle: &Handle, spec: &ModelSpec) -> Result<(), Halt> {
     let able = handle.info.capabilities.check(spec);
     able.map_err(|error| Halt::Ended(Outcome::Unsupported { reason: error.to_string() }))
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::batches::{BatchSettings, training_batches};
 use super::model::{Timed, TimedModel};
 use super::order::Stream;
-use crate::record::StepRecord;
+use crate::record::{RunEvent, StepRecord};
 
 use super::run::{Observer, Progress, RunSettings, TrainError};
 
@@ -26,7 +26,6 @@ pub(super) struct EpochSteps {
     pub(super) tokens: f64,
     pub(super) wall: Duration,
     pub(super) compute: Duration,
-    pub(super) first_step: Option<Instant>,
 }
 
 /// Sums over the steps so far.
@@ -59,7 +58,6 @@ pub(super) fn train_epoch(
     let of = plan.len() as u64;
     let start = Instant::now();
     let mut sums = Sums::default();
-    let mut first_step = None;
     thread::scope(|scope| {
         let (ready, batches) = sync_channel(BATCHES_AHEAD);
         scope.spawn(move || {
@@ -77,7 +75,6 @@ pub(super) fn train_epoch(
             } else {
                 model.train_batch(labelled, learning_rate)?
             };
-            first_step.get_or_insert_with(Instant::now);
             let step = sums.steps + 1;
             let update = report.update_norm.unwrap_or(0.0);
             for (value, what) in
@@ -97,7 +94,7 @@ pub(super) fn train_epoch(
                 clipped: report.clipped,
                 update_norm: report.update_norm.map(|norm| norm as f32),
             };
-            if !observe(Progress::Step { epoch, done: step, of, step: taken }) {
+            if !observe(Progress::Event(RunEvent::Step { epoch, done: step, of, step: taken })) {
                 return Err(TrainError::Interrupted);
             }
         }
@@ -110,7 +107,7 @@ pub(super) fn train_epoch(
             what: "the sum of losses or gradient norms".into(),
         });
     }
-    Ok(sums.finish(start.elapsed(), first_step))
+    Ok(sums.finish(start.elapsed()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of an epoch are far below 2^53")]
@@ -128,7 +125,7 @@ impl Sums {
         self.tokens += batch.token_count() as f64;
     }
 
-    fn finish(self, wall: Duration, first_step: Option<Instant>) -> EpochSteps {
+    fn finish(self, wall: Duration) -> EpochSteps {
         let steps = self.steps as f64;
         EpochSteps {
             steps: self.steps,
@@ -141,7 +138,6 @@ impl Sums {
             tokens: self.tokens,
             wall,
             compute: self.compute,
-            first_step,
         }
     }
 }

@@ -11,9 +11,7 @@ use super::observation::observe_model;
 use super::schedule::Schedule;
 use crate::data::{EncodedData, EncodedSplit};
 use crate::plan::{Checkpoint, Protocol};
-use crate::record::{
-    EpochRecord, Observation, Prediction, PredictionSplit, StepRecord, TestedEpoch, Timing, TrainingState,
-};
+use crate::record::{EpochRecord, Prediction, PredictionSplit, RunEvent, TestedEpoch, Timing, TrainingState};
 use harness_statistics::metrics::{Metrics, MetricsError, evaluate};
 
 /// What a run is to do, beside the model it is to do it with.
@@ -31,33 +29,11 @@ pub struct RunSettings<'a> {
     pub tells_state: bool,
 }
 
-/// What happens during a run, told as it happens.
-#[derive(Debug, Clone, Copy)]
+/// What a run's observer is told.
+#[derive(Debug, Clone)]
 pub enum Progress<'a> {
-    /// A training step is done.
-    Step {
-        /// The epoch, counted from 1.
-        epoch: u32,
-        /// Steps done in this epoch.
-        done: u64,
-        /// Steps of an epoch.
-        of: u64,
-        /// What it came to.
-        step: StepRecord,
-    },
-    /// The model was looked at before the first epoch.
-    Start(&'a Observation),
-    /// A batch of validation or test reviews is done.
-    Evaluated {
-        /// Which split.
-        split: PredictionSplit,
-        /// Batches done.
-        done: u64,
-        /// Batches of the split.
-        of: u64,
-    },
-    /// An epoch and its validation are done.
-    Epoch(&'a EpochRecord),
+    /// Something happened.
+    Event(RunEvent),
     /// What the rest of the run depends on, after an epoch was told.
     State(&'a TrainingState),
 }
@@ -76,8 +52,6 @@ pub struct Trained {
     pub test: Metrics,
     /// The weights.
     pub weights: WeightMap,
-    /// When the first training step was done.
-    pub first_step: Option<Instant>,
 }
 
 /// A run that did not complete.
@@ -136,12 +110,11 @@ pub fn train(
     let mut learning_rate = run.from.map_or(protocol.learning_rate, |state| state.learning_rate);
     let mut schedule = Schedule::at(protocol.scheduler, run.from.and_then(|state| state.plateau));
     let mut kept: Option<TestedEpoch> = run.from.and_then(|state| state.tested.clone());
-    let mut first_step = None;
     let mut escaped = run.from.and_then(|state| state.escaped);
     let mut last_epoch = run.from.map_or(0, |state| state.epoch);
     if run.from.is_none() {
         let start = observe_model(model.as_mut(), spec, protocol, &data.validation, 1)?;
-        if !observe(Progress::Start(&start)) {
+        if !observe(Progress::Event(RunEvent::Initial { observation: Box::new(start) })) {
             return Err(TrainError::Interrupted);
         }
     }
@@ -150,7 +123,6 @@ pub fn train(
     let left = if over { 0 } else { protocol.epochs.saturating_sub(last_epoch) };
     for epoch in (last_epoch + 1..).take(left as usize) {
         let steps = train_epoch(model.as_mut(), run, epoch, learning_rate, observe)?;
-        first_step = first_step.or(steps.first_step);
         let start = Instant::now();
         let Timed { value: logits, compute } =
             predict(model.as_mut(), protocol, &data.validation, epoch, PredictionSplit::Validation, observe)?;
@@ -179,10 +151,10 @@ pub fn train(
             escaped = escaped.or(Some(epoch));
         }
         let last = epoch == protocol.epochs || protocol.stop.ends(epoch, escaped);
-        if !observe(Progress::Epoch(&record)) {
+        let loss = record.validation.log_loss;
+        if !observe(Progress::Event(RunEvent::Epoch { record: Box::new(record) })) {
             return Err(TrainError::Interrupted);
         }
-        let loss = record.validation.log_loss;
         let keep = match protocol.checkpoint {
             Checkpoint::Best => kept.as_ref().is_none_or(|kept| loss < kept.loss),
             Checkpoint::Last => last,
@@ -214,7 +186,7 @@ pub fn train(
     let metrics = evaluate(&test, data.test.labels())?;
     let mut predictions = paired(PredictionSplit::Validation, &data.validation, &kept.validation);
     predictions.extend(paired(PredictionSplit::Test, &data.test, &test));
-    Ok(Trained { tested_epoch: kept.epoch, predictions, test: metrics, weights: kept.weights, first_step })
+    Ok(Trained { tested_epoch: kept.epoch, predictions, test: metrics, weights: kept.weights })
 }
 
 /// The model's weights, which are those of its spec and finite.
@@ -254,7 +226,8 @@ fn predict(
             }
             logits[review] = logit;
         }
-        if !observe(Progress::Evaluated { split: which, done: done as u64 + 1, of: batches.len() as u64 }) {
+        let (done, of) = (done as u64 + 1, batches.len() as u64);
+        if !observe(Progress::Event(RunEvent::Evaluated { split: which, done, of })) {
             return Err(TrainError::Interrupted);
         }
     }

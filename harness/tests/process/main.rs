@@ -11,5 +11,6 @@ mod lockstep;
 mod look;
 mod plan;
 mod resuming;
+mod run_one;
 mod support;
 mod workers;

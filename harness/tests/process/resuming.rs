@@ -1,8 +1,9 @@
 //! Runs that go on: after being killed at any moment, and from a finished run of fewer epochs.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use harness::record::{Outcome, Resumption};
 
@@ -93,7 +94,7 @@ fn more_epochs_go_on_from_a_finished_run_whose_state_was_kept_and_the_record_say
     assert!(told.contains("extends a finished run after epoch 4"), "{told}");
     let results = harness::record::load_study(&bench.path("extended")).unwrap();
     let (long, short) = (results.runs[0].record.clone().unwrap(), results.earlier[0].record.clone().unwrap());
-    assert_eq!(long.resumed, [Resumption { epoch: 4, extends: Some(short.fingerprint.clone()) }]);
+    assert_eq!(long.resumed, [Resumption { epoch: 4, extends: Some(short.fingerprint.clone()), threads: Some(1) }]);
     assert_eq!((short.epochs.len(), long.epochs.len()), (4, 6));
     let of = |folder: &str, directory: &str| {
         ["predictions.parquet", "steps.parquet", "weights.safetensors"]
@@ -110,19 +111,25 @@ fn more_epochs_go_on_from_a_finished_run_whose_state_was_kept_and_the_record_say
 fn a_state_that_was_damaged_is_told_and_the_run_starts_anew() {
     let bench = Bench::new(&study());
     let mut child = bench.run(&["counting"], &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let state = || {
-        let files =
-            if bench.path("runs/small/runs").exists() { bench.bytes_below("runs/small/runs") } else { Vec::new() };
-        files.into_iter().map(|(path, _)| path).find(|path| path.to_string_lossy().ends_with(".safetensors"))
+    // Of a run that is being made: files come and go.
+    let files = || -> Vec<PathBuf> {
+        let folders = std::fs::read_dir(bench.path("runs/small/runs")).into_iter().flatten().flatten();
+        let files = folders.filter_map(|folder| std::fs::read_dir(folder.path()).ok()).flatten().flatten();
+        files.map(|file| file.path()).collect()
     };
-    let found = (0..500).find_map(|_| {
-        sleep(Duration::from_millis(10));
-        state()
-    });
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !files().iter().any(|path| path.ends_with("state.json")) {
+        assert!(Instant::now() < deadline, "no state is kept");
+        sleep(Duration::from_millis(5));
+    }
     child.kill().unwrap();
     child.wait().unwrap();
-    let path = found.and_then(|_| state()).unwrap();
-    std::fs::write(&path, b"no tensors").unwrap();
+    // One that was being written as the process died lies beside the one that counts.
+    for path in files() {
+        if path.file_name().unwrap().to_str().unwrap().starts_with("state-") {
+            std::fs::write(&path, b"no tensors").unwrap();
+        }
+    }
     let output = bench.run(&["counting"], &[]).output().unwrap();
     assert!(output.status.success());
     let told = String::from_utf8_lossy(&output.stderr).into_owned();

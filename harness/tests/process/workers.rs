@@ -108,7 +108,10 @@ fn weights_that_can_not_be_are_never_stored() {
     let (reason, _) = failure(&bench, "misnamed");
     assert!(reason.contains("weight `head.bias` is missing"), "{reason}");
     let files = bench.bytes_below("runs/small/runs");
-    assert!(!files.iter().any(|(path, _)| path.extension().is_some_and(|end| end == "safetensors")));
+    assert!(
+        !files.iter().any(|(path, _)| path.ends_with("weights.safetensors")),
+        "the state of the last epoch is not what a run gives"
+    );
 }
 
 #[test]
@@ -131,9 +134,50 @@ fn what_a_terminal_would_act_on_is_shown_escaped_everywhere() {
     assert!(!acts(&shown) && shown.contains("fake 1\\u{1b}[2J\\u{202e}0\\0"), "{shown}");
 }
 
+#[test]
+fn a_worker_that_deletes_its_run_fails_that_run_alone() {
+    let (bench, output, _) = finished(&["vandal", "fake"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let (reason, _) = failure(&bench, "vandal");
+    assert!(reason.contains("the run's process exited with code 1: error: failed to make the run"), "{reason}");
+    assert_eq!(bench.outcome("fake-rnn-base-s1"), Outcome::Completed);
+}
+
+/// The process that carries out the run of this name in this folder.
+fn process_of_run(bench: &Bench, run: &str) -> Option<Pid> {
+    let folder = bench.path("").display().to_string();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    processes.into_iter().find_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).into_owned();
+        let here = std::fs::read_link(entry.path().join("cwd")).is_ok_and(|own| own.starts_with(&folder));
+        (here && line.starts_with("study\0run-one\0") && line.contains(run)).then(|| Pid::from_raw(pid))?
+    })
+}
+
+#[test]
+fn a_run_whose_process_is_killed_has_failed_and_the_grid_goes_on() {
+    let bench = Bench::new(&small_study(&["hang", "fake"], &["rnn"]));
+    let child = hanging_with(&bench, &["hang", "fake"]);
+    let run = process_of_run(&bench, "hang-rnn").unwrap();
+    kill_process(run, Signal::KILL).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let (reason, _) = failure(&bench, "hang");
+    assert!(reason.starts_with("the run's process was ended by signal 9"), "{reason}");
+    assert_eq!(bench.outcome("fake-rnn-base-s1"), Outcome::Completed);
+    assert!(is_gone(&bench.path("study-backend-hang").display().to_string(), Duration::ZERO));
+}
+
 /// A grid whose only worker hangs, from when it does.
 fn hanging(bench: &Bench) -> Child {
-    let mut child = bench.run(&["hang"], &[]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    hanging_with(bench, &["hang"])
+}
+
+/// The same with workers of other manners, which come after it.
+fn hanging_with(bench: &Bench, manners: &[&str]) -> Child {
+    let mut child = bench.run(manners, &[]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let worker = bench.path("study-backend-hang").display().to_string();
     let deadline = Instant::now() + Duration::from_secs(60);
     // It is started once to be asked and once for its run, where it hangs at its fourth step.

@@ -192,7 +192,7 @@ impl Subject {
     fn finish(self) -> PeerTiming {
         match self {
             Self::Ours(ours) => PeerTiming { peak_memory_bytes: ours.session.peak_memory_bytes(), ..ours.timing },
-            Self::Theirs(theirs) => {
+            Self::Theirs(mut theirs) => {
                 PeerTiming { peak_memory_bytes: theirs.process.peak_memory_bytes(), ..theirs.timing }
             }
         }

@@ -1,16 +1,13 @@
 //! A peer's process, which works in chunks at a prompt.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::bench::BenchError;
-use crate::run::WorkerProcess;
+use crate::run::{LineProcess, NoLine};
 
 /// The repository's root, seen from a build's folder.
 const ROOT: &str = "../..";
@@ -57,9 +54,7 @@ impl Scripts {
 /// A running peer. Dropping it ends it.
 #[derive(Debug)]
 pub(super) struct PeerProcess {
-    process: WorkerProcess,
-    stdin: ChildStdin,
-    lines: Receiver<String>,
+    process: LineProcess,
     deadline: Duration,
 }
 
@@ -69,17 +64,8 @@ impl PeerProcess {
     /// # Errors
     /// If it can't be started, ends, or says anything else, as a sentence fragment.
     pub(super) fn start(command: Command, deadline: Duration) -> Result<(Self, Map<String, Value>), String> {
-        let mut process = WorkerProcess::start(command, None, None).map_err(|error| error.to_string())?;
-        let (stdin, stdout) = process.take_pipes().ok_or("its pipes are gone")?;
-        let (sender, lines) = channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        let mut peer = Self { process, stdin, lines, deadline };
+        let process = LineProcess::start(command, None, None).map_err(|error| error.to_string())?;
+        let mut peer = Self { process, deadline };
         let mut answer = peer.answer("its start")?;
         match answer.remove("ready") {
             Some(Value::Object(versions)) => Ok((peer, versions)),
@@ -93,9 +79,7 @@ impl PeerProcess {
     /// If it ends, does not answer in time, or answers with an error.
     pub(super) fn chunk(&mut self, work: &str, count: usize) -> Result<f64, String> {
         let request = format!("{work} {count}");
-        if writeln!(self.stdin, "{request}").and_then(|()| self.stdin.flush()).is_err() {
-            return Err(self.died(&request));
-        }
+        self.process.write(&request, self.deadline).map_err(|failure| self.failed(&failure, &request))?;
         let answer = self.answer(&request)?;
         match answer.get("seconds").and_then(Value::as_f64) {
             Some(seconds) if seconds.is_finite() && seconds > 0.0 => Ok(seconds),
@@ -104,19 +88,12 @@ impl PeerProcess {
     }
 
     /// The most memory it has held so far, in bytes.
-    pub(super) fn peak_memory_bytes(&self) -> Option<u64> {
-        self.process.peak_memory_bytes()
+    pub(super) fn peak_memory_bytes(&mut self) -> Option<u64> {
+        self.process.process().peak_memory_bytes()
     }
 
     fn answer(&mut self, request: &str) -> Result<Map<String, Value>, String> {
-        let line = match self.lines.recv_timeout(self.deadline) {
-            Ok(line) => line,
-            Err(RecvTimeoutError::Timeout) => {
-                self.process.kill();
-                return Err(format!("no answer to {request} within {} s", self.deadline.as_secs_f64()));
-            }
-            Err(RecvTimeoutError::Disconnected) => return Err(self.died(request)),
-        };
+        let line = self.process.read(self.deadline).map_err(|failure| self.failed(&failure, request))?;
         match serde_json::from_str::<Map<String, Value>>(&line) {
             Ok(answer) => match answer.get("error").and_then(Value::as_str) {
                 Some(error) => Err(error.to_owned()),
@@ -126,9 +103,13 @@ impl PeerProcess {
         }
     }
 
-    fn died(&mut self, request: &str) -> String {
+    fn failed(&mut self, failure: &NoLine, request: &str) -> String {
+        if matches!(failure, NoLine::Deadline) {
+            self.process.process().kill();
+            return format!("no answer to {request} within {} s", self.deadline.as_secs_f64());
+        }
         let fate = self.process.end();
-        match self.process.last_words().lines().last() {
+        match self.process.process().last_words().lines().last() {
             Some(line) => format!("it {fate} at {request}: {line}"),
             None => format!("it {fate} at {request}"),
         }

@@ -3,10 +3,13 @@
 mod connection;
 mod last_words;
 mod leftovers;
+mod lines;
 mod process;
 mod remote;
 mod waiting;
 
+pub use lines::{LineProcess, NoLine};
 pub use process::{WorkerFailure, WorkerProcess};
-pub use remote::{RemoteBackend, Worker, WorkerOptions};
+pub(super) use remote::Worker;
+pub use remote::{RemoteBackend, WorkerOptions};
 pub use waiting::{Slow, SlowObserver};

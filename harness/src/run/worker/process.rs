@@ -197,6 +197,14 @@ impl WorkerProcess {
         format!("{fate} and left {} behind", left.join(", "))
     }
 
+    /// Sends its process group a signal, unless it has ended.
+    pub fn signal(&self, signal: Signal) {
+        if let (None, Some(group)) = (self.status, pid_of(&self.child)) {
+            // The group may be gone already.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
     /// Ends its whole process group at once, and whatever it started outside of that.
     pub fn kill(&mut self) {
         let group = pid_of(&self.child);

@@ -1,6 +1,6 @@
 //! Waiting for a worker: for its pipe, its end and the wish to stop, all at once and never without limit.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -116,6 +116,7 @@ impl Patience {
 pub(super) struct Watch {
     process: OwnedFd,
     interrupt: Option<Interrupt>,
+    heeds_interrupt: Cell<bool>,
     observer: Option<SlowObserver>,
     patience: RefCell<Patience>,
     history: RefCell<History>,
@@ -141,13 +142,25 @@ impl Watch {
     /// Watches a process by its descriptor, and the wish to stop.
     pub(super) fn new(process: OwnedFd, interrupt: Option<Interrupt>, observer: Option<SlowObserver>) -> Self {
         let patience = Patience { request: String::new(), limit: Duration::ZERO, waited: Duration::ZERO, told: false };
-        Self { process, interrupt, observer, patience: RefCell::new(patience), history: RefCell::default() }
+        Self {
+            process,
+            interrupt,
+            heeds_interrupt: Cell::new(true),
+            observer,
+            patience: RefCell::new(patience),
+            history: RefCell::default(),
+        }
     }
 
     /// Begins to wait for the answer to a request.
     pub(super) fn begin(&self, request: &str, limit: Duration) {
         *self.patience.borrow_mut() =
             Patience { request: request.to_owned(), limit, waited: Duration::ZERO, told: false };
+    }
+
+    /// From now on waiting goes on whatever is to stop.
+    pub(super) fn ignore_interrupt(&self) {
+        self.heeds_interrupt.set(false);
     }
 
     /// Notes that the request was answered.
@@ -162,7 +175,7 @@ impl Watch {
                 return Err(io::Error::other(Cut::Deadline));
             }
             let mut fds = vec![PollFd::new(&pipe, interest), PollFd::new(&self.process, PollFlags::IN)];
-            if let Some(interrupt) = &self.interrupt {
+            if let Some(interrupt) = self.interrupt.as_ref().filter(|_| self.heeds_interrupt.get()) {
                 fds.push(PollFd::new(interrupt, PollFlags::IN));
             }
             let start = Instant::now();

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use harness_contract::Element;
 
-use super::events::RunEvent;
-use super::execute::{Job, JobContext};
+use super::job::Job;
 use crate::plan::{Protocol, fingerprint};
-use crate::record::{KeptState, Outcome, RecordError, Resumption, load_run, read_state, remove_state, write_state};
+use crate::record::{
+    KeptState, Outcome, RecordError, Resumption, RunEvent, load_run, read_state, remove_state, write_state,
+};
 
 impl Job {
     /// What this run goes on from, if there is anything; where it comes from another directory, nothing is changed there. A state in `draft` that is not gone on
@@ -17,7 +18,6 @@ impl Job {
     /// If the disk refuses.
     pub(super) fn standing(
         &self,
-        context: &JobContext<'_>,
         draft: &Path,
         tell: &mut dyn FnMut(RunEvent),
     ) -> Result<Option<KeptState>, RecordError> {
@@ -28,7 +28,7 @@ impl Job {
         let mut found: Option<KeptState> = None;
         let mut elsewhere = false;
         // Where it was interrupted itself; and where its worker failed, which a record tells of.
-        for directory in [draft, &self.directory] {
+        for directory in [draft, &self.place()] {
             match read_state(directory, &self.fingerprint, &self.model, element)? {
                 Ok(Some(state)) if found.as_ref().is_none_or(|found| found.training.epoch < state.training.epoch) => {
                     elsewhere = directory != draft;
@@ -36,7 +36,7 @@ impl Job {
                 }
                 Ok(_) => {}
                 Err(reason) => {
-                    tell(RunEvent::StateLost(reason));
+                    tell(RunEvent::StateLost { reason });
                     if directory == draft {
                         remove_state(draft)?;
                     }
@@ -45,7 +45,7 @@ impl Job {
         }
         let mut extends = None;
         if found.is_none()
-            && let Some((shorter, state)) = self.shorter(context, element)?
+            && let Some((shorter, state)) = self.shorter(element)
         {
             extends = Some(shorter);
             found = Some(state);
@@ -53,7 +53,7 @@ impl Job {
         if let Some(state) = &mut found {
             let epoch = state.training.epoch;
             tell(RunEvent::Resumed { epoch, extends: extends.is_some() });
-            state.behind.resumed.push(Resumption { epoch, extends });
+            state.behind.resumed.push(Resumption { epoch, extends, threads: state.behind.threads });
             if elsewhere {
                 // What lies there is set aside if this run fails as well, before its next epoch is over.
                 write_state(draft, &self.fingerprint, &state.training, &state.behind)?;
@@ -63,26 +63,26 @@ impl Job {
     }
 
     /// The state of the longest finished run that is this one but for fewer epochs, with its fingerprint.
-    fn shorter(&self, context: &JobContext<'_>, element: Element) -> Result<Option<(String, KeptState)>, RecordError> {
+    fn shorter(&self, element: Element) -> Option<(String, KeptState)> {
         let mut longest: Option<(String, KeptState)> = None;
-        for planned in context.earlier.iter().filter(|planned| planned.key == self.key) {
-            let state = load_run(context.directory, planned)?;
+        for planned in &self.earlier {
+            // What can't be read is nothing to go on from.
+            let Ok(state) = load_run(&self.folder, planned) else { continue };
             let Some(record) = state.record().filter(|record| record.outcome == Outcome::Completed) else { continue };
             let epochs = record.protocol.epochs;
             let protocol = Protocol { epochs, ..self.settings.protocol.clone() };
-            let hash = &context.data.summary.hash;
-            let same = fingerprint(&self.backend.info, &protocol, &self.model, hash, self.key.seed)
+            let same = fingerprint(&self.backend.info, &protocol, &self.model, &self.data.hash, self.key.seed)
                 .is_ok_and(|fingerprint| fingerprint == planned.fingerprint);
             if !same || epochs >= self.settings.protocol.epochs {
                 continue;
             }
-            let directory = context.directory.join(&planned.directory);
-            if let Ok(Some(state)) = read_state(&directory, &planned.fingerprint, &self.model, element)?
+            if let Ok(Ok(Some(state))) =
+                read_state(&self.folder.join(&planned.directory), &planned.fingerprint, &self.model, element)
                 && longest.as_ref().is_none_or(|(_, found)| found.training.epoch < state.training.epoch)
             {
                 longest = Some((planned.fingerprint.clone(), state));
             }
         }
-        Ok(longest)
+        longest
     }
 }

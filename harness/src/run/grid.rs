@@ -1,42 +1,59 @@
 //! A study's directory, its plan, and the runs that are still to be made.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
-use super::environment::{Machine, allowed_cores};
-use super::events::{GridEvent, RunEvent};
-use super::execute::{Job, JobContext};
-use super::lock::{LockError, StudyLock};
-use crate::data::EncodedData;
+use super::catalogue::{Catalogue, Handle};
+use super::environment::allowed_cores;
+use super::interrupt::Interrupt;
+use super::job::{Circumstances, DataReference, Job, kept_outcome};
+use super::launcher::launch;
+use super::lock::{Lock, LockError};
+use crate::data::{DataSummary, stored};
 use crate::plan::{Division, ResolvedRun, RunKey, Study, fingerprint};
 use crate::record::{
-    FORMAT, Outcome, PlannedRun, RecordError, RunState, StudyRecord, load_run, read_study, write_json,
+    FORMAT, Outcome, PlannedRun, RecordError, RunEvent, RunState, StudyRecord, load_run, read_study, write_json,
 };
-use crate::run::{Catalogue, Interrupt};
 
-/// How a grid is run.
+/// The folder of a study's directory in which its resolved runs lie.
+const RESOLVED: &str = "resolved";
+
+/// Something that happened to one run of a grid.
+#[derive(Debug, Clone)]
+pub struct GridEvent {
+    /// The run.
+    pub key: RunKey,
+    /// What happened to it.
+    pub event: RunEvent,
+}
+
+/// What a study's runs share beside the study itself.
 #[derive(Debug, Clone, Copy)]
-pub struct GridOptions {
-    /// Runs at once.
-    pub jobs: usize,
-    /// How long a backend may take over one request.
-    pub deadline: Duration,
+pub struct Surroundings<'a> {
+    /// The backends.
+    pub catalogue: &'a Catalogue,
+    /// The data.
+    pub data: &'a DataSummary,
+    /// Where the corpus and its encoded splits are kept.
+    pub data_dir: &'a Path,
+    /// Where records go.
+    pub directory: &'a Path,
+    /// Under what the runs are made.
+    pub circumstances: Circumstances,
 }
 
 /// A study that is ready to run: its plan is written, its directory is locked.
 #[derive(Debug)]
 pub struct PreparedStudy {
     directory: PathBuf,
-    name: String,
     planned: Vec<(PlannedRun, Option<Job>)>,
-    earlier: Vec<PlannedRun>,
-    _lock: StudyLock,
+    jobs: usize,
+    _lock: Lock,
 }
 
 /// What became of a grid.
@@ -92,12 +109,11 @@ pub enum GridError {
 pub fn prepare(
     study: &Study,
     runs: &[ResolvedRun],
-    catalogue: &Catalogue,
-    data: &EncodedData,
-    directory: &Path,
+    surroundings: &Surroundings<'_>,
 ) -> Result<PreparedStudy, GridError> {
+    let Surroundings { catalogue, data, directory, circumstances, .. } = *surroundings;
     fs::create_dir_all(directory).map_err(|source| GridError::Directory { path: directory.into(), source })?;
-    let lock = StudyLock::take(directory)?;
+    let lock = Lock::study(directory)?;
     let before = read_study(directory)?;
     if let Some(other) = before.as_ref().filter(|before| before.name != study.file.name) {
         return Err(GridError::OtherStudy {
@@ -110,7 +126,7 @@ pub fn prepare(
         before.into_iter().flat_map(|before| [before.runs, before.earlier].concat()).collect();
     let mut planned = Vec::with_capacity(runs.len());
     for run in runs {
-        let (mut own, job) = plan_run(run, catalogue, data, directory)?;
+        let (mut own, job) = plan_run(&study.file.name, run, surroundings)?;
         // What a backend made that can't be started now is still there.
         if let Some(made) =
             before.iter().find(|made| job.is_none() && made.key == own.key && !made.fingerprint.is_empty())
@@ -122,9 +138,16 @@ pub fn prepare(
     let mut earlier: Vec<PlannedRun> = Vec::new();
     for made in before {
         let known = planned.iter().map(|(own, _)| own).chain(&earlier).any(|own| own.fingerprint == made.fingerprint);
-        if !known && !made.fingerprint.is_empty() && !matches!(load_run(directory, &made)?, RunState::Absent) {
+        if !known && !made.fingerprint.is_empty() && !matches!(load_run(directory, &made), Ok(RunState::Absent)) {
             earlier.push(made);
         }
+    }
+    let mut of_a_point: BTreeMap<&RunKey, Vec<PlannedRun>> = BTreeMap::new();
+    for made in &earlier {
+        of_a_point.entry(&made.key).or_default().push(made.clone());
+    }
+    for job in planned.iter_mut().filter_map(|(_, job)| job.as_mut()) {
+        job.earlier = of_a_point.get(&job.key).cloned().unwrap_or_default();
     }
     let record = StudyRecord {
         version: FORMAT,
@@ -143,7 +166,7 @@ pub fn prepare(
             .iter()
             .filter_map(|variant| Some((variant.name.clone(), variant.title.clone()?)))
             .collect(),
-        data: data.summary.clone(),
+        data: data.clone(),
         native_defaults: catalogue
             .asked()
             .iter()
@@ -151,24 +174,23 @@ pub fn prepare(
             .collect(),
     };
     write_json(&directory.join("study.json"), &record)?;
-    let (directory, name, earlier) = (directory.into(), record.name, record.earlier);
-    Ok(PreparedStudy { directory, name, planned, earlier, _lock: lock })
+    Ok(PreparedStudy { directory: directory.into(), planned, jobs: circumstances.jobs, _lock: lock })
 }
 
 impl PreparedStudy {
     /// Every run with its cost in a unit that all share, for showing progress.
     #[must_use]
     pub fn costs(&self) -> Vec<(RunKey, u64)> {
-        self.planned.iter().map(|(planned, job)| (planned.key.clone(), job.as_ref().map_or(0, cost))).collect()
+        self.planned.iter().map(|(planned, job)| (planned.key.clone(), job.as_ref().map_or(0, Job::cost))).collect()
     }
 }
 
 fn plan_run(
+    study: &str,
     run: &ResolvedRun,
-    catalogue: &Catalogue,
-    data: &EncodedData,
-    directory: &Path,
+    surroundings: &Surroundings<'_>,
 ) -> Result<(PlannedRun, Option<Job>), GridError> {
+    let Surroundings { catalogue, data, data_dir, directory, circumstances } = *surroundings;
     let key = run.key.clone();
     let unavailable = |reason: &str| {
         let planned = PlannedRun {
@@ -187,103 +209,95 @@ fn plan_run(
         Ok(backend) => backend,
         Err(reason) => return unavailable(&reason),
     };
-    let model = settings.protocol.model_spec(key.cell, data.summary.vocabulary_size, key.seed);
-    let fingerprint = fingerprint(&backend.info, &settings.protocol, &model, &data.summary.hash, key.seed)?;
+    let model = settings.protocol.model_spec(key.cell, data.vocabulary_size, key.seed);
+    let fingerprint = fingerprint(&backend.info, &settings.protocol, &model, &data.hash, key.seed)?;
     let relative = format!("runs/{key}-{}", &fingerprint[..12]);
     let job = Job {
+        study: study.to_owned(),
         key: key.clone(),
         fingerprint: fingerprint.clone(),
-        directory: directory.join(&relative),
-        settings: settings.clone(),
+        settings: Arc::clone(settings),
         model,
-        backend,
+        backend: Handle { program: absolute(&backend.program)?, info: backend.info },
+        data: DataReference { folder: absolute(&stored(data_dir, data))?, hash: data.hash.clone() },
+        folder: absolute(directory)?,
+        directory: relative.clone(),
+        earlier: Vec::new(),
+        circumstances,
     };
     Ok((PlannedRun { key, fingerprint, directory: relative, unavailable: None }, Some(job)))
 }
 
-/// Makes the runs that have not ended yet, and those whose worker failed the last time.
-///
-/// # Errors
-/// If a record can't be read or written. A backend that fails is no error: it is in its run's record.
-pub fn run_grid(
-    prepared: &PreparedStudy,
-    data: &EncodedData,
-    options: GridOptions,
-    interrupt: &Interrupt,
-    tell: &mut dyn FnMut(GridEvent),
-) -> Result<GridSummary, GridError> {
+/// Makes the runs that have not ended yet, and those that failed the last time, each in a process of its own.
+/// Whatever happens to a run stops that run alone: it is in its record, or told where not even that can be written.
+pub fn run_grid(prepared: &PreparedStudy, interrupt: &Interrupt, tell: &mut dyn FnMut(GridEvent)) -> GridSummary {
     let mut summary = GridSummary::default();
     let mut waiting = Vec::new();
     for (planned, job) in &prepared.planned {
-        let Some(job) = job else {
-            if !planned.fingerprint.is_empty()
-                && let Some(outcome) = kept_outcome(&prepared.directory, planned)?
-            {
-                summary.count(&outcome);
-                tell(GridEvent { key: planned.key.clone(), event: RunEvent::Kept(outcome) });
+        let kept = match (job, planned.fingerprint.is_empty()) {
+            (None, true) => None,
+            _ => match kept_outcome(&prepared.directory, planned) {
+                Ok(kept) => kept,
+                // What can't be looked at is left alone, and the others go on.
+                Err(error) => Some(Outcome::Failed { reason: error.to_string(), last_words: String::new() }),
+            },
+        };
+        let outcome = match (kept, job) {
+            (Some(outcome), _) => outcome,
+            (None, None) => Outcome::Unsupported { reason: planned.unavailable.clone().unwrap_or_default() },
+            (None, Some(job)) => {
+                waiting.push(job);
                 continue;
             }
-            summary.not_completed += 1;
-            let reason = planned.unavailable.clone().unwrap_or_default();
-            tell(GridEvent { key: planned.key.clone(), event: RunEvent::Kept(Outcome::Unsupported { reason }) });
-            continue;
         };
-        match kept_outcome(&prepared.directory, planned)? {
-            Some(outcome) => {
-                summary.count(&outcome);
-                tell(GridEvent { key: planned.key.clone(), event: RunEvent::Kept(outcome) });
-            }
-            None => waiting.push(job),
-        }
+        summary.count(&outcome);
+        tell(GridEvent { key: planned.key.clone(), event: RunEvent::Kept { outcome } });
     }
-    if options.jobs > 1 {
+    if prepared.jobs > 1 {
         // The longest first, so that no long one is left alone at the end.
-        waiting.sort_by_key(|job| std::cmp::Reverse(cost(job)));
+        waiting.sort_by_key(|job| std::cmp::Reverse(job.cost()));
     }
-    let machine = Machine::read();
-    let context = JobContext {
-        study: &prepared.name,
-        data,
-        machine: &machine,
-        options,
-        interrupt,
-        directory: &prepared.directory,
-        earlier: &prepared.earlier,
-    };
-    let cores = divide(&allowed_cores(), options.jobs);
+    let cores = divide(&allowed_cores(), prepared.jobs);
+    let resolved = prepared.directory.join(RESOLVED);
+    let slots = prepared.jobs.min(waiting.len());
     let queue = Mutex::new(VecDeque::from(waiting));
     let (events, incoming) = channel();
     thread::scope(|scope| {
-        let mut slots = Vec::new();
-        for slot in 0..options.jobs {
+        for slot in 0..slots {
             let events = events.clone();
-            let (queue, context, cores) = (&queue, &context, &cores);
-            slots.push(scope.spawn(move || {
-                let mut ended = Vec::new();
-                while !context.interrupt.is_set() {
+            let (queue, cores, resolved) = (&queue, &cores, &resolved);
+            scope.spawn(move || {
+                while !interrupt.is_set() {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some(job) = next else { break };
                     let own = cores.get(slot).map(Vec::as_slice);
-                    let mut tell = |event| {
-                        // Nobody listens only when the grid is being torn down.
-                        let _ = events.send(GridEvent { key: job.key.clone(), event });
-                    };
-                    ended.push(job.execute(context, own, &mut tell)?);
+                    // Nobody listens only when the grid is being torn down.
+                    let send = |happened| drop(events.send((job.key.clone(), happened)));
+                    let outcome = launch(job, resolved, own, interrupt, &mut |event| send(Happened::Event(event)));
+                    send(Happened::End(outcome));
                 }
-                Ok::<_, RecordError>(ended)
-            }));
+            });
         }
         drop(events);
-        incoming.iter().for_each(&mut *tell);
-        for slot in slots {
-            // A panic in a slot goes on in the thread that waits for it.
-            let ended = slot.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-            ended.iter().flatten().for_each(|outcome| summary.count(outcome));
+        for (key, happened) in incoming {
+            match happened {
+                Happened::Event(event) => tell(GridEvent { key, event }),
+                Happened::End(outcome) => outcome.iter().for_each(|outcome| summary.count(outcome)),
+            }
         }
-        Ok::<_, GridError>(())
-    })?;
+    });
     summary.interrupted = interrupt.is_set();
-    Ok(summary)
+    summary
+}
+
+/// What a slot says of a run.
+enum Happened {
+    Event(RunEvent),
+    End(Option<Outcome>),
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, GridError> {
+    std::path::absolute(path).map_err(|source| GridError::Directory { path: path.into(), source })
 }
 
 impl GridSummary {
@@ -294,24 +308,6 @@ impl GridSummary {
             self.not_completed += 1;
         }
     }
-}
-
-/// How a planned run ended, if it has and need not be made again.
-fn kept_outcome(directory: &Path, planned: &PlannedRun) -> Result<Option<Outcome>, RecordError> {
-    Ok(load_run(directory, planned)?.record().and_then(|record| match &record.outcome {
-        outcome @ (Outcome::Completed | Outcome::Diverged { .. }) => Some(outcome.clone()),
-        // A worker that died, fell silent or could not do it may do better the next time.
-        Outcome::Failed { .. } | Outcome::TimedOut { .. } | Outcome::Unsupported { .. } => None,
-    }))
-}
-
-/// Multiplications of a training epoch, up to a factor that all runs of a study share.
-fn cost(job: &Job) -> u64 {
-    let spec = &job.model;
-    let layers: usize = (0..spec.layers)
-        .map(|layer| spec.cell.gates() * spec.hidden_size * (spec.input_size(layer) + spec.hidden_size))
-        .sum();
-    (layers * spec.directions() * spec.max_time) as u64 * u64::from(job.settings.protocol.epochs)
 }
 
 /// Cores for each of several jobs; none are assigned to a job that runs alone, or where there are not enough.
