@@ -294,7 +294,7 @@ fn runs_of_earlier_plans_stand_under_also_here_with_what_is_other_and_damaged_on
     results.earlier = vec![shorter, damaged, never];
     let text = Report::written(&results).text("report.md");
     let (plan, also) = text.split_once("## Also here").unwrap();
-    assert!(plan.contains("Of earlier calls, 2 more stand under \"Also here\""), "{plan}");
+    assert!(plan.contains("2 more of earlier calls stand under \"Also here\""), "{plan}");
     let row = also.lines().find(|line| line.contains("`runs/shorter`")).unwrap();
     assert!(row.contains("`epochs` = 3 (10), version of the numbers"), "{row}");
     assert!(row.contains("| completed"), "{row}");
