@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::listing::size;
-use crate::record::StudyRecord;
+use crate::record::{StudyRecord, draft_place};
 
 /// A folder that no plan has.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub(crate) struct Leftover {
     pub(crate) bytes: u64,
 }
 
-/// Folders among a study's runs that neither its plan nor an earlier one names: drafts of runs that were interrupted, runs that were set aside, and
-/// what someone else put there. By name.
+/// Folders among a study's runs that neither its plan nor an earlier one names: runs that were set aside, drafts of
+/// other runs, and what someone else put there. By name. The draft of a run that a plan names is what that run goes on from.
 ///
 /// # Errors
 /// If the folder of runs can't be read.
@@ -29,7 +29,10 @@ pub(crate) fn leftovers(directory: &Path, study: &StudyRecord) -> io::Result<Vec
     };
     let planned = |path: &Path| {
         let mut plans = study.runs.iter().chain(&study.earlier);
-        plans.any(|run| directory.join(&run.directory) == path)
+        plans.any(|run| {
+            let place = directory.join(&run.directory);
+            path == place || path == draft_place(&place)
+        })
     };
     let mut found = Vec::new();
     for entry in entries {

@@ -17,7 +17,7 @@ pub use archive::{ArchiveError, OpenStudy, Packed, Unpacked, open_study, pack, u
 pub use event::RunEvent;
 pub use observation::{BlockSpectrum, InputGradients, Observation, RowReach};
 pub use predictions::{Prediction, PredictionSplit, Scores, read_predictions, write_predictions};
-pub use run::{Draft, FileRecord, PREDICTIONS, RunState, STEPS, WEIGHTS, file_record, load_run};
+pub use run::{Draft, FileRecord, PREDICTIONS, RunState, STEPS, WEIGHTS, draft_place, file_record, load_run};
 pub use schema::{
     BackendRecord, Environment, EpochRecord, Numerics, Outcome, ParameterCounts, PlannedRun, RunRecord, StudyRecord,
     Timing,

@@ -162,7 +162,7 @@ impl Draft {
     /// # Errors
     /// If the disk refuses.
     pub fn begin(place: &Path) -> Result<Self, RecordError> {
-        let directory = beside(place, PARTIAL);
+        let directory = draft_place(place);
         let io = |source| RecordError::Io { path: directory.clone(), source };
         fs::create_dir_all(&directory).map_err(io)?;
         for entry in fs::read_dir(&directory).map_err(io)? {
@@ -208,6 +208,12 @@ impl Draft {
         fs::rename(&self.directory, &self.place).map_err(io)?;
         sync_folder(parent_of(&self.place)).map_err(io)
     }
+}
+
+/// Where a run is built that is to be published in this place.
+#[must_use]
+pub fn draft_place(place: &Path) -> PathBuf {
+    beside(place, PARTIAL)
 }
 
 /// Renames what lies in a run's place, if anything does, so that it is neither lost nor in the way.

@@ -101,6 +101,12 @@ fn two_studies_differ_in_what_was_changed_and_in_figures_with_their_uncertainty(
 #[test]
 fn cleaning_removes_what_no_plan_has_and_only_when_it_is_told_to() {
     let bench = finished();
+    // What a run that a plan names goes on from is none.
+    let plan = harness::record::load_study(&bench.path("runs/small")).unwrap();
+    let place = bench.path("runs/small").join(&plan.runs[0].planned.directory);
+    let draft = harness::record::draft_place(&place);
+    fs::create_dir_all(&draft).unwrap();
+    fs::write(draft.join("state.json"), "{}").unwrap();
     let before = bench.bytes_below("runs/small/runs");
     for leftover in [".partial-fake-rnn-base-s1-1", "set-aside-1-fake-rnn-base-s1-1"] {
         fs::create_dir_all(bench.path(&format!("runs/small/runs/{leftover}"))).unwrap();
