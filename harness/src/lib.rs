@@ -10,7 +10,7 @@ pub use harness_statistics as statistics;
 
 pub mod audit;
 pub mod bench;
-pub mod claims;
+mod claims;
 pub mod cli;
 pub mod data;
 pub mod diagnosis;

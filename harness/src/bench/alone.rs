@@ -18,7 +18,7 @@ const STEPS_PER_ROUND: usize = 10;
 
 /// How long each configuration is measured.
 #[derive(Debug, Clone, Copy)]
-pub struct BenchOptions {
+pub(crate) struct BenchOptions {
     /// Rounds; in each, every configuration of a group has its turn.
     pub rounds: usize,
     /// How long a turn trains; at least one step is taken.
@@ -29,7 +29,7 @@ pub struct BenchOptions {
 
 /// What the measuring is about to do.
 #[derive(Debug, Clone, Copy)]
-pub enum BenchEvent<'a> {
+pub(crate) enum BenchEvent<'a> {
     /// Start a group of so many configurations, of which this is the first.
     Group(&'a Configuration, usize),
     /// A configuration could not be measured.
@@ -40,7 +40,7 @@ pub enum BenchEvent<'a> {
 /// faster or slower meanwhile does so for all of them; only one computes at a time.
 ///
 /// What can't be measured is a measurement too, with the reason.
-pub fn measure(
+pub(crate) fn measure(
     configurations: &[Configuration],
     catalogue: &Catalogue,
     options: &BenchOptions,

@@ -41,7 +41,7 @@ pub fn matmul_peak(program: &Path, threads: usize) -> Result<Vec<f64>, BenchErro
 /// Thousands of millions of bytes a second, read and written, in copying memory with so many threads, a sample for each copy.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-pub fn copy_bandwidth(threads: usize) -> Vec<f64> {
+pub(crate) fn copy_bandwidth(threads: usize) -> Vec<f64> {
     let source = vec![1_u8; COPIED];
     let mut target = vec![0_u8; COPIED];
     let part = COPIED.div_ceil(threads.max(1));

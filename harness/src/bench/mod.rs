@@ -13,10 +13,12 @@ mod plan;
 mod record;
 mod text;
 
-pub use alone::{BenchEvent, BenchOptions, measure};
+pub(crate) use alone::{BenchEvent, BenchOptions, measure};
 pub use counts::{prediction, training_step};
 pub use document::{write_bench, write_peers};
-pub use error::BenchError;
-pub use machine::{copy_bandwidth, matmul_peak};
-pub use plan::{Configuration, Extent, base_study, configurations};
+pub(crate) use error::BenchError;
+pub(crate) use machine::copy_bandwidth;
+pub use machine::matmul_peak;
+pub(crate) use plan::{Configuration, base_study};
+pub use plan::{Extent, configurations};
 pub use record::{BENCH_VERSION, BenchRecord, Factor, Measured, Measurement, PeakRecord, Sample, Timing};

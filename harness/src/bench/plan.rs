@@ -40,7 +40,7 @@ pub struct Configuration {
 ///
 /// # Errors
 /// If it can't be read or makes no sense.
-pub fn base_study(path: Option<&Path>) -> Result<Study, PlanError> {
+pub(crate) fn base_study(path: Option<&Path>) -> Result<Study, PlanError> {
     match path {
         Some(path) => Study::read(path),
         None => Study::parse(STUDY, Path::new("harness/studies/grid.toml")),

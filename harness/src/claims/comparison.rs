@@ -12,7 +12,7 @@ use super::rules::Measure;
 
 /// Two arms' escape epochs.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Comparison {
+pub(crate) struct Comparison {
     /// The first restricted mean less the second, in epochs.
     pub difference: f64,
     /// Both restricted means.
@@ -27,7 +27,7 @@ pub struct Comparison {
 
 /// A difference with its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// The first mean less the second.
     pub difference: f64,
     /// The interval's lower end.
@@ -38,7 +38,7 @@ pub struct Difference {
 
 /// How much later the first arm escapes, restricted to the epochs that every run could have had. `None` where nothing can be said.
 #[must_use]
-pub fn later(first: &[RunEvidence], second: &[RunEvidence]) -> Option<Comparison> {
+pub(crate) fn later(first: &[RunEvidence], second: &[RunEvidence]) -> Option<Comparison> {
     let horizon = first.iter().chain(second).map(|run| run.horizon).min()?;
     let observed = |runs: &[RunEvidence]| -> Vec<Observation> {
         let observation = |run: &RunEvidence| match run.escape_epoch.filter(|epoch| *epoch <= horizon) {
@@ -70,7 +70,7 @@ pub(super) fn equivalence(first: &[f64], second: &[f64], margin: f64) -> Option<
 /// How far the first arm lies ahead, with an interval over seeds (Welch's degrees of freedom, or those of the smaller arm where no arm has any
 /// spread) and test reviews, whose variances add.
 #[must_use]
-pub fn ahead(first: &[RunEvidence], second: &[RunEvidence], measure: Measure, level: f64) -> Option<Difference> {
+pub(crate) fn ahead(first: &[RunEvidence], second: &[RunEvidence], measure: Measure, level: f64) -> Option<Difference> {
     let arm = |runs: &[RunEvidence]| -> Option<(Vec<f64>, Vec<f64>)> {
         runs.iter()
             .map(|run| {

@@ -6,7 +6,7 @@ use super::rules::{Arm, Measure};
 
 /// Everything that rules may look at.
 #[derive(Debug, Clone, Default)]
-pub struct Evidence {
+pub(crate) struct Evidence {
     /// The finished runs of each arm, by seed.
     pub arms: BTreeMap<Arm, Vec<RunEvidence>>,
     /// Values of native defaults, as a study file writes them, by study, backend and knob.
@@ -19,7 +19,7 @@ pub struct Evidence {
 
 /// A completed run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RunEvidence {
+pub(crate) struct RunEvidence {
     /// Its seed.
     pub seed: u64,
     /// The first epoch at whose end its validation AUC was at least 0.60; `None` if none was.
@@ -36,7 +36,7 @@ pub struct RunEvidence {
 
 /// How much a run's figures would vary over test sets.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TestVariance {
+pub(crate) struct TestVariance {
     /// `p (1 - p) / n`.
     pub accuracy: f64,
     /// DeLong's.
@@ -46,7 +46,7 @@ pub struct TestVariance {
 impl RunEvidence {
     /// Whether it had escaped at the end of an epoch.
     #[must_use]
-    pub fn escaped_by(&self, epoch: u32) -> bool {
+    pub(crate) fn escaped_by(&self, epoch: u32) -> bool {
         self.escape_epoch.is_some_and(|own| own <= epoch)
     }
 }

@@ -12,7 +12,7 @@ use crate::record::{
 };
 
 /// A run has escaped when its validation AUC is at least this at the end of an epoch: twelve standard errors of chance on 5,000 reviews.
-pub const ESCAPE_AUC: f64 = 0.60;
+pub(crate) const ESCAPE_AUC: f64 = 0.60;
 
 /// A gradient norm is a spike where it is so many times the median of the steps before it.
 const SPIKE: f32 = 4.0;
@@ -24,7 +24,7 @@ const AROUND: usize = 50;
 ///
 /// # Errors
 /// If a file of a whole run can't be read.
-pub fn gather<'s>(
+pub(crate) fn gather<'s>(
     file: &ClaimsFile,
     studies: impl IntoIterator<Item = &'s StudyResults>,
 ) -> Result<Evidence, RecordError> {
@@ -59,7 +59,7 @@ pub fn gather<'s>(
 
 /// The first epoch at whose end a run had escaped.
 #[must_use]
-pub fn escape_epoch(epochs: &[EpochRecord]) -> Option<u32> {
+pub(crate) fn escape_epoch(epochs: &[EpochRecord]) -> Option<u32> {
     epochs.iter().find(|epoch| epoch.validation.auc >= ESCAPE_AUC).map(|epoch| epoch.epoch)
 }
 
@@ -85,7 +85,7 @@ fn of_run(run: &RunResult, record: &RunRecord) -> Result<RunEvidence, RecordErro
 /// What the record and the test scores of a completed run say. What only its steps could say is left out.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts of reviews and epochs")]
-pub fn run_evidence(record: &RunRecord, scores: Option<&Scores>) -> RunEvidence {
+pub(crate) fn run_evidence(record: &RunRecord, scores: Option<&Scores>) -> RunEvidence {
     let escape_epoch = escape_epoch(&record.epochs);
     let horizon = record.protocol.epochs;
     let mut measures = BTreeMap::new();

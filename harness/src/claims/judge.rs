@@ -67,7 +67,7 @@ impl Finding {
 
 /// Judges every claim of a file.
 #[must_use]
-pub fn judge(file: &ClaimsFile, evidence: &Evidence) -> Vec<Judged> {
+pub(crate) fn judge(file: &ClaimsFile, evidence: &Evidence) -> Vec<Judged> {
     let court = Court::new(file, evidence);
     file.claims.iter().map(|claim| court.judge(claim)).collect()
 }

@@ -15,10 +15,11 @@ mod words;
 #[cfg(test)]
 mod planted_tests;
 
-pub use comparison::{Comparison, Difference, ahead, later};
-pub use evidence::{Evidence, RunEvidence, TestVariance};
-pub use gather::{ESCAPE_AUC, escape_epoch, gather, run_evidence};
-pub use judge::{Finding, Judged, Verdict, judge};
-pub use reading::RulesError;
-pub use rules::{Arm, Claim, ClaimsFile, Condition, Measure};
-pub use table::verdicts;
+pub(crate) use comparison::ahead;
+pub(crate) use comparison::{Comparison, later};
+pub(crate) use evidence::RunEvidence;
+pub(crate) use gather::{ESCAPE_AUC, escape_epoch, gather, run_evidence};
+pub(crate) use judge::{Judged, judge};
+pub(crate) use rules::ClaimsFile;
+pub(crate) use rules::Measure;
+pub(crate) use table::verdicts;

@@ -17,7 +17,7 @@ const DEEPEST: usize = 16;
 
 /// A claims file that can't be used.
 #[derive(Debug, thiserror::Error)]
-pub enum RulesError {
+pub(crate) enum RulesError {
     /// It can't be read.
     #[error("{}: {source}", path.display())]
     Io {
@@ -41,7 +41,7 @@ impl ClaimsFile {
     ///
     /// # Errors
     /// If it can't be read, has an unknown key or a wrong type, or a rule that names an arm it does not define.
-    pub fn read(path: &Path) -> Result<Self, RulesError> {
+    pub(crate) fn read(path: &Path) -> Result<Self, RulesError> {
         let io = |source| RulesError::Io { path: path.into(), source };
         let about = fs::metadata(path).map_err(io)?;
         let refuse = |message: String| RulesError::Rules { path: path.into(), message };
@@ -55,7 +55,7 @@ impl ClaimsFile {
     ///
     /// # Errors
     /// What is wrong, with its place as far as it is known.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let file: Self = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
         if file.version != VERSION {
             return Err(format!("claims of version {}, and this program reads version {VERSION}", file.version));
@@ -78,7 +78,7 @@ impl ClaimsFile {
 
     /// Every primary comparison of the file, each once, in the order in which they stand.
     #[must_use]
-    pub fn primary(&self) -> Vec<&Later> {
+    pub(crate) fn primary(&self) -> Vec<&Later> {
         fn collect<'f>(condition: &'f Condition, found: &mut Vec<&'f Later>) {
             match condition {
                 Condition::All(parts) | Condition::Any(parts) => parts.iter().for_each(|part| collect(part, found)),

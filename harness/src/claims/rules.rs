@@ -9,7 +9,7 @@ use serde::Deserialize;
 /// A file of claims.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ClaimsFile {
+pub(crate) struct ClaimsFile {
     /// 1.
     pub(super) version: u32,
     /// One line on what the claims are about.
@@ -28,7 +28,7 @@ pub struct ClaimsFile {
 /// All runs of one study, backend, cell and variant; they differ in their seeds alone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Arm {
+pub(crate) struct Arm {
     /// The study's name.
     pub study: String,
     /// The backend's name.
@@ -43,7 +43,7 @@ pub struct Arm {
 /// both hold, undecided where neither does.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Claim {
+pub(crate) struct Claim {
     /// Its name, such as `C1`.
     pub id: String,
     /// What it says; taken from the published figures unless given.
@@ -60,7 +60,7 @@ pub struct Claim {
 /// A remark on a verdict.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Note {
+pub(crate) struct Note {
     /// When it is made.
     pub when: Condition,
     /// The remark.
@@ -70,7 +70,7 @@ pub struct Note {
 /// Something that holds of the runs, does not, or can't be told yet. A table with one key in a claims file.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Condition {
+pub(crate) enum Condition {
     /// Every one of these.
     All(Vec<Condition>),
     /// At least one of these.
@@ -104,7 +104,7 @@ pub enum Condition {
 /// Runs of an arm that escaped.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct EscapedCount {
+pub(crate) struct EscapedCount {
     /// The arm.
     pub arm: String,
     /// How many runs the rule speaks of; with more than these the counts grow in proportion.
@@ -120,7 +120,7 @@ pub struct EscapedCount {
 /// Runs of an arm with a measure within bounds.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RunCount {
+pub(crate) struct RunCount {
     /// The arm.
     pub arm: String,
     /// How many runs the rule speaks of; with more than these the counts grow in proportion.
@@ -138,7 +138,7 @@ pub struct RunCount {
 /// Bounds of a number; each that is given must hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// `value >= at_least`.
     pub at_least: Option<f64>,
     /// `value > above`.
@@ -152,7 +152,7 @@ pub struct Bounds {
 impl Bounds {
     /// Whether a number lies within.
     #[must_use]
-    pub fn contain(&self, value: f64) -> bool {
+    pub(crate) fn contain(&self, value: f64) -> bool {
         self.at_least.is_none_or(|bound| value >= bound)
             && self.above.is_none_or(|bound| value > bound)
             && self.at_most.is_none_or(|bound| value <= bound)
@@ -167,7 +167,7 @@ impl Bounds {
 /// A number that each run has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Measure {
+pub(crate) enum Measure {
     /// Accuracy on the test split.
     Accuracy,
     /// AUC on the test split.
@@ -201,7 +201,7 @@ pub enum Measure {
 /// One arm escapes later than another.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Later {
+pub(crate) struct Later {
     /// The arm that is said to be later.
     pub arm: String,
     /// The arm it is compared with.
@@ -217,7 +217,7 @@ pub struct Later {
 /// Two arms that differ by less than a margin.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Equivalent {
+pub(crate) struct Equivalent {
     /// The two arms.
     pub arms: [String; 2],
     /// Runs that each arm must have.
@@ -231,7 +231,7 @@ pub struct Equivalent {
 /// The ratio of two arms' means.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ratio {
+pub(crate) struct Ratio {
     /// Numerator and denominator.
     pub arms: [String; 2],
     /// Runs that each arm must have.
@@ -245,7 +245,7 @@ pub struct Ratio {
 /// One arm ahead of another.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ahead {
+pub(crate) struct Ahead {
     /// The arm that is said to be ahead.
     pub arm: String,
     /// The arm it is compared with.
@@ -263,7 +263,7 @@ pub struct Ahead {
 /// A native default.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DefaultOf {
+pub(crate) struct DefaultOf {
     /// The knob.
     pub knob: String,
     /// The study that noted it.
@@ -279,7 +279,7 @@ pub struct DefaultOf {
 /// A statement in prose of the published figures.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Statement {
+pub(crate) struct Statement {
     /// Its name there.
     pub id: String,
     /// Whether it is possible beside the printed figures.
@@ -289,7 +289,7 @@ pub struct Statement {
 /// AUC intervals of runs at chance.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ChanceIntervals {
+pub(crate) struct ChanceIntervals {
     /// The arms whose runs that did not escape are looked at.
     pub arms: Vec<String>,
     /// The least number of such runs.
@@ -301,7 +301,7 @@ pub struct ChanceIntervals {
 /// How many intervals leave out the true value, against the share that must.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Exclusions {
+pub(crate) enum Exclusions {
     /// The Clopper-Pearson interval of the share contains the level, or lies below it.
     AsExpected,
     /// It lies above the level.
@@ -311,7 +311,7 @@ pub enum Exclusions {
 /// Printed AUCs.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PrintedAuc {
+pub(crate) struct PrintedAuc {
     /// The rows of the published table, as `framework-cell`.
     pub rows: Vec<String>,
 }
@@ -319,7 +319,7 @@ pub struct PrintedAuc {
 /// Arms in an order.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ascending {
+pub(crate) struct Ascending {
     /// The arms.
     pub arms: Vec<String>,
     /// What is compared.
@@ -331,7 +331,7 @@ pub struct Ascending {
 /// Arithmetic.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SumOfProducts {
+pub(crate) struct SumOfProducts {
     /// Factors of each term.
     pub terms: Vec<Vec<u32>>,
     /// A value.

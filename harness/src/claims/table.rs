@@ -6,7 +6,7 @@ use super::judge::{Finding, Judged};
 
 /// A table of verdicts, a row a claim, and below it what was found of each. `texts` gives a claim's words by its id.
 #[must_use]
-pub fn verdicts(title: &str, judged: &[Judged], text: &dyn Fn(&str) -> String) -> String {
+pub(crate) fn verdicts(title: &str, judged: &[Judged], text: &dyn Fn(&str) -> String) -> String {
     let columns = [("claim", Align::Left), ("what it says", Align::Left), ("verdict", Align::Left)];
     let mut table = Table::new(columns);
     for claim in judged {

@@ -23,9 +23,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use corpus::Corpus;
-pub use descriptor::{CorpusDescriptor, Fetch, Form, Format, Package, PinnedHash};
-pub use encoded::{EncodedData, EncodedSplit, PADDING_ID, UNKNOWN_ID};
-pub use error::{DataError, Place};
+pub use descriptor::{CorpusDescriptor, Fetch, Form, PinnedHash};
+pub(crate) use encoded::EncodedSplit;
+pub use encoded::{EncodedData, PADDING_ID, UNKNOWN_ID};
+pub use error::DataError;
 pub use lengths::LengthCounts;
 pub use settings::{DataSettings, Source};
 pub use summary::{CorpusSummary, DataSummary, SharedTexts, SplitSummary};

@@ -8,7 +8,7 @@ use super::initial::with_one_bias_vector;
 use super::record::{Comparison, Difference, Reading, StepPair, TensorDifference};
 
 /// Relative differences at which two backends are said to part.
-pub const THRESHOLDS: [f64; 3] = [1e-6, 1e-4, 1e-2];
+pub(crate) const THRESHOLDS: [f64; 3] = [1e-6, 1e-4, 1e-2];
 
 /// `|a - b| / max(|a|, |b|)`; 0 where both are 0.
 #[must_use]
@@ -91,7 +91,7 @@ pub(super) fn tensor_differences(
 
 /// The place of the first value above a threshold. A value that is no number is above every one.
 #[must_use]
-pub fn first_above(values: impl IntoIterator<Item = f64>, threshold: f64) -> Option<usize> {
+pub(crate) fn first_above(values: impl IntoIterator<Item = f64>, threshold: f64) -> Option<usize> {
     values.into_iter().position(|value| value.is_nan() || value > threshold)
 }
 

@@ -21,15 +21,18 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-pub use comparisons::{LockstepPlan, plan_lockstep};
-pub use difference::{THRESHOLDS, WeightsPart, first_above, relative};
+pub(crate) use comparisons::LockstepPlan;
+pub use comparisons::plan_lockstep;
+pub use difference::relative;
+pub(crate) use difference::{THRESHOLDS, WeightsPart};
 pub use document::{lockstep_text, write_lockstep};
 pub use record::{
     ArmRecord, Comparison, Difference, Ending, InertSetting, LOCKSTEP_VERSION, LockstepRecord, Reading, StepPair,
     Subject, TensorDifference,
 };
 pub use schedule::reading_steps;
-pub use sides::{LockstepError, SideRequest, SidesRequest};
+pub(crate) use sides::LockstepError;
+pub use sides::{SideRequest, SidesRequest};
 
 use crate::data::EncodedData;
 use crate::plan::fingerprint;

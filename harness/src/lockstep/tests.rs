@@ -3,7 +3,7 @@
 use harness_contract::{BiasVectors, CellKind, ModelSpec, TensorGroup, WeightMap};
 use proptest::prelude::*;
 
-use super::difference::tensor_differences;
+use super::difference::{first_above, tensor_differences};
 use super::initial::{moved_by_one_rounding, with_one_bias_vector};
 use super::*;
 use crate::train::initial_weights;

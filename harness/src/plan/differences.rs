@@ -37,7 +37,7 @@ pub fn differences(first: &Protocol, second: &Protocol) -> Vec<SettingDifference
 
 /// Whether every training step is the same work for this cell under both protocols.
 #[must_use]
-pub fn same_steps(first: &Protocol, second: &Protocol, cell: CellKind) -> bool {
+pub(crate) fn same_steps(first: &Protocol, second: &Protocol, cell: CellKind) -> bool {
     let work = |protocol: &Protocol| {
         let mut values = flat(protocol);
         values.retain(|name, _| {
@@ -50,7 +50,7 @@ pub fn same_steps(first: &Protocol, second: &Protocol, cell: CellKind) -> bool {
 
 /// A setting's value as a study file writes it, small numbers with their exponent.
 #[must_use]
-pub fn value_text(value: &Value) -> String {
+pub(crate) fn value_text(value: &Value) -> String {
     match value {
         Value::Float(number) => format!("{number:?}"),
         other => other.to_string(),
@@ -67,7 +67,11 @@ pub fn flat(protocol: &Protocol) -> BTreeMap<String, Value> {
 ///
 /// # Errors
 /// A name that is none of a protocol's.
-pub fn with_settings_of(base: &Protocol, other: &Protocol, names: &[String]) -> Result<Protocol, toml::de::Error> {
+pub(crate) fn with_settings_of(
+    base: &Protocol,
+    other: &Protocol,
+    names: &[String],
+) -> Result<Protocol, toml::de::Error> {
     let (mut values, source) = (flat(base), flat(other));
     for name in names {
         match (knobs::find(name), source.get(name)) {

@@ -11,7 +11,7 @@ use super::protocol::Protocol;
 
 /// Moves whenever equal settings would give other initial weights, orders of examples or batches than before, so that no run made before counts as
 /// done. `train/numerics.rs` has the test that fails without it.
-pub const HARNESS_NUMERICS: u32 = 1;
+pub(crate) const HARNESS_NUMERICS: u32 = 1;
 
 /// Changes when the identity is composed otherwise.
 const IDENTITY_VERSION: u32 = 3;

@@ -32,7 +32,7 @@ pub struct Overrides {
 }
 
 /// A backend as the plan sees it: what it says of itself, or why it can't be asked.
-pub type Asked = Result<BackendInfo, String>;
+pub(crate) type Asked = Result<BackendInfo, String>;
 
 /// One run with every setting filled in.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,7 +57,7 @@ pub struct ResolvedSettings {
 ///
 /// # Errors
 /// An unknown key or a value that can't be.
-pub fn resolve_data(study: &Study, overrides: &Overrides) -> Result<DataSettings, PlanError> {
+pub(crate) fn resolve_data(study: &Study, overrides: &Overrides) -> Result<DataSettings, PlanError> {
     override_data(&study.file.data, &study.place("data"), overrides)
 }
 
@@ -65,7 +65,11 @@ pub fn resolve_data(study: &Study, overrides: &Overrides) -> Result<DataSettings
 ///
 /// # Errors
 /// An unknown key or a value that can't be.
-pub fn override_data(settings: &DataSettings, place: &str, overrides: &Overrides) -> Result<DataSettings, PlanError> {
+pub(crate) fn override_data(
+    settings: &DataSettings,
+    place: &str,
+    overrides: &Overrides,
+) -> Result<DataSettings, PlanError> {
     let mut place = place;
     // JSON holds every seed, TOML those below 2^63.
     let wrong = |error: serde_json::Error| PlanError::Value { place: "--set data".into(), message: error.to_string() };

@@ -10,7 +10,7 @@ use crate::data::DataSettings;
 
 /// Every run and every setting with where it came from; settings that are the same for all runs stand once.
 #[must_use]
-pub fn plan_text(runs: &[ResolvedRun], data: &DataSettings) -> String {
+pub(crate) fn plan_text(runs: &[ResolvedRun], data: &DataSettings) -> String {
     let mut text = String::new();
     if let Ok(settings) = toml::to_string(data) {
         line(&mut text, "data");

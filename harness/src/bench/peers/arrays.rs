@@ -12,7 +12,7 @@ use crate::data::{EncodedData, EncodedSplit};
 ///
 /// # Errors
 /// If a file can't be written.
-pub fn export(data: &EncodedData, folder: &Path) -> Result<(), BenchError> {
+pub(crate) fn export(data: &EncodedData, folder: &Path) -> Result<(), BenchError> {
     fs::create_dir_all(folder).map_err(|source| BenchError::Io { path: folder.into(), source })?;
     for (name, split) in data.splits() {
         let file = |part: &str| folder.join(format!("{name}-{part}.npy"));

@@ -19,7 +19,7 @@ use crate::train::{BatchSettings, TimedModel, initial_weights};
 const WARM_UP: usize = 3;
 
 /// Steps at the beginning of a turn that count for nothing, because the caches hold what the one before used.
-pub const UNCOUNTED_STEPS: usize = 1;
+pub(crate) const UNCOUNTED_STEPS: usize = 1;
 
 /// The peers of each framework: name, flags beside the common ones, role.
 const KERAS: [(&str, &[&str], Role); 2] =

@@ -13,7 +13,7 @@ use crate::data::EncodedData;
 
 /// What is encoded.
 #[derive(Debug, Clone)]
-pub struct EncodingTask<'t> {
+pub(crate) struct EncodingTask<'t> {
     /// The corpus as it was fetched, `reviews.json`.
     pub corpus: PathBuf,
     /// The tokenizer with the rule by which words are cut.
@@ -42,7 +42,7 @@ struct Printed {
 ///
 /// # Errors
 /// If one of them fails.
-pub fn compare_encoding(task: &EncodingTask<'_>, scripts: &Scripts) -> Result<EncodingRecord, BenchError> {
+pub(crate) fn compare_encoding(task: &EncodingTask<'_>, scripts: &Scripts) -> Result<EncodingRecord, BenchError> {
     let data = task.data;
     let splits = data.splits();
     let mut record = EncodingRecord {

@@ -10,12 +10,13 @@ mod grid;
 mod process;
 mod record;
 
-pub use arrays::export;
-pub use compare::{Comparing, PeerEvent, UNCOUNTED_STEPS, compare};
-pub use encoding::{EncodingTask, compare_encoding};
+pub(crate) use arrays::export;
+pub use compare::compare;
+pub(crate) use compare::{Comparing, PeerEvent, UNCOUNTED_STEPS};
+pub(crate) use encoding::{EncodingTask, compare_encoding};
 pub use grid::grid_record;
-pub use process::Scripts;
+pub(crate) use process::Scripts;
 pub use record::{
-    Comparison, EncodingRecord, Framework, GridRecord, GridRun, GridShape, PeerMeasured, PeerTiming, PeersRecord, Role,
-    SubjectRecord,
+    Comparison, EncodingRecord, Framework, GridShape, PeerMeasured, PeerTiming, PeersRecord, Role, SubjectRecord,
 };
+pub(crate) use record::{GridRecord, GridRun};

@@ -20,7 +20,7 @@ use harness_contract::{BackendInfo, Capabilities, CellKind, NativeDefaults};
 use serde::Serialize;
 use toml::Value;
 
-pub use page::{KnobOfBackend, KnobPage, knob_pages, knobs_markdown, knobs_readme};
+pub(crate) use page::{knob_pages, knobs_markdown, knobs_readme};
 pub use values::Values;
 
 use super::differences::{flat, value_text};

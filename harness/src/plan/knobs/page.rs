@@ -13,7 +13,7 @@ const HEAD: &str = include_str!("page.md");
 
 /// What there is to say of a knob.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct KnobPage {
+pub(crate) struct KnobPage {
     /// What it is about, e.g. `Optimiser`.
     pub subject: &'static str,
     /// Its dotted name.
@@ -42,7 +42,7 @@ pub struct KnobPage {
 
 /// A knob from the side of a backend.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct KnobOfBackend {
+pub(crate) struct KnobOfBackend {
     /// Whether it can do it, or which of the values: `yes`, `no`, or a list.
     pub can: String,
     /// Its native default, with the cells where it depends on them; none where the default is not the backend's.
@@ -51,7 +51,7 @@ pub struct KnobOfBackend {
 
 /// Every knob, with what these backends say.
 #[must_use]
-pub fn knob_pages(backends: &BTreeMap<String, BackendInfo>) -> Vec<KnobPage> {
+pub(crate) fn knob_pages(backends: &BTreeMap<String, BackendInfo>) -> Vec<KnobPage> {
     let of = |subject: &'static str, knob: &Knob| {
         let own = backends.iter().map(|(name, info)| (name.clone(), of_backend(knob, info))).collect();
         page(subject, knob, own)
@@ -118,7 +118,7 @@ fn by_cell(values: &[(CellKind, String)]) -> String {
 
 /// The knobs as Markdown, a table for each subject; with a column for each backend that was asked.
 #[must_use]
-pub fn knobs_markdown(pages: &[KnobPage]) -> String {
+pub(crate) fn knobs_markdown(pages: &[KnobPage]) -> String {
     let mut text = String::new();
     for (subject, _) in &SUBJECTS {
         let own: Vec<_> = pages.iter().filter(|page| page.subject == *subject).collect();
@@ -157,6 +157,6 @@ pub fn knobs_markdown(pages: &[KnobPage]) -> String {
 
 /// The page about studies and their knobs that is kept beside the studies, `harness/studies/README.md`.
 #[must_use]
-pub fn knobs_readme() -> String {
+pub(crate) fn knobs_readme() -> String {
     format!("{HEAD}\n{}", knobs_markdown(&knob_pages(&BTreeMap::new())))
 }
