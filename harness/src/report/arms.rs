@@ -26,7 +26,7 @@ pub(super) struct Arm<'a> {
     pub(super) group: Group<'a>,
     /// The place of its backend among those of the study.
     pub(super) backend: usize,
-    /// Its runs in the order of the plan.
+    /// Its runs by seed.
     pub(super) runs: Vec<ArmRun<'a>>,
 }
 
@@ -73,10 +73,10 @@ pub(super) fn arms<'a>(overview: &Overview<'a>, scores: &'a [Option<Scores>]) ->
             diagnosis: diagnose_with(result, scores),
         })
     };
-    let arm = |group: Group<'a>| Arm {
-        backend: overview.backends.iter().position(|name| *name == group.backend).unwrap_or(0),
-        runs: group.runs.iter().filter_map(run).collect(),
-        group,
+    let arm = |group: Group<'a>| {
+        let mut runs: Vec<_> = group.runs.iter().filter_map(run).collect();
+        runs.sort_by_key(|run| run.result.planned.key.seed);
+        Arm { backend: overview.backends.iter().position(|name| *name == group.backend).unwrap_or(0), runs, group }
     };
     overview.groups().into_iter().map(arm).collect()
 }

@@ -41,6 +41,10 @@ pub(super) fn document(overview: &Overview<'_>, parts: &Parts<'_>) -> String {
     }
     let Parts { arms, sources, .. } = parts;
     let tally = if overview.results.runs.is_empty() { "none planned".into() } else { results::tally(overview.results) };
+    let tally = match overview.results.runs.len().saturating_sub(study.runs.len()) {
+        0 => tally,
+        added => format!("{tally}; {added} of them by earlier calls with the same settings"),
+    };
     let tally = match also_here::number(overview.results) {
         0 => tally,
         earlier => format!("{tally}; {earlier} more of earlier calls stand under \"Also here\""),

@@ -8,6 +8,7 @@ mod arms_file;
 mod claims;
 mod differences;
 mod document;
+mod earlier;
 mod figures;
 mod files;
 mod latex;
@@ -96,7 +97,7 @@ pub fn write(results: &StudyResults, sources: &Sources<'_>, directory: &Path) ->
 
 /// Writes every file of the report.
 fn draw(results: &StudyResults, sources: &Sources<'_>, directory: &Path) -> Result<Vec<PathBuf>, ReportError> {
-    let (results, scores) = scores::believed(results);
+    let (results, scores) = scores::believed(&earlier::with_earlier_points(results));
     let overview = Overview::new(&results);
     let arms = arms::arms(&overview, &scores);
     let differences = differences::differences(&overview, &arms);

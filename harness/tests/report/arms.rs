@@ -163,6 +163,8 @@ fn what_explains_a_failure_is_drawn_where_it_was_recorded() {
     for expected in ["0", "10", "singular values", "spectral radius", "orthogonal"] {
         assert!(labels.contains(&expected), "{expected}: {labels:?}");
     }
+    // Ten epochs and the initial weights: the largest singular value and the spectral radius of three cells.
+    assert_eq!(super::figures::curves(&svg, super::figures::FIRST, 11), 6);
     assert!(report.text("report.md").contains("### Gradients and recurrent kernels"));
 }
 
@@ -176,4 +178,53 @@ fn observation(padded_after: u32, largest: f64) -> Observation {
         input_gradients: Some(InputGradients { mean, mean_log, rows: vec![row; 32] }),
         recurrent_spectrum: vec![BlockSpectrum { kernel: "rnn.weight_hh_l0".into(), gate: 0, spectrum }],
     }
+}
+
+/// The two arms of [`two_arms`] as a call for seed 8 alone leaves them: the other seeds are of earlier calls, the latest first.
+fn narrowed(results: &StudyResults) -> StudyResults {
+    let mut narrow = results.clone();
+    narrow.earlier = narrow.runs.extract_if(.., |run| run.planned.key.seed != 8).collect();
+    narrow.study.runs.retain(|run| run.key.seed == 8);
+    narrow
+}
+
+#[test]
+fn a_narrower_call_narrows_nothing_that_can_be_reported() {
+    let (_, results, report) = two_arms();
+    let narrow = narrowed(results);
+    let text = Report::written(&narrow);
+    assert_eq!(text.text("arms.csv"), report.text("arms.csv"));
+    assert!(text.text("report.md").contains("16 completed; 14 of them by earlier calls with the same settings"));
+
+    // Before the run of the call has ended, and where the plan has no run of an arm at all.
+    let mut waiting = narrow.clone();
+    waiting.runs.retain(|run| run.planned.key.backend == "libtorch");
+    waiting.study.runs.retain(|run| run.key.backend == "libtorch");
+    waiting.runs[0].record = None;
+    let text = Report::written(&waiting).text("arms.csv");
+    let (libtorch, tensorflow) = (row(&text, 0), row(&text, 1));
+    assert_eq!([libtorch("planned"), libtorch("completed")], ["8", "7"]);
+    assert_eq!([tensorflow("planned"), tensorflow("completed")], ["7", "7"]);
+}
+
+#[test]
+fn runs_of_other_settings_are_no_seeds_of_an_arm() {
+    let (_, results, _) = two_arms();
+    let mut other = narrowed(results);
+    for run in other.earlier.iter_mut().filter(|run| run.planned.key.seed < 4) {
+        run.record.as_mut().unwrap().protocol.epochs = 3;
+    }
+    let text = Report::written(&other);
+    let arm = row(&text.text("arms.csv"), 0);
+    assert_eq!([arm("planned"), arm("completed")], ["5", "5"]);
+    let also = text.text("report.md");
+    let also = also.split("## Also here").nth(1).unwrap();
+    assert_eq!(also.lines().filter(|line| line.contains("`epochs` = 3 (10)")).count(), 6, "{also}");
+
+    // A plan that asks for a point again has changed the settings; what was made with the old ones is none of its runs, even before one has ended.
+    let mut changed = narrowed(results);
+    changed.earlier.extend(changed.runs.clone());
+    changed.runs.iter_mut().for_each(|run| run.record = None);
+    let arm = row(&Report::written(&changed).text("arms.csv"), 0);
+    assert_eq!([arm("planned"), arm("completed")], ["1", "0"]);
 }

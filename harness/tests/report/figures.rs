@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{Report, ablation, fixture, mixed};
 
 /// Okabe and Ito's blue and vermilion, the colours of the first two backends.
-const FIRST: &str = "#0072B2";
+pub(crate) const FIRST: &str = "#0072B2";
 const SECOND: &str = "#D55E00";
 
 /// Every text of an SVG in the order in which it is drawn.
@@ -19,7 +19,7 @@ pub(crate) fn labels(svg: &str) -> Vec<&str> {
 }
 
 /// The points of the solid lines of a colour that have at least so many.
-fn curves(svg: &str, color: &str, points: usize) -> usize {
+pub(crate) fn curves(svg: &str, color: &str, points: usize) -> usize {
     let lines =
         svg.lines().filter(|line| line.starts_with("<polyline") && line.contains(&format!("stroke=\"{color}\"")));
     lines.filter(|line| line.matches(',').count() >= points).count()

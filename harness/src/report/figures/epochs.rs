@@ -217,7 +217,9 @@ fn over_epochs(
         let style = series_style(place);
         let stroke = stroke(style, quantity.second);
         let marker = Some((style.marker, quantity.second));
-        let values: Vec<_> = record.epochs.iter().map(|epoch| (f64::from(epoch.epoch), (quantity.of)(epoch))).collect();
+        let start = quantity.start.map(|of| (0.0, of(&record.start)));
+        let epochs = record.epochs.iter().map(|epoch| (f64::from(epoch.epoch), (quantity.of)(epoch)));
+        let values: Vec<_> = start.into_iter().chain(epochs).filter(|(_, value)| !value.is_nan()).collect();
         let stopped = record.outcome != Outcome::Completed;
         if !several {
             return vec![Line { values, stroke, marker, stopped }];
