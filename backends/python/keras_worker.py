@@ -189,7 +189,20 @@ class Model:
         gradients = [self.network.free(gradient, variable) for gradient, variable in zip(gradients, self.variables)]
         total, (gradients, clipped) = global_norm(gradients), clip_of(self.spec["clip"], gradients)
         self.optimizer.apply(gradients, self.variables)
+        clip = self.spec["clip"]
+        if clip is not None and clip["form"] == "gradient":
+            # A norm that is not a number makes NaN of every gradient, but this one has no rows of the words that are not in the batch.
+            embedding = self.variables[0]
+            spoilt = tf.math.is_nan(total)
+            for variable in [embedding, *self.moments(embedding)]:
+                tf.cond(spoilt, lambda: self.fill(variable, float("nan")), lambda: tf.constant(True))
         return loss, total, clipped
+
+    @staticmethod
+    def fill(variable, number):
+        """Gives every element of a variable this value; always true, for a branch must have one."""
+        variable.assign(tf.fill(variable.shape, number))
+        return tf.constant(True)
 
     def take_input_norms(self, tokens, lengths, front, labels):
         """`|dL / d embedding|` of every step, `[rows, time]`."""

@@ -178,6 +178,18 @@ class TestKeras(OfOneWorker, unittest.TestCase):
     def test_a_norm_that_is_no_finite_number_does_what_it_does_in_keras(self):
         self.follow_extremes(KERAS)
 
+    def test_a_norm_that_is_not_a_number_leaves_no_weight_where_the_gradient_is_clipped_as_a_whole(self):
+        for cell in ["rnn", "gru"]:
+            clip = {"norm": 1.0, "stabiliser": 1e-6, "form": "gradient"}
+            sizes = {"vocabulary_size": 20, "embedding_size": 2, "hidden_size": 2, "layers": 1, "max_time": 3, "max_batch": 2}
+            spec = spec_of(cell, KERAS, bias_vectors="two" if cell == "gru" else "one", clip=clip, **sizes)
+            large = ["rnn.weight_ih_l0", "head.weight"]
+            self.build(spec, {name: [1e30 if name in large else 0.0] * math.prod(shape) for name, shape in shapes_of(spec)})
+            norms = [self.train([[3, 3, 4], [5, 3, 5]], [1, 1], "end", 3, 0.01)[2] for _ in range(2)]
+            self.assertTrue(math.isinf(norms[0]) and math.isnan(norms[1]), norms)
+            for name, values in self.weights(spec).items():
+                self.assertTrue(all(math.isnan(value) for value in values), name)
+
 
 @unittest.skipIf(NO_ENVIRONMENT, NO_ENVIRONMENT)
 class TestPyTorch(OfOneWorker, unittest.TestCase):

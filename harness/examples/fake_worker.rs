@@ -75,6 +75,7 @@ impl Backend for Fake {
         BackendInfo {
             name: self.manner.clone(),
             numerics: 1,
+            portable: Vec::new(),
             libraries: vec![LibraryVersion {
                 name: "fake".into(),
                 version: if self.manner == "escapes" { SPEAKS_TO_TERMINALS.into() } else { self.version.into() },

@@ -24,7 +24,7 @@ use std::sync::Once;
 use harness_contract::{
     Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, Capabilities, CellKind, ClipForm, Device,
     DeviceKind, Element, EpsilonPlacement, Exclusion, GruForm, Kernel, LibraryVersion, Model, ModelSpec, ModelState,
-    RepeatedWords, WeightDecayForm, WeightMap,
+    RepeatedWords, WeightDecayForm, WeightMap, portable_here,
 };
 use tch::{Cuda, Kind};
 
@@ -56,6 +56,7 @@ pub fn new() -> Result<Libtorch, BackendError> {
         info: BackendInfo {
             name: "libtorch".into(),
             numerics: 2,
+            portable: portable_here(&[Kernel::Fused]),
             libraries: libraries.into(),
             capabilities: capabilities(),
             native_defaults: Some(defaults::native_defaults()),

@@ -1,5 +1,6 @@
 //! Euclidean norms. In main memory their sums are of a fixed order, in double precision, so that every processor gives the same bits.
 
+use harness_contract::float32_norm;
 use tch::kind::Element;
 use tch::{Device, Kind, TchError, Tensor};
 
@@ -9,21 +10,19 @@ use crate::parameters::to_host;
 /// Partial sums that are added up side by side, whatever the length of a processor's vectors.
 const LANES: usize = 8;
 
-/// The norm of all elements of these tensors together. Infinite where the sum of squares lies beyond the numbers of the elements' kind, as it is where that kind is
-/// added up in.
+/// The norm of all elements of these tensors together; in float32 infinite where float32 can't add it up ([`float32_norm`]).
 pub(crate) fn of_all(tensors: &[&Tensor]) -> Result<f64, TchError> {
-    let sum = |most: f64| -> Result<f64, TchError> {
+    let norm = || -> Result<f64, TchError> {
         let sums = tensors.iter().map(|tensor| sum_of_squares_in(tensor)).collect::<Result<Vec<_>, _>>()?;
-        let sum: f64 = sums.iter().sum();
-        Ok(if sum > most { f64::INFINITY } else { sum.sqrt() })
+        Ok(sums.iter().sum::<f64>().sqrt())
     };
     match tensors.first() {
         Some(tensor) if tensor.device() != Device::Cpu => {
             let norms = tensors.iter().map(|tensor| tensor.f_norm()).collect::<Result<Vec<_>, _>>()?;
             Tensor::f_stack(&norms, 0)?.f_norm()?.f_double_value(&[])
         }
-        Some(tensor) if tensor.f_kind()? == Kind::Float => sum(f32::MAX.into()),
-        _ => sum(f64::MAX),
+        Some(tensor) if tensor.f_kind()? == Kind::Float => norm().map(float32_norm),
+        _ => norm(),
     }
 }
 

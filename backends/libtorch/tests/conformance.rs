@@ -1,10 +1,20 @@
 //! The conformance suite: every kernel computes what its spec says, held against the reference in double precision.
 
-use harness_contract::conformance::{Options, run};
+use harness_contract::conformance::{Options, RandomOptions, run, run_random};
 
 #[test]
 fn the_backend_conforms() {
     conforms(&Options::default());
+}
+
+#[test]
+fn trainings_drawn_at_random_are_the_references_to_rounding() {
+    let mut backend = backend_libtorch::new().unwrap();
+    let options = RandomOptions { count: 24, seed: 1, kernels: Vec::new() };
+    let (mut reference, mut float32) = (backend_reference::new(), backend_reference::in_float32());
+    let all = run_random(&mut backend, [&mut reference, &mut float32], &options, &mut |_| {}).unwrap();
+    let failures: Vec<_> = all.iter().filter(|examined| !examined.passed()).collect();
+    assert!(failures.is_empty(), "{failures:#?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use harness_contract::ModelSpec;
 use crate::cells::{Cell, Step, cell};
 use crate::matrix::{add, add_outer, add_product, add_transposed_product};
 use crate::parameters::DirectionParameters;
+use crate::precision::Precision;
 
 /// Which way a layer reads its input, and what it may read.
 pub(crate) struct Reading<'a> {
@@ -16,6 +17,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) valid: &'a [Range<usize>],
     /// From the last step to the first.
     pub(crate) reverse: bool,
+    /// What is kept of each step.
+    pub(crate) precision: Precision,
 }
 
 impl Reading<'_> {
@@ -59,7 +62,9 @@ pub(crate) fn forward(
                 from_input.copy_from_slice(&parameters.bias_ih);
                 add_product(&mut from_input, &parameters.weight_ih, part(input, at, sizes.input));
                 let kept = &mut pass.kept[at * sizes.kept..(at + 1) * sizes.kept];
+                reading.precision.keep_all(&mut from_input);
                 cell.forward(parameters, &from_input, &state, &mut after, kept);
+                reading.precision.keep_all(after.iter_mut().chain(kept));
                 state.copy_from_slice(&after);
             }
             pass.states[at * sizes.state..(at + 1) * sizes.state].copy_from_slice(&state);
@@ -104,10 +109,12 @@ pub(crate) fn backward(
                 kept: part(&pass.kept, at, sizes.kept),
             };
             cell.backward(parameters, &step, &mut d_state, &mut d_from_input, gradient);
+            reading.precision.keep_all(d_state.iter_mut().chain(&mut d_from_input));
             add(&mut gradient.bias_ih, &d_from_input);
             add_outer(&mut gradient.weight_ih, &d_from_input, part(input, at, sizes.input));
             let d_x = &mut d_input[at * sizes.input..(at + 1) * sizes.input];
             add_transposed_product(d_x, &parameters.weight_ih, &d_from_input);
+            reading.precision.keep_all(d_x);
         }
     }
 }

@@ -9,6 +9,7 @@
 //! | `direction.rs` | a cell run over time, with a real mask in the recurrence |
 //! | `norm.rs`, `loss.rs`, `dropout.rs` | layer norm, binary cross-entropy, dropout masks |
 //! | `network.rs` | embedding, stack, pooling and head put together, forward and backward |
+//! | `precision.rs` | what is kept of a number; float64, but for the floor of float32 |
 //! | `clipping.rs`, `adam.rs` | clipping; weight decay and Adam |
 //! | `model.rs` | these behind the contract's two traits |
 //!
@@ -27,18 +28,26 @@ mod model;
 mod network;
 mod norm;
 mod parameters;
+mod precision;
 
 pub use adam::Adam;
 pub use clipping::clip;
 pub use dropout::{DropoutMasks, keep};
 pub use loss::{binary_cross_entropy, sigmoid};
 pub use model::{ReferenceBackend, ReferenceModel};
-pub use network::{Gradients, Inputs, Pass, backward, forward};
+pub use network::{Gradients, Inputs, Pass, backward, backward_in, forward, forward_in};
 pub use norm::NORM_EPSILON;
 pub use parameters::{DirectionParameters, LayerParameters, NormParameters, Parameters};
+pub use precision::Precision;
 
 /// The reference backend, ready to build models.
 #[must_use]
 pub fn new() -> ReferenceBackend {
-    ReferenceBackend
+    ReferenceBackend::default()
+}
+
+/// The same model that keeps in float32 whatever a step hands on. How far it parts from [`new`] is how far float32 alone takes a backend.
+#[must_use]
+pub fn in_float32() -> ReferenceBackend {
+    ReferenceBackend { precision: Precision::Float32 }
 }

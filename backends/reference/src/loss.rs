@@ -1,5 +1,7 @@
 //! Binary cross-entropy on logits.
 
+use crate::precision::Precision;
+
 /// The logistic function, `1 / (1 + e^-x)`. Exact at both ends: `e^-x` overflows to infinity and the quotient to 0.
 #[must_use]
 pub fn sigmoid(x: f64) -> f64 {
@@ -13,12 +15,17 @@ pub fn sigmoid(x: f64) -> f64 {
 /// (the form that TensorFlow's `sigmoid_cross_entropy_with_logits` documents; PyTorch's
 /// `binary_cross_entropy_with_logits` is equal). Its derivative is `p - y`, divided by the number of rows for the mean.
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "batches have far fewer than 2^53 rows")]
 pub fn binary_cross_entropy(logits: &[f64], labels: &[u8]) -> (f64, Vec<f64>) {
+    binary_cross_entropy_in(Precision::Float64, logits, labels)
+}
+
+/// The same with probabilities kept in some precision.
+#[expect(clippy::cast_precision_loss, reason = "batches have far fewer than 2^53 rows")]
+pub(crate) fn binary_cross_entropy_in(precision: Precision, logits: &[f64], labels: &[u8]) -> (f64, Vec<f64>) {
     let rows = logits.len() as f64;
     let pairs = || logits.iter().zip(labels.iter().map(|&label| f64::from(label)));
     let total: f64 = pairs().map(|(&z, y)| z.max(0.0) - z * y + (-z.abs()).exp().ln_1p()).sum();
-    let gradient = pairs().map(|(&z, y)| (sigmoid(z) - y) / rows).collect();
+    let gradient = pairs().map(|(&z, y)| (precision.keep(sigmoid(z)) - y) / rows).collect();
     (total / rows, gradient)
 }
 

@@ -11,17 +11,22 @@ use harness_contract::{
 use crate::adam::Adam;
 use crate::clipping::clip;
 use crate::dropout::DropoutMasks;
-use crate::network::{Gradients, Inputs, backward, forward};
+use crate::network::{Gradients, Inputs, backward_in, forward_in};
 use crate::parameters::Parameters;
+use crate::precision::Precision;
 
-/// The reference backend. It holds nothing: every model is on its own.
+/// The reference backend. Every model is on its own.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ReferenceBackend;
+pub struct ReferenceBackend {
+    /// In which precision its models keep what they compute.
+    pub(crate) precision: Precision,
+}
 
 /// A model with its optimiser.
 #[derive(Debug, Clone)]
 pub struct ReferenceModel {
     spec: ModelSpec,
+    precision: Precision,
     weights: Parameters,
     adam: Adam,
     /// Steps whose dropout masks are drawn.
@@ -34,8 +39,12 @@ const DROPOUT: &str = "dropout";
 impl Backend for ReferenceBackend {
     fn describe(&self) -> BackendInfo {
         BackendInfo {
-            name: "reference".into(),
+            name: match self.precision {
+                Precision::Float64 => "reference".into(),
+                Precision::Float32 => "reference-float32".into(),
+            },
             numerics: 1,
+            portable: Vec::new(),
             libraries: vec![LibraryVersion {
                 name: env!("CARGO_PKG_NAME").into(),
                 version: env!("CARGO_PKG_VERSION").into(),
@@ -65,11 +74,11 @@ impl Backend for ReferenceBackend {
     }
 
     fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
-        Ok(Box::new(ReferenceModel::new(spec, initial)?))
+        Ok(Box::new(ReferenceModel { precision: self.precision, ..ReferenceModel::new(spec, initial)? }))
     }
 
     fn resume(&mut self, spec: &ModelSpec, state: &ModelState) -> Result<Box<dyn Model>, BackendError> {
-        Ok(Box::new(ReferenceModel::at(spec, state)?))
+        Ok(Box::new(ReferenceModel { precision: self.precision, ..ReferenceModel::at(spec, state)? }))
     }
 }
 
@@ -80,7 +89,7 @@ impl ReferenceModel {
     /// The first weight that doesn't fit the spec.
     pub fn new(spec: &ModelSpec, initial: &WeightMap) -> Result<Self, BackendError> {
         let weights = Parameters::from_weights(spec, initial)?;
-        Ok(Self { spec: spec.clone(), weights, adam: Adam::new(spec), drawn: 0 })
+        Ok(Self { spec: spec.clone(), precision: Precision::Float64, weights, adam: Adam::new(spec), drawn: 0 })
     }
 
     /// A model that goes on from a state.
@@ -91,7 +100,8 @@ impl ReferenceModel {
         let part = |part| Parameters::from_state(spec, state, part);
         let adam = Adam::at(spec, state.steps, part(StatePart::FirstMoment)?, part(StatePart::SecondMoment)?);
         let drawn = state.only_position(DROPOUT)?;
-        Ok(Self { spec: spec.clone(), weights: part(StatePart::Weights)?, adam, drawn })
+        let weights = part(StatePart::Weights)?;
+        Ok(Self { spec: spec.clone(), precision: Precision::Float64, weights, adam, drawn })
     }
 
     /// The weights in full precision.
@@ -103,15 +113,16 @@ impl ReferenceModel {
     /// One logit a row in full precision, `[batch]`, without dropout.
     #[must_use]
     pub fn logits(&self, tokens: TokenBatch<'_>) -> Vec<f64> {
-        forward(&self.spec, &self.weights, &Inputs::new(&self.spec, tokens), &DropoutMasks::none()).logits
+        let inputs = Inputs::new(&self.spec, tokens);
+        forward_in(self.precision, &self.spec, &self.weights, &inputs, &DropoutMasks::none()).logits
     }
 
     /// The mean loss of a batch and its gradient in full precision, with the given dropout masks.
     #[must_use]
     pub fn gradients(&self, batch: LabelledBatch<'_>, masks: &DropoutMasks) -> Gradients {
         let inputs = Inputs::new(&self.spec, batch.tokens());
-        let pass = forward(&self.spec, &self.weights, &inputs, masks);
-        backward(&self.spec, &self.weights, &inputs, masks, &pass, batch.labels())
+        let pass = forward_in(self.precision, &self.spec, &self.weights, &inputs, masks);
+        backward_in(self.precision, &self.spec, &self.weights, &inputs, masks, &pass, batch.labels())
     }
 }
 
@@ -127,6 +138,7 @@ impl Model for ReferenceModel {
         let clipped = clip(&self.spec, &mut gradients, &words);
         let report = StepReport { loss: gradients.loss, gradient_norm, clipped, update_norm: None };
         self.adam.step(&mut self.weights, gradients, &words, learning_rate);
+        self.precision.keep_all(self.weights.tensors_mut().into_iter().flatten());
         Ok(report)
     }
 

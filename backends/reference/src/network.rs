@@ -17,10 +17,11 @@ use harness_contract::{ModelSpec, Pooling, TokenBatch};
 
 use crate::direction::{self, DirectionPass, Reading};
 use crate::dropout::DropoutMasks;
-use crate::loss::binary_cross_entropy;
+use crate::loss::binary_cross_entropy_in;
 use crate::matrix::{add, add_outer, add_product, add_transposed_product};
 use crate::norm::{self, NormPass};
 use crate::parameters::Parameters;
+use crate::precision::Precision;
 
 /// What a model reads of a batch.
 #[derive(Debug, Clone)]
@@ -110,6 +111,18 @@ impl Gradients {
 /// Runs the model.
 #[must_use]
 pub fn forward(spec: &ModelSpec, weights: &Parameters, inputs: &Inputs, masks: &DropoutMasks) -> Pass {
+    forward_in(Precision::Float64, spec, weights, inputs, masks)
+}
+
+/// The same, keeping what is computed in some precision.
+#[must_use]
+pub fn forward_in(
+    precision: Precision,
+    spec: &ModelSpec,
+    weights: &Parameters,
+    inputs: &Inputs,
+    masks: &DropoutMasks,
+) -> Pass {
     let steps = inputs.words.len();
     let width = spec.hidden_size * spec.directions();
     let size = spec.embedding_size;
@@ -123,7 +136,14 @@ pub fn forward(spec: &ModelSpec, weights: &Parameters, inputs: &Inputs, masks: &
         let directions = parameters.directions.iter().enumerate();
         let directions = directions
             .map(|(at, parameters)| {
-                direction::forward(spec, parameters, &reading(inputs, at), &x, &mut output, &columns(spec, at))
+                direction::forward(
+                    spec,
+                    parameters,
+                    &reading(inputs, at, precision),
+                    &x,
+                    &mut output,
+                    &columns(spec, at),
+                )
             })
             .collect();
         if layer + 1 == spec.layers {
@@ -138,6 +158,7 @@ pub fn forward(spec: &ModelSpec, weights: &Parameters, inputs: &Inputs, masks: &
     for pooled in x.chunks_exact(width) {
         let mut logit = weights.head_bias.clone();
         add_product(&mut logit, &weights.head_weight, pooled);
+        precision.keep_all(&mut logit);
         logits.append(&mut logit);
     }
     Pass { logits, layers, pooled: x }
@@ -153,10 +174,24 @@ pub fn backward(
     pass: &Pass,
     labels: &[u8],
 ) -> Gradients {
+    backward_in(Precision::Float64, spec, weights, inputs, masks, pass, labels)
+}
+
+/// The same, keeping what is computed in some precision.
+#[must_use]
+pub fn backward_in(
+    precision: Precision,
+    spec: &ModelSpec,
+    weights: &Parameters,
+    inputs: &Inputs,
+    masks: &DropoutMasks,
+    pass: &Pass,
+    labels: &[u8],
+) -> Gradients {
     let width = spec.hidden_size * spec.directions();
     let mut gradient = Parameters::zeros(spec);
 
-    let (loss, d_logits) = binary_cross_entropy(&pass.logits, labels);
+    let (loss, d_logits) = binary_cross_entropy_in(precision, &pass.logits, labels);
     let mut d_x = vec![0.0; pass.pooled.len()];
     for (row, d_logit) in d_logits.chunks_exact(1).enumerate() {
         let columns = row * width..(row + 1) * width;
@@ -179,7 +214,7 @@ pub fn backward(
             direction::backward(
                 spec,
                 parameters,
-                &reading(inputs, at),
+                &reading(inputs, at, precision),
                 &directions[at],
                 input,
                 &d_x,
@@ -196,6 +231,7 @@ pub fn backward(
     for (&word, d_x) in inputs.words.iter().zip(d_x.chunks_exact(size)) {
         add(&mut gradient.embedding[word * size..][..size], d_x);
     }
+    precision.keep_all(gradient.tensors_mut().into_iter().flatten());
     Gradients { loss, parameters: gradient, occurrences: d_x }
 }
 
@@ -206,8 +242,8 @@ fn drop_out(values: &mut [f64], mask: Option<&[f64]>) {
     }
 }
 
-fn reading(inputs: &Inputs, direction: usize) -> Reading<'_> {
-    Reading { time: inputs.time, valid: &inputs.valid, reverse: direction == 1 }
+fn reading(inputs: &Inputs, direction: usize, precision: Precision) -> Reading<'_> {
+    Reading { time: inputs.time, valid: &inputs.valid, reverse: direction == 1, precision }
 }
 
 /// Where a direction's output stands among a layer's.

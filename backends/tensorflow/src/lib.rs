@@ -44,6 +44,7 @@ impl Backend for TensorFlow {
         BackendInfo {
             name: "tensorflow".into(),
             numerics: 1,
+            portable: Vec::new(),
             libraries: vec![
                 LibraryVersion { name: "backend-tensorflow".into(), version: env!("CARGO_PKG_VERSION").into() },
                 LibraryVersion { name: "libtensorflow".into(), version: self.version.clone() },

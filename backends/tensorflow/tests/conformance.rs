@@ -1,7 +1,7 @@
 //! The conformance suite: every kernel computes what its spec says, held against the reference in double precision.
 
 use harness_contract::Kernel;
-use harness_contract::conformance::{Options, run};
+use harness_contract::conformance::{Options, RandomOptions, run, run_random};
 
 // Tests of one binary run side by side, so each kernel has its own: two sessions at once, each with its own variables.
 #[test]
@@ -12,6 +12,16 @@ fn the_stock_kernel_conforms() {
 #[test]
 fn the_fused_kernel_conforms() {
     conforms(&Options { kernels: vec![Kernel::Fused], ..Options::default() });
+}
+
+#[test]
+fn trainings_drawn_at_random_are_the_references_to_rounding() {
+    let mut backend = backend_tensorflow::new().unwrap();
+    let options = RandomOptions { count: 10, seed: 1, kernels: Vec::new() };
+    let (mut reference, mut float32) = (backend_reference::new(), backend_reference::in_float32());
+    let all = run_random(&mut backend, [&mut reference, &mut float32], &options, &mut |_| {}).unwrap();
+    let failures: Vec<_> = all.iter().filter(|examined| !examined.passed()).collect();
+    assert!(failures.is_empty(), "{failures:#?}");
 }
 
 #[test]

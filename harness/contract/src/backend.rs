@@ -6,7 +6,7 @@ use crate::batch::{LabelledBatch, TokenBatch};
 use crate::capabilities::Capabilities;
 use crate::defaults::NativeDefaults;
 use crate::error::{BackendError, ErrorKind};
-use crate::spec::ModelSpec;
+use crate::spec::{Device, Kernel, ModelSpec};
 use crate::state::ModelState;
 use crate::weights::WeightMap;
 
@@ -118,10 +118,22 @@ pub struct BackendInfo {
     /// Moves whenever equal specs, weights and batches would give other numbers than before, so that no run made before is taken for one made now.
     #[serde(default)]
     pub numerics: u32,
+    /// Kernels that give the same bytes on every x86-64 processor with AVX2 and FMA, with the same libraries (the C library
+    /// among them) and as many threads. Others promise them on one machine.
+    #[serde(default)]
+    pub portable: Vec<Kernel>,
     /// What it can build.
     pub capabilities: Capabilities,
     /// Its framework's defaults; none for a backend that has no framework.
     pub native_defaults: Option<NativeDefaults>,
+}
+
+impl BackendInfo {
+    /// Whether this model gives the same bytes on every x86-64 processor with AVX2 and FMA.
+    #[must_use]
+    pub fn is_portable(&self, spec: &ModelSpec) -> bool {
+        spec.device == Device::Cpu && self.portable.contains(&spec.kernel)
+    }
 }
 
 /// A library and its version.

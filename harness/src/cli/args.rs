@@ -333,6 +333,15 @@ pub struct ConformArguments {
     /// Compare models of the published study's full size as well
     #[arg(long)]
     pub study_size: bool,
+    /// Instead of the suite, compare this many trainings that are drawn at random, far from the usual
+    #[arg(long, value_name = "N", conflicts_with_all = ["only", "study_size"])]
+    pub random: Option<u64>,
+    /// The seed of the first of them; each next one has the next
+    #[arg(long, value_name = "S", default_value = "1", requires = "random")]
+    pub seed: u64,
+    /// Instead of the suite, print digests of short trainings: equal ones on two machines, equal bytes
+    #[arg(long, conflicts_with_all = ["only", "study_size", "random"])]
+    pub digests: bool,
 }
 
 /// The names of the suite's checks with what each shows, for `--help` and for the error that a wrong one gets.

@@ -59,6 +59,8 @@ fn describe(text: &mut String, info: &BackendInfo) {
     .map(|(what, there)| if there { what.to_owned() } else { format!("no {what}") })
     .collect();
     row("also", also.join(", "));
+    let portable = if info.portable.is_empty() { "of none, as far as is known".into() } else { words(&info.portable) };
+    row("same bytes on AVX2 with FMA", portable);
     for exclusion in &can.exclusions {
         row("but not", exclusion.to_string());
     }

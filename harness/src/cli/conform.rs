@@ -1,20 +1,28 @@
 //! `study conform`: whether a backend computes what its spec says, over the pipe.
 
 use harness_contract::Backend;
-use harness_contract::conformance::{self, Check, Options, Outcome};
+use harness_contract::conformance::{self, Check, Options, Outcome, RandomOptions};
 
 use super::args::{Common, ConformArguments};
+use super::conform_random;
 use super::exit::{COMPLETED, CliError, FAILED, print, say};
 use crate::plan::BackendName;
 use crate::run::{Registry, Session, WorkerOptions};
 
 /// The backend that others are held against.
-const ORACLE: &str = "reference";
+pub(super) const ORACLE: &str = "reference";
 
 /// Runs the conformance suite on a backend and prints its table. Fails if a check does.
 pub(super) fn conform(arguments: &ConformArguments, common: &Common) -> Result<u8, CliError> {
     let registry = Registry::new(common.backends.iter().cloned());
     let mut session = start(&registry, &arguments.name)?;
+    if arguments.digests {
+        return conform_random::digests(session.backend());
+    }
+    if let Some(count) = arguments.random {
+        let options = RandomOptions { count, seed: arguments.seed, kernels: Vec::new() };
+        return conform_random::random(&registry, session.backend(), &options);
+    }
     let mut oracle = start(&registry, ORACLE)?;
     let backend = session.backend();
     let options = Options { only: arguments.only.clone(), study_size: arguments.study_size, ..Options::default() };
@@ -47,7 +55,7 @@ pub(super) fn conform(arguments: &ConformArguments, common: &Common) -> Result<u
     Ok(if report.passed() { COMPLETED } else { FAILED })
 }
 
-fn start(registry: &Registry, name: &str) -> Result<Session, CliError> {
+pub(super) fn start(registry: &Registry, name: &str) -> Result<Session, CliError> {
     let doing = format!("start the backend `{name}`");
     let name: BackendName = name.parse().map_err(|error| CliError::new(&doing, error))?;
     let program = registry.locate(&name).map_err(|error| CliError::new(&doing, error))?;

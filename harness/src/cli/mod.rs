@@ -10,6 +10,7 @@ mod check;
 mod claims;
 mod clean;
 mod conform;
+mod conform_random;
 mod data;
 mod diagnose;
 mod exit;

@@ -12,7 +12,7 @@ use super::record::{Difference, Ending, Reading, StepPair};
 use crate::data::EncodedData;
 use crate::record::Outcome;
 use crate::run::{self, Halt};
-use crate::train::{BatchSettings, Stream, training_batches};
+use crate::train::{BatchSettings, training_batches};
 
 /// What a walk is to do.
 pub(super) struct Walk<'a> {
@@ -84,8 +84,7 @@ fn go(
     };
     read(0, course)?;
     let settings = BatchSettings::training(&walk.arms[0].protocol);
-    let epochs = (1..).map(|epoch: u32| Stream::new(walk.seed, &format!("order of epoch {epoch}")));
-    let batches = epochs.flat_map(|mut stream| training_batches(&walk.data.train, &settings, &mut stream));
+    let batches = (1..).flat_map(|epoch| training_batches(&walk.data.train, &settings, walk.seed, epoch));
     for (step, reviews) in (1..=walk.steps).zip(batches) {
         pair.ask(|arm| Ask::Train(reviews.clone(), walk.arms[arm].protocol.learning_rate));
         let reports = pair.answers(|answer| if let Answer::Step(report) = answer { Some(report) } else { None })?;

@@ -19,8 +19,8 @@ pub use observation::{BlockSpectrum, InputGradients, Observation, RowReach};
 pub use predictions::{Prediction, PredictionSplit, Scores, read_predictions, write_predictions};
 pub use run::{Draft, FileRecord, PREDICTIONS, RunState, STEPS, WEIGHTS, draft_place, file_record, load_run};
 pub use schema::{
-    BackendRecord, Environment, EpochRecord, Numerics, Outcome, ParameterCounts, PlannedRun, RunRecord, StudyRecord,
-    Timing,
+    BackendRecord, Environment, EpochRecord, Numerics, Outcome, ParameterCounts, PlannedRun, RunRecord, SameBytes,
+    StudyRecord, Timing,
 };
 pub use state::{
     Behind, KeptState, PlateauState, Resumption, TestedEpoch, TrainingState, read_state, remove_state, write_state,

@@ -1,6 +1,7 @@
 //! The schema of records. A version stands in each; a field is never reused for another meaning.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use harness_contract::{LibraryVersion, ModelSpec, NativeDefaults};
 use serde::{Deserialize, Serialize};
@@ -205,6 +206,26 @@ pub struct BackendRecord {
     pub libraries: Vec<LibraryVersion>,
 }
 
+/// Where a run that is made again gives the same bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SameBytes {
+    /// On the machine that made it.
+    #[default]
+    ThisMachine,
+    /// On every x86-64 processor with AVX2 and FMA, with the same libraries and as many threads.
+    EveryX86WithAvx2AndFma,
+}
+
+impl fmt::Display for SameBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::ThisMachine => "on this machine",
+            Self::EveryX86WithAvx2AndFma => "on every x86-64 with AVX2 and FMA",
+        })
+    }
+}
+
 /// Where a run was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Environment {
@@ -251,6 +272,9 @@ pub struct RunRecord {
     /// Versions of the numbers, part of the fingerprint.
     #[serde(default)]
     pub numerics: Numerics,
+    /// Where it gives the same bytes if it is made again.
+    #[serde(default)]
+    pub same_bytes: SameBytes,
     /// The protocol, every knob resolved.
     pub protocol: Protocol,
     /// Where each knob's value came from, by dotted key.

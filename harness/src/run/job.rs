@@ -15,7 +15,7 @@ use super::environment::Machine;
 use crate::plan::{HARNESS_NUMERICS, ResolvedSettings, RunKey};
 use crate::record::{
     BackendRecord, Behind, Environment, FORMAT, Numerics, Outcome, ParameterCounts, PlannedRun, RecordError, RunRecord,
-    file_record, load_run,
+    SameBytes, file_record, load_run,
 };
 
 /// A run that is to be made, as the file that `study run-one` reads has it.
@@ -151,6 +151,10 @@ impl Job {
                 libraries: self.backend.info.libraries.clone(),
             },
             executable_sha256: file_record(&self.backend.program).ok().map(|file| file.sha256),
+            same_bytes: match self.backend.info.is_portable(&self.model) {
+                true => SameBytes::EveryX86WithAvx2AndFma,
+                false => SameBytes::ThisMachine,
+            },
             numerics: Numerics { harness: HARNESS_NUMERICS, backend: self.backend.info.numerics },
             protocol: self.settings.protocol.clone(),
             origins: self.settings.origins.clone(),

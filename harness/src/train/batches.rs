@@ -138,10 +138,11 @@ impl BatchSettings {
     }
 }
 
-/// The batches of one training epoch, as positions in the split: every review exactly once, the last batch perhaps short.
+/// The batches of a run's epoch (counted from 1), as positions in the split: every review exactly once, the last batch perhaps short.
 #[must_use]
-pub fn training_batches(split: &EncodedSplit, settings: &BatchSettings, stream: &mut Stream) -> Vec<Vec<usize>> {
-    let mut order = shuffled(split.len(), stream);
+pub fn training_batches(split: &EncodedSplit, settings: &BatchSettings, seed: u64, epoch: u32) -> Vec<Vec<usize>> {
+    let mut stream = Stream::new(seed, &format!("order of epoch {epoch}"));
+    let mut order = shuffled(split.len(), &mut stream);
     if settings.batching != Batching::LengthBucketed {
         return order.chunks(settings.rows).map(<[usize]>::to_vec).collect();
     }
@@ -228,7 +229,7 @@ mod tests {
             let split = split(&lengths);
             let settings = BatchSettings { rows, ..settings(batching, Side::End, Side::End) };
             for batches in [
-                training_batches(&split, &settings, &mut Stream::new(seed, "test")),
+                training_batches(&split, &settings, seed, 1),
                 evaluation_batches(&split, &settings),
             ] {
                 let mut all: Vec<_> = batches.concat();
@@ -265,7 +266,7 @@ mod tests {
             let split = split(&lengths);
             let padded = |batching| {
                 let settings = BatchSettings { rows: 16, max_length: 300, ..settings(batching, Side::End, Side::End) };
-                let batches = training_batches(&split, &settings, &mut Stream::new(seed, "test"));
+                let batches = training_batches(&split, &settings, seed, 1);
                 batches.iter().map(|batch| settings.assemble(&split, batch).time() * batch.len()).sum::<usize>()
             };
             let tokens: usize = lengths.iter().sum();

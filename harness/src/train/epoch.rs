@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use super::batches::{BatchSettings, training_batches};
 use super::model::{Timed, TimedModel};
-use super::order::Stream;
 use crate::record::{RunEvent, StepRecord};
 
 use super::run::{Observer, Progress, RunSettings, TrainError};
@@ -53,8 +52,7 @@ pub(super) fn train_epoch(
 ) -> Result<EpochSteps, TrainError> {
     let settings = BatchSettings::training(run.protocol);
     let split = &run.data.train;
-    let mut stream = Stream::new(run.seed, &format!("order of epoch {epoch}"));
-    let plan = training_batches(split, &settings, &mut stream);
+    let plan = training_batches(split, &settings, run.seed, epoch);
     let of = plan.len() as u64;
     let start = Instant::now();
     let mut sums = Sums::default();

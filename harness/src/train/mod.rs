@@ -4,6 +4,8 @@ mod batches;
 mod epoch;
 mod initial;
 mod model;
+#[cfg(test)]
+mod numerics;
 mod observation;
 mod order;
 mod run;

@@ -152,3 +152,33 @@ fn the_reference_conforms_to_itself_over_the_pipe() {
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
     assert!(text(&output.stdout).contains("by the worker, in frames"), "{}", text(&output.stdout));
 }
+
+#[test]
+fn trainings_are_drawn_at_random_and_told_with_how_to_see_one_again() {
+    let bench = Bench::new("");
+    let output = bench.study(&[]).args(["conform", "reference", "--random", "3", "--seed", "5"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("3 of 3 random configurations pass"), "{}", text(&output.stdout));
+    assert!(text(&output.stderr).contains("pass 7"), "{}", text(&output.stderr));
+
+    let output = bench.study(&["fake"]).args(["conform", "fake", "--random", "3"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    assert!(
+        text(&output.stderr).contains("again with: study conform fake --random 1 --seed"),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
+fn digests_are_the_same_in_every_process() {
+    let bench = Bench::new("");
+    let digests = || {
+        let output = bench.study(&[]).args(["conform", "reference", "--digests"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let first = digests();
+    assert_eq!(first.lines().count(), 6, "{first}");
+    assert_eq!(first, digests());
+}

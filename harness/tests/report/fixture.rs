@@ -9,7 +9,7 @@ use harness::data::{CorpusSummary, DataSettings, DataSummary, LengthCounts, Shar
 use harness::plan::{Overrides, Protocol, RunKey, Study, resolve};
 use harness::record::{
     BackendRecord, Environment, EpochRecord, FORMAT, Numerics, Observation, Outcome, ParameterCounts, PlannedRun,
-    Prediction, PredictionSplit, RunRecord, RunResult, StudyRecord, StudyResults, Timing, write_predictions,
+    Prediction, PredictionSplit, RunRecord, RunResult, SameBytes, StudyRecord, StudyResults, Timing, write_predictions,
 };
 use harness::statistics::metrics::{Confusion, Metrics, evaluate};
 use rand::{RngExt, SeedableRng};
@@ -216,6 +216,7 @@ fn record(
         },
         executable_sha256: None,
         numerics: Numerics::default(),
+        same_bytes: SameBytes::ThisMachine,
         start: Observation::default(),
         files: BTreeMap::new(),
         origins,
@@ -316,7 +317,14 @@ initializers.recurrent-kernel = "orthogonal"
     let capabilities = Capabilities { kernels: vec![Kernel::Stock], ..Capabilities::default() };
     let name = "one".to_owned();
     let native_defaults = Some(defaults);
-    let info = BackendInfo { name: name.clone(), libraries: Vec::new(), numerics: 1, capabilities, native_defaults };
+    let info = BackendInfo {
+        name: name.clone(),
+        libraries: Vec::new(),
+        numerics: 1,
+        portable: Vec::new(),
+        capabilities,
+        native_defaults,
+    };
     let study = Study::parse(&text, Path::new("grid.toml")).unwrap();
     let overrides = Overrides { cores: 2, jobs: 1, ..Overrides::default() };
     let runs = resolve(&study, &BTreeMap::from([(name, Ok(info))]), &overrides).unwrap();

@@ -200,6 +200,7 @@ fn info(name: &str, defaults: NativeDefaults) -> BackendInfo {
         name: name.into(),
         libraries: Vec::new(),
         numerics: 1,
+        portable: Vec::new(),
         capabilities: Capabilities {
             cells: CellKind::ALL.into(),
             kernels: vec![Kernel::Stock],

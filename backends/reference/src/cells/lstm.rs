@@ -10,7 +10,7 @@
 //! h' = o * tanh(c')
 //! ```
 //!
-//! A state is `h`, then `c`; `i, f, g, o` are kept.
+//! A state is `h`, then `c`; `i, f, g, o` and `tanh(c')` are kept.
 
 use super::{Cell, Step};
 use crate::loss::sigmoid;
@@ -26,7 +26,7 @@ impl Cell for Lstm {
     }
 
     fn kept(&self) -> usize {
-        4
+        5
     }
 
     fn forward(
@@ -41,6 +41,7 @@ impl Cell for Lstm {
         let (h, c) = before.split_at(hidden);
         let (h_after, c_after) = after.split_at_mut(hidden);
 
+        let (kept, tanh_c) = kept.split_at_mut(4 * hidden);
         kept.copy_from_slice(from_input);
         add(kept, &parameters.bias_hh);
         add_product(kept, &parameters.weight_hh, h);
@@ -51,7 +52,8 @@ impl Cell for Lstm {
             kept[g + j] = kept[g + j].tanh();
             kept[o + j] = sigmoid(kept[o + j]);
             c_after[j] = kept[f + j] * c[j] + kept[i + j] * kept[g + j];
-            h_after[j] = kept[o + j] * c_after[j].tanh();
+            tanh_c[j] = c_after[j].tanh();
+            h_after[j] = kept[o + j] * tanh_c[j];
         }
     }
 
@@ -66,12 +68,12 @@ impl Cell for Lstm {
     ) {
         let hidden = step.before.len() / 2;
         let (h, c) = step.before.split_at(hidden);
-        let c_after = &step.after[hidden..];
+        let tanh_c = &step.kept[4 * hidden..];
         let (d_h, d_c) = d_state.split_at_mut(hidden);
         let (i, f, g, o) = blocks(hidden);
         for j in 0..hidden {
             let (i_j, f_j, g_j, o_j) = (step.kept[i + j], step.kept[f + j], step.kept[g + j], step.kept[o + j]);
-            let tanh_c = c_after[j].tanh();
+            let tanh_c = tanh_c[j];
             let d_c_after = d_c[j] + d_h[j] * o_j * (1.0 - tanh_c * tanh_c);
             d_input[i + j] = d_c_after * g_j * i_j * (1.0 - i_j);
             d_input[f + j] = d_c_after * c[j] * f_j * (1.0 - f_j);

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod planted;
+mod random;
 mod workers;
 
 use std::collections::BTreeSet;

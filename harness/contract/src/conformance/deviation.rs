@@ -19,6 +19,12 @@ pub(super) fn relative(found: &[f32], expected: &[f32]) -> f64 {
     largest(found, expected, |expected| expected.abs().max(1e-3 * top).max(f64::MIN_POSITIVE))
 }
 
+/// The largest difference relative to the largest expected value.
+pub(super) fn overall(found: &[f32], expected: &[f32]) -> f64 {
+    let top = expected.iter().fold(0.0_f64, |top, &x| top.max(f64::from(x).abs()));
+    largest(found, expected, |_| top.max(f64::MIN_POSITIVE))
+}
+
 /// The difference of two numbers relative to the expected one.
 pub(super) fn relative_scalar(found: f64, expected: f64) -> f64 {
     finite_or_infinite((found - expected).abs() / expected.abs().max(f64::MIN_POSITIVE))

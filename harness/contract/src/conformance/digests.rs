@@ -1,5 +1,7 @@
 //! What short trainings give to the last bit, as digests: equal ones on two machines, equal bytes.
 
+use std::fmt;
+
 use crate::backend::{Backend, build_checked};
 use crate::batch::Side;
 use crate::error::BackendError;
@@ -13,17 +15,37 @@ use super::random::Random;
 /// Steps of a training; the last batch of each is a short one.
 const STEPS: usize = 4;
 
+/// A short training, and what it gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Digested {
+    /// Cell and size, e.g. `rnn, odd sizes`.
+    pub training: String,
+    /// The loss of each step, in nats.
+    pub losses: Vec<f64>,
+    /// Sixteen hexadecimal digits of everything it gives.
+    pub digest: String,
+}
+
+impl fmt::Display for Digested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:<16}", self.training)?;
+        self.losses.iter().try_for_each(|loss| write!(f, " {loss:.6}"))?;
+        write!(f, " {}", self.digest)
+    }
+}
+
 /// A digest for each cell and size of model: of losses, norms, predictions, input gradients and the weights at the end of a short training with
 /// dropout and clipping that acts. Sizes are once powers of two, with Keras' optimiser, and once such that no vector's length divides them, with PyTorch's and
 /// weight decay. The order is fixed.
 ///
 /// # Errors
 /// Whatever the backend fails with.
-pub fn digests(backend: &mut dyn Backend, kernel: Kernel) -> Result<Vec<(String, String)>, BackendError> {
+pub fn digests(backend: &mut dyn Backend, kernel: Kernel) -> Result<Vec<Digested>, BackendError> {
     let mut found = Vec::new();
     for cell in CellKind::ALL {
         for (size, spec, rows, time) in sizes(cell, kernel) {
-            found.push((format!("{cell}, {size}"), digest(backend, &spec, rows, time)?));
+            let (losses, digest) = digest(backend, &spec, rows, time)?;
+            found.push(Digested { training: format!("{cell}, {size}"), losses, digest });
         }
     }
     Ok(found)
@@ -62,11 +84,16 @@ fn sizes(cell: CellKind, kernel: Kernel) -> [(&'static str, ModelSpec, usize, us
     [("even sizes", even, 32, 64), ("odd sizes", odd, 19, 35)]
 }
 
-fn digest(backend: &mut dyn Backend, spec: &ModelSpec, rows: usize, time: usize) -> Result<String, BackendError> {
+fn digest(
+    backend: &mut dyn Backend,
+    spec: &ModelSpec,
+    rows: usize,
+    time: usize,
+) -> Result<(Vec<f64>, String), BackendError> {
     let mut random = Random::named(&format!("digest {}", spec.cell));
     let capabilities = backend.describe().capabilities;
     let mut model = build_checked(backend, spec, &weights(spec, &mut random)?)?;
-    let mut digest = Digest::new();
+    let (mut digest, mut losses) = (Digest::new(), Vec::new());
     for step in 0..STEPS {
         let (rows, time, side) = if step + 1 == STEPS { (7, time / 2, Side::End) } else { (rows, time, Side::Front) };
         let batch = Rows::drawn(spec, rows, time, side, &mut random);
@@ -74,6 +101,7 @@ fn digest(backend: &mut dyn Backend, spec: &ModelSpec, rows: usize, time: usize)
             true => model.train_batch_measured(batch.labelled()?, 0.01)?,
             false => model.train_batch(batch.labelled()?, 0.01)?,
         };
+        losses.push(report.loss);
         digest.add(&report.loss.to_le_bytes());
         digest.add(&report.gradient_norm.to_le_bytes());
         digest.add(&report.update_norm.unwrap_or_default().to_le_bytes());
@@ -91,7 +119,7 @@ fn digest(backend: &mut dyn Backend, spec: &ModelSpec, rows: usize, time: usize)
     for (_, tensor) in weights.iter() {
         tensor.data.iter().for_each(|weight| digest.add(&weight.to_le_bytes()));
     }
-    Ok(digest.text())
+    Ok((losses, digest.text()))
 }
 
 /// FNV-1a (Fowler, Noll & Vo): tells numbers apart that were not made to look alike.

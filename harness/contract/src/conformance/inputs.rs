@@ -211,6 +211,16 @@ impl Rows {
         Self::padded(&sequences, time, padding)
     }
 
+    /// The same rows with these labels.
+    pub(super) fn labelled_with(self, labels: Vec<u8>) -> Self {
+        Self { labels, ..self }
+    }
+
+    /// Rows, steps and side in a word, e.g. `5x17-end`.
+    pub(super) fn shape(&self) -> String {
+        format!("{}x{}-{}", self.rows(), self.time, self.padding)
+    }
+
     /// The ids, `[batch, time]`.
     pub(super) fn ids(&self) -> &[i32] {
         &self.tokens

@@ -11,6 +11,7 @@
 //! What is checked, under stable names, is in [`CHECKS`].
 
 mod checks;
+mod configuration;
 mod deviation;
 mod digests;
 mod elsewhere;
@@ -19,13 +20,16 @@ mod gradient;
 mod inputs;
 mod measure;
 mod random;
+mod random_configurations;
 mod report;
 mod suite;
 mod unbuildable;
 
-pub use digests::digests;
+pub use configuration::Configuration;
+pub use digests::{Digested, digests};
 pub use elsewhere::run_elsewhere;
 pub use frames::{Exchange, run_frames};
+pub use random_configurations::{Compared, Examined, RandomOptions, run_random};
 pub use report::{Check, Outcome, Report};
 
 use crate::backend::Backend;

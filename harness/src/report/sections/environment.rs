@@ -8,7 +8,7 @@ use harness_text::{Align, Table};
 /// What an environment says of one item.
 type Item = (&'static str, fn(&RunRecord) -> String);
 
-const ITEMS: [Item; 10] = [
+const ITEMS: [Item; 11] = [
     ("harness", |record| record.environment.harness_version.clone()),
     ("git commit", |record| record.environment.git_commit.clone().unwrap_or_else(|| NONE.to_owned())),
     ("platform", |record| record.environment.platform.clone()),
@@ -18,6 +18,7 @@ const ITEMS: [Item; 10] = [
     ("device", |record| record.environment.device.clone()),
     ("threads a run", |record| record.environment.threads.to_string()),
     ("runs at once", |record| record.environment.jobs.to_string()),
+    ("same bytes again", |record| record.same_bytes.to_string()),
     ("encoded data", |record| record.data_hash.clone()),
 ];
 
