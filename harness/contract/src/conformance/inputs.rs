@@ -102,12 +102,13 @@ impl Stack {
     }
 }
 
-/// The model with clipping that acts often, and with dropout where that can be had: everything that a training carries from step to step.
-pub(super) fn eventful(plain: ModelSpec, can: impl FnOnce(&ModelSpec) -> bool) -> ModelSpec {
-    let clipped = ModelSpec { clip: Some(ClipSpec { norm: 0.3, stabiliser: 0.0, form: ClipForm::Gradient }), ..plain };
+/// The model with clipping that acts often and with dropout, each where it can be had: everything that a training carries from step to step.
+pub(super) fn eventful(plain: ModelSpec, mut can: impl FnMut(&ModelSpec) -> bool) -> ModelSpec {
+    let mut with = |spec: ModelSpec, more: ModelSpec| if can(&more) { more } else { spec };
+    let clip = Some(ClipSpec { norm: 0.3, stabiliser: 0.0, form: ClipForm::Gradient });
+    let spec = with(plain.clone(), ModelSpec { clip, ..plain });
     let dropout = DropoutSpec { after_embedding: 0.2, between_layers: 0.2, after_last: 0.2, seed: 20 };
-    let with_dropout = ModelSpec { dropout, ..clipped.clone() };
-    if can(&with_dropout) { with_dropout } else { clipped }
+    with(spec.clone(), ModelSpec { dropout, ..spec })
 }
 
 fn first<T: Copy>(listed: &[T], otherwise: T) -> T {

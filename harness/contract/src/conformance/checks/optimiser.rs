@@ -140,16 +140,18 @@ fn trajectory(suite: &mut Suite<'_>, spec: &ModelSpec, measures: &mut [Measure; 
 }
 
 fn learning_rate_zero(suite: &mut Suite<'_>, stack: Stack, measure: &mut Measure) -> Result<(), BackendError> {
-    let spec = suite.spec(stack);
-    for form in suite.capabilities().weight_decay_forms.clone() {
-        let spec = ModelSpec { weight_decay: WeightDecaySpec { rate: 0.1, form }, ..spec.clone() };
+    let plain = suite.spec(stack);
+    let decays = [WeightDecayForm::Coupled, WeightDecayForm::Decoupled].map(|form| (0.1, form));
+    for (rate, form) in [(0.0, plain.weight_decay.form)].into_iter().chain(decays) {
+        let spec = ModelSpec { weight_decay: WeightDecaySpec { rate, form }, ..plain.clone() };
         if !suite.can(&spec, std::slice::from_mut(measure)) {
             continue;
         }
         let mut random = Random::named(&format!("learning rate 0 {}", stack.name()));
         let initial = weights(&spec, &mut random)?;
         let mut model = suite.build(&spec, &initial)?;
-        measure.case(format!("{} weight decay", capabilities::name(&form)));
+        let decay = if rate > 0.0 { capabilities::name(&form) } else { "no".into() };
+        measure.case(format!("{decay} weight decay"));
         for _ in 0..3 {
             model.train_batch(Rows::drawn(&spec, 4, 9, Side::End, &mut random).labelled()?, 0.0)?;
         }
