@@ -23,7 +23,7 @@ claims: build
     {{ study }} audit reports/published.toml > reports/audit.md
     {{ study }} claims reports/*.tar.zst > reports/claims.md
 
-# Make the runs that the claims are judged by, some fifteen hours on two cores; the same command goes on where it stopped. Archives go to reports/.
+# Make the runs that the claims are judged by, which takes many hours; the same command goes on where it stopped. Archives go to reports/.
 claims-run *NAMES="headline escape attribution": build
     for name in {{ NAMES }}; do {{ study }} run harness/studies/$name.toml --jobs auto || [ $? = 3 ] || exit 1; just pack $name; done
 

@@ -7,12 +7,14 @@ use serde::Serialize;
 use super::args::{DiffArguments, ListArguments, ShowArguments};
 use super::check::open;
 use super::exit::{COMPLETED, CliError, print, say};
-use crate::look::{Looked, difference, run_lines, run_page, runs_table, studies_below, studies_table, study_of};
+use crate::look::{
+    Looked, difference, is_study, run_lines, run_page, runs_table, studies_below, studies_table, study_of,
+};
 
 /// Lists the studies in a folder, or the runs of a study.
 pub(super) fn list(arguments: &ListArguments) -> Result<u8, CliError> {
     let place = &arguments.place;
-    if place.is_file() || place.join("study.json").exists() {
+    if is_study(place) {
         let lines = run_lines(&open(place)?.results);
         return write(arguments.json, &lines, || runs_table(&lines));
     }

@@ -25,7 +25,7 @@ pub enum Standing {
     Learnt(TestAuc),
     /// Its test AUC is at chance.
     AtChance(TestAuc),
-    /// Its test AUC is not at chance, but no epoch's validation AUC reached [`ESCAPE_AUC`].
+    /// Its test AUC is not at chance, but no epoch's validation AUC reached 0.60 (`ESCAPE_AUC`).
     NotEscaped(TestAuc),
     /// Something in it was not finite.
     Diverged {

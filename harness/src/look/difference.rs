@@ -1,7 +1,6 @@
 //! In what two runs or two studies differ: settings first, then figures with their uncertainty.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use harness_contract::CellKind;
 use harness_statistics::comparison::{Discordant, welch};
@@ -13,7 +12,7 @@ use serde::Serialize;
 
 use super::place::Looked;
 use crate::plan::{flat, value_text};
-use crate::record::{PredictionSplit, RecordError, RunRecord, RunResult, read_predictions};
+use crate::record::{PREDICTIONS, PredictionSplit, RecordError, RunRecord, RunResult, read_predictions};
 
 /// The confidence of every interval.
 const CONFIDENCE: f64 = 0.95;
@@ -220,7 +219,7 @@ impl SameRows {
     /// Reads them; `None` if the runs were tested on other rows.
     fn read(one: &RunResult, other: &RunResult) -> Result<Option<Self>, RecordError> {
         let read = |run: &RunResult| -> Result<BTreeMap<u32, (u8, f32)>, RecordError> {
-            let rows = read_predictions(&Path::new(&run.directory).join("predictions.parquet"))?;
+            let rows = read_predictions(&run.directory.join(PREDICTIONS))?;
             let test = rows.into_iter().filter(|row| row.split == PredictionSplit::Test);
             Ok(test.map(|row| (row.row_id, (row.label, row.logit))).collect())
         };

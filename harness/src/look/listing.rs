@@ -5,11 +5,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use harness_statistics::metrics::METRICS;
+use harness_statistics::metrics::Metric;
 use harness_text::numbers::{self, NONE};
 use harness_text::{Align, Table};
 use serde::Serialize;
 
+use super::place::is_study;
 use crate::record::{Outcome, RunRecord, RunResult, StudyResults, load_study};
 use crate::report::standing;
 
@@ -78,7 +79,7 @@ pub(crate) fn studies_below(root: &Path) -> io::Result<Vec<StudyLine>> {
 }
 
 fn look_below(folder: &Path, depth: usize, found: &mut Vec<StudyLine>) -> io::Result<()> {
-    if folder.join("study.json").exists() {
+    if is_study(folder) {
         found.push(study_line(folder));
         return Ok(());
     }
@@ -128,10 +129,7 @@ fn study_line(directory: &Path) -> StudyLine {
 pub(crate) fn run_lines(results: &StudyResults) -> Vec<RunLine> {
     let line = |run: &RunResult, planned: bool| {
         let record = run.record.as_ref();
-        let test = |key: &str| {
-            let metric = METRICS.iter().find(|metric| metric.key == key)?;
-            metric.of(record?.test.as_ref()?)
-        };
+        let test = |key: &str| Metric::named(key)?.of(record?.test.as_ref()?);
         RunLine {
             run: run.planned.key.to_string(),
             standing: standing(run),

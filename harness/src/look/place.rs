@@ -44,12 +44,17 @@ pub(crate) enum PlaceError {
     },
 }
 
+/// Whether a study is there: a directory with a `study.json`, or a file, which may be an archive.
+pub(crate) fn is_study(place: &Path) -> bool {
+    place.is_file() || place.join("study.json").exists()
+}
+
 /// The study that a path names or lies in: a directory with a `study.json`, or an archive.
 ///
 /// # Errors
 /// If there is none.
 pub(crate) fn study_of(path: &Path) -> Result<&Path, PlaceError> {
-    let home = path.ancestors().find(|place| place.is_file() || place.join("study.json").exists());
+    let home = path.ancestors().find(|place| is_study(place));
     home.ok_or_else(|| PlaceError::NoStudy(path.into()))
 }
 

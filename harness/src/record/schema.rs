@@ -191,7 +191,7 @@ pub struct ParameterCounts {
 /// What moves when equal settings would no longer give equal numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Numerics {
-    /// [`crate::plan::HARNESS_NUMERICS`].
+    /// That of initial weights, orders of examples and batches.
     pub harness: u32,
     /// What the backend says of itself.
     pub backend: u32,
