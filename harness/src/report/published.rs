@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::ReportError;
 use crate::audit::Statement;
-use crate::plan::SchedulerKind;
+use crate::plan::protocol::SchedulerKind;
 
 /// The version of `published.toml` that this build reads.
 pub const PUBLISHED_VERSION: u32 = 1;

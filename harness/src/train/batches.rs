@@ -90,6 +90,11 @@ impl BatchSettings {
         }
     }
 
+    /// Where tests begin: batches of four rows, padded to their longest at the end.
+    #[cfg(test)]
+    pub(super) const PLAIN: Self =
+        Self { rows: 4, max_length: 3, padding: Side::End, truncation: Side::End, gap: 0, batching: Batching::Dynamic };
+
     /// The settings of a protocol's validation and test batches.
     #[must_use]
     pub const fn evaluation(protocol: &Protocol) -> Self {
@@ -179,7 +184,7 @@ mod tests {
     }
 
     fn settings(batching: Batching, padding: Side, truncation: Side) -> BatchSettings {
-        BatchSettings { rows: 4, max_length: 3, padding, truncation, gap: 0, batching }
+        BatchSettings { padding, truncation, batching, ..BatchSettings::PLAIN }
     }
 
     #[test]

@@ -45,7 +45,7 @@ fn batches(batching: Batching) -> Sha256 {
     };
     let split = EncodedSplit::from_reviews::<Vec<i32>>((0..700).map(review));
     let settings =
-        BatchSettings { rows: 6, max_length: 40, padding: Side::Front, truncation: Side::End, gap: 3, batching };
+        BatchSettings { rows: 6, max_length: 40, padding: Side::Front, gap: 3, batching, ..BatchSettings::PLAIN };
     let mut digest = Sha256::new();
     let epochs = (1..=2).flat_map(|epoch| training_batches(&split, &settings, 7, epoch));
     for reviews in epochs.chain(evaluation_batches(&split, &settings)) {

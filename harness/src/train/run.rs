@@ -10,7 +10,8 @@ use super::model::{Timed, TimedBackend, TimedModel};
 use super::observation::observe_model;
 use super::schedule::Schedule;
 use crate::data::{EncodedData, EncodedSplit};
-use crate::plan::{Checkpoint, Protocol};
+use crate::plan::Protocol;
+use crate::plan::protocol::Checkpoint;
 use crate::record::{EpochRecord, Prediction, PredictionSplit, RunEvent, TestedEpoch, Timing, TrainingState};
 use harness_statistics::metrics::{Metrics, MetricsError, evaluate};
 

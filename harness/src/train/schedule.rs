@@ -2,7 +2,7 @@
 
 use harness_contract::{PatienceRule, ThresholdMode};
 
-use crate::plan::{Scheduler, SchedulerKind};
+use crate::plan::protocol::{Scheduler, SchedulerKind};
 use crate::record::PlateauState;
 
 /// A schedule under way.

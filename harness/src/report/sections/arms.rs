@@ -1,6 +1,6 @@
 //! What each arm came to: the share that escaped, and the level among those.
 
-use crate::plan::StopKind;
+use crate::plan::protocol::StopKind;
 use crate::report::arms::{Arm, Level};
 use crate::report::overview::{Overview, mean_over_epochs};
 use harness_statistics::metrics::{METRICS, Metric, Shown};
