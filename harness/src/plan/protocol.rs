@@ -26,6 +26,8 @@ pub struct Protocol {
     pub evaluation_batch_size: usize,
     /// Adam's learning rate before any scheduler acts.
     pub learning_rate: f64,
+    /// In which order an epoch takes the training split.
+    pub shuffle: Shuffle,
     /// Longer reviews are cut to this many tokens.
     pub max_length: usize,
     /// Where shorter reviews are padded.
@@ -178,6 +180,18 @@ impl Stop {
         self.kind == StopKind::AfterEscape
             && escaped.is_some_and(|escaped| epoch >= escaped.saturating_add(self.epochs))
     }
+}
+
+/// In which order an epoch takes the training split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shuffle {
+    /// In a new one each epoch.
+    EachEpoch,
+    /// In that of the first epoch.
+    Once,
+    /// In that of the split.
+    Never,
 }
 
 /// Which epoch's weights are tested and kept.

@@ -6,6 +6,7 @@ use harness_contract::{BatchError, LabelledBatch, Side, TokenBatch};
 use super::order::{Stream, shuffled};
 use crate::data::EncodedSplit;
 use crate::plan::Protocol;
+use crate::plan::protocol::Shuffle;
 
 /// How many batches of shuffled reviews are sorted together when batches are bucketed by length.
 const BUCKET_BATCHES: usize = 50;
@@ -74,6 +75,8 @@ pub struct BatchSettings {
     pub gap: usize,
     /// How many steps a batch is padded to, the gap not counted.
     pub batching: Batching,
+    /// In which order an epoch takes the split.
+    pub shuffle: Shuffle,
 }
 
 impl BatchSettings {
@@ -87,13 +90,21 @@ impl BatchSettings {
             truncation: protocol.truncation,
             gap: protocol.gap,
             batching: protocol.batching,
+            shuffle: protocol.shuffle,
         }
     }
 
     /// Where tests begin: batches of four rows, padded to their longest at the end.
     #[cfg(test)]
-    pub(super) const PLAIN: Self =
-        Self { rows: 4, max_length: 3, padding: Side::End, truncation: Side::End, gap: 0, batching: Batching::Dynamic };
+    pub(super) const PLAIN: Self = Self {
+        rows: 4,
+        max_length: 3,
+        padding: Side::End,
+        truncation: Side::End,
+        gap: 0,
+        batching: Batching::Dynamic,
+        shuffle: Shuffle::EachEpoch,
+    };
 
     /// The settings of a protocol's validation and test batches.
     #[must_use]
@@ -146,16 +157,26 @@ impl BatchSettings {
 /// The batches of a run's epoch (counted from 1), as positions in the split: every review exactly once, the last batch perhaps short.
 #[must_use]
 pub fn training_batches(split: &EncodedSplit, settings: &BatchSettings, seed: u64, epoch: u32) -> Vec<Vec<usize>> {
-    let mut stream = Stream::new(seed, &format!("order of epoch {epoch}"));
-    let mut order = shuffled(split.len(), &mut stream);
-    if settings.batching != Batching::LengthBucketed {
-        return order.chunks(settings.rows).map(<[usize]>::to_vec).collect();
+    let mut stream = match settings.shuffle {
+        Shuffle::EachEpoch => Some(epoch),
+        Shuffle::Once => Some(1),
+        Shuffle::Never => None,
     }
-    for bucket in order.chunks_mut(settings.rows * BUCKET_BATCHES) {
-        bucket.sort_by_key(|&review| split.review(review).len().min(settings.max_length));
+    .map(|epoch| Stream::new(seed, &format!("order of epoch {epoch}")));
+    let mut order = match &mut stream {
+        Some(stream) => shuffled(split.len(), stream),
+        None => (0..split.len()).collect(),
+    };
+    let bucketed = settings.batching == Batching::LengthBucketed;
+    if bucketed {
+        for bucket in order.chunks_mut(settings.rows * BUCKET_BATCHES) {
+            bucket.sort_by_key(|&review| split.review(review).len().min(settings.max_length));
+        }
     }
     let mut batches: Vec<_> = order.chunks(settings.rows).map(<[usize]>::to_vec).collect();
-    stream.shuffle(&mut batches);
+    if let Some(stream) = stream.as_mut().filter(|_| bucketed) {
+        stream.shuffle(&mut batches);
+    }
     batches
 }
 
@@ -226,13 +247,31 @@ mod tests {
         prop_oneof![Just(Batching::Static), Just(Batching::Dynamic), Just(Batching::LengthBucketed)]
     }
 
+    fn any_shuffle() -> impl Strategy<Value = Shuffle> {
+        prop_oneof![Just(Shuffle::EachEpoch), Just(Shuffle::Once), Just(Shuffle::Never)]
+    }
+
+    #[test]
+    fn each_epoch_has_an_order_of_its_own_or_that_of_the_first_or_that_of_the_split() {
+        let split = split(&[1; 40]);
+        let order = |shuffle, seed, epoch| {
+            let settings = BatchSettings { shuffle, ..settings(Batching::Dynamic, Side::End, Side::End) };
+            training_batches(&split, &settings, seed, epoch).concat()
+        };
+        assert_ne!(order(Shuffle::EachEpoch, 1, 1), order(Shuffle::EachEpoch, 1, 2));
+        assert_eq!(order(Shuffle::Once, 1, 2), order(Shuffle::EachEpoch, 1, 1));
+        assert_ne!(order(Shuffle::Once, 1, 1), order(Shuffle::Once, 2, 1));
+        assert_eq!(order(Shuffle::Never, 1, 2), (0..40).collect::<Vec<_>>());
+    }
+
     proptest! {
         #[test]
         fn an_epoch_uses_every_review_exactly_once_and_only_its_last_batch_is_short(
             lengths in prop::collection::vec(1usize..9, 1..900), rows in 1usize..40, seed: u64, batching in any_batching(),
+            shuffle in any_shuffle(),
         ) {
             let split = split(&lengths);
-            let settings = BatchSettings { rows, ..settings(batching, Side::End, Side::End) };
+            let settings = BatchSettings { rows, shuffle, ..settings(batching, Side::End, Side::End) };
             for batches in [
                 training_batches(&split, &settings, seed, 1),
                 evaluation_batches(&split, &settings),

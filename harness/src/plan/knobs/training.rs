@@ -4,7 +4,7 @@ use harness_contract::bounds;
 
 use super::values::{Range, names};
 use super::{Knob, Origin, Values};
-use crate::plan::protocol::Checkpoint;
+use crate::plan::protocol::{Checkpoint, Shuffle};
 
 pub(super) const KNOBS: &[Knob] = &[
     Knob {
@@ -45,6 +45,14 @@ pub(super) const KNOBS: &[Knob] = &[
         meaning: "Adam's learning rate before any schedule acts.",
         values: Values::Number(Range::above(0.0, 1000.0)),
         default: Origin::Published("1e-3"),
+        ..Knob::PLAIN
+    },
+    Knob {
+        name: "shuffle",
+        meaning: "Whether the training split is put in a new order for each epoch, in one order for all epochs, or stays as it was split.",
+        values: Values::Word(names::<Shuffle>),
+        default: Origin::Program("\"each-epoch\""),
+        off: "\"each-epoch\"",
         ..Knob::PLAIN
     },
     Knob {
