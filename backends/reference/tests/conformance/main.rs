@@ -1,6 +1,7 @@
 //! The conformance suite seen from both sides: the reference passes it, and models with planted mistakes don't.
 #![cfg(test)]
 
+mod lacking;
 mod lesser;
 mod planted;
 mod random;

@@ -3,7 +3,7 @@
 use crate::backend::Model;
 use crate::batch::{BatchError, LabelledBatch, Side, TokenBatch};
 use crate::error::{BackendError, ErrorKind};
-use crate::spec::ModelSpec;
+use crate::spec::{CellKind, ModelSpec};
 use crate::weights::{Tensor, WeightError, WeightMap};
 
 use super::super::inputs::{MAX_BATCH, MAX_TIME, Rows, Stack, weights};
@@ -46,10 +46,13 @@ fn description(suite: &Suite<'_>, measure: &mut Measure) {
         ("bias_vectors", capabilities.bias_vectors.len()),
         ("epsilon_placements", capabilities.epsilon_placements.len()),
         ("repeated_words", capabilities.repeated_words.len()),
+        ("bias_corrections", capabilities.bias_corrections.len()),
         ("devices", capabilities.devices.len()),
     ] {
         measure.require(count > 0, format!("no {what}"));
     }
+    let gru = capabilities.cells.contains(&CellKind::Gru);
+    measure.require(!gru || !capabilities.gru_forms.is_empty(), "no gru_forms, although there is a gru");
     for cell in suite.cells_without_a_case() {
         measure.require(false, format!("{cell} is listed, and the suite has no case for it that can be built"));
     }

@@ -113,7 +113,7 @@ fn undisturbed(suite: &mut Suite<'_>, stack: Stack, measure: &mut Measure) -> Re
     Ok(())
 }
 
-/// The stack's model with all that a training carries from step to step; notes where the backend has no dropout.
+/// The stack's model with all that a training carries from step to step; notes where the backend has no clipping or dropout.
 pub(super) fn eventful(suite: &Suite<'_>, stack: Stack, measure: &mut Measure) -> ModelSpec {
     inputs::eventful(suite.spec(stack), |spec| suite.can(spec, std::slice::from_mut(measure)))
 }
