@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,7 +77,7 @@ def is_flag(value):
 
 
 def is_device(value):
-    return isinstance(value, str) and (value == "cpu" or value.startswith("cuda:") and value[5:].isdecimal())
+    return isinstance(value, str) and re.fullmatch("cpu|cuda:(0|[1-9][0-9]*)", value) is not None
 
 
 def one_of(*words):
@@ -143,7 +144,9 @@ OPTIONAL = {"train-batch": {"update_norm": is_flag}}
 def request(header):
     """The request in a header, with all of its keys and no others."""
     try:
-        found = json.loads(header.decode(), parse_constant=lambda word: not_understood(f"{word} is no JSON"))
+        found = json.loads(
+            header.decode(), parse_constant=lambda word: not_understood(f"{word} is no JSON"), object_pairs_hook=once
+        )
     except (ValueError, RecursionError) as error:
         not_understood(error)
     if not isinstance(found, dict) or not one_of(*REQUESTS)(found.get("request")):
@@ -152,6 +155,14 @@ def request(header):
     optional = {key: form for key, form in OPTIONAL.get(name, {}).items() if key in found}
     if problem := misfit(found, {"request": one_of(name), **REQUESTS[name], **optional}, name):
         not_understood(problem)
+    return found
+
+
+def once(pairs):
+    """An object, if no key comes twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        not_understood("a key comes twice")
     return found
 
 

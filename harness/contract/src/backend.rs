@@ -249,6 +249,9 @@ impl Model for Checked {
     }
 
     fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
+        if !self.capabilities.input_gradient_norms {
+            return Err(BackendError::unable("input_gradient_norms"));
+        }
         batch.tokens().check(&self.spec)?;
         self.inner.input_gradient_norms(batch)
     }

@@ -113,6 +113,54 @@ pub struct Unsupported {
 }
 
 impl Capabilities {
+    /// Every ability but the exclusions, in words for a table: what it is, and what is there of it.
+    #[must_use]
+    pub fn rows(&self) -> Vec<(&'static str, String)> {
+        // Taken apart, so that a new ability can't be forgotten here.
+        let Self {
+            cells,
+            kernels,
+            bias_vectors,
+            gru_forms,
+            epsilon_placements,
+            repeated_words,
+            bias_corrections,
+            clip_forms,
+            weight_decay_forms,
+            bidirectional,
+            layer_norm,
+            masking,
+            dropout,
+            input_gradient_norms,
+            update_norm,
+            state,
+            devices,
+            max_layers,
+            exclusions: _,
+        } = self;
+        let yes_or_no = |there: &bool| if *there { "yes" } else { "no" }.to_owned();
+        vec![
+            ("devices", names(devices)),
+            ("cells", names(cells)),
+            ("kernels", names(kernels)),
+            ("bias vectors", names(bias_vectors)),
+            ("GRU forms", names(gru_forms)),
+            ("Adam epsilon placements", names(epsilon_placements)),
+            ("Adam bias corrections", names(bias_corrections)),
+            ("repeated words", names(repeated_words)),
+            ("clip forms", names(clip_forms)),
+            ("weight decay forms", names(weight_decay_forms)),
+            ("most layers", max_layers.map_or_else(|| "any".into(), |most| most.to_string())),
+            ("bidirectional", yes_or_no(bidirectional)),
+            ("layer norm", yes_or_no(layer_norm)),
+            ("masking", yes_or_no(masking)),
+            ("dropout", yes_or_no(dropout)),
+            ("input gradient norms", yes_or_no(input_gradient_norms)),
+            ("update norm", yes_or_no(update_norm)),
+            ("state", state.as_ref().map_or_else(|| "no".into(), |element| format!("in {}", name(element)))),
+        ]
+    }
+
     /// Checks a spec against these capabilities.
     ///
     /// # Errors
@@ -168,11 +216,13 @@ fn listed<T: PartialEq + Serialize>(setting: &str, wanted: &T, there: &[T]) -> R
     if there.contains(wanted) {
         return Ok(());
     }
+    Err(Unsupported { setting: format!("{setting} = {}", name(wanted)), supported: names(there) })
+}
+
+/// The names of what is listed, or `none`.
+fn names<T: Serialize>(there: &[T]) -> String {
     let names: Vec<_> = there.iter().map(name).collect();
-    Err(Unsupported {
-        setting: format!("{setting} = {}", name(wanted)),
-        supported: if names.is_empty() { "none".into() } else { names.join(", ") },
-    })
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }
 
 /// The name of a unit variant as it is written in study files.

@@ -79,7 +79,7 @@ impl<'a> Session<'a> {
     }
 
     fn carry_out(&mut self, frame: &Frame, compute_ns: &mut u64) -> Result<(Reply, Vec<u8>), BackendError> {
-        let request: Request = serde_json::from_slice(&frame.header).map_err(|error| {
+        let request = Request::read(&frame.header).map_err(|error| {
             BackendError::new(ErrorKind::Request, format!("the request can't be understood: {error}"))
         })?;
         if !self.greeted && !matches!(request, Request::Hello { .. }) {

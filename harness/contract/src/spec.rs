@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::bounds;
 
@@ -302,9 +302,9 @@ impl FromStr for Device {
         if text == "cpu" {
             return Ok(Self::Cpu);
         }
-        text.strip_prefix("cuda:")
-            .and_then(|index| index.parse().ok())
-            .map(Self::Cuda)
+        let cuda = text.strip_prefix("cuda:").and_then(|index| index.parse().ok()).map(Self::Cuda);
+        // A sign or a leading zero would be a second name of the same device.
+        cuda.filter(|device| device.to_string() == text)
             .ok_or_else(|| SpecError::new("device", format!("`{text}` is neither `cpu` nor `cuda:N`")))
     }
 }
@@ -373,7 +373,8 @@ pub struct ModelSpec {
     pub dropout: DropoutSpec,
     /// The optimiser.
     pub adam: AdamSpec,
-    /// Clipping by global norm, if any. It comes before weight decay.
+    /// Clipping by global norm, if any. It comes before weight decay. Written `null` where there is none: the key must be there.
+    #[serde(deserialize_with = "written")]
     pub clip: Option<ClipSpec>,
     /// Weight decay.
     pub weight_decay: WeightDecaySpec,
@@ -387,6 +388,11 @@ pub struct ModelSpec {
     pub device: Device,
     /// Which implementation of the recurrent layers to use.
     pub kernel: Kernel,
+}
+
+/// An option whose key must be there: without a function of its own serde takes an absent key for none.
+fn written<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(deserializer)
 }
 
 /// A specification that makes no sense, whatever the backend.

@@ -269,3 +269,36 @@ proptest! {
         prop_assert_eq!(back.labels(), labels.as_slice());
     }
 }
+
+#[test]
+fn a_header_is_an_object_in_which_everything_stands_as_it_is_written() {
+    let build = format!(r#"{{"request":"build","spec":{SPEC},"tensors":[{{"name":"head.bias","shape":[1]}}]}}"#);
+    let step = r#"{"request":"train-batch","batch":{"rows":2,"time":3,"padding":"end"},"learning_rate":0}"#;
+    assert!(Request::read(build.as_bytes()).is_ok() && Request::read(step.as_bytes()).is_ok());
+    let changed = |text: &str, from: &str, to: &str| {
+        assert!(text.contains(from), "{from} is not in {text}");
+        text.replacen(from, to, 1)
+    };
+    for header in [
+        r#"["weights"]"#.to_owned(),
+        changed(step, r#"{"rows":2,"time":3,"padding":"end"}"#, r#"[2,3,"end"]"#),
+        changed(step, r#""rows":2"#, r#""rows":2.0"#),
+        changed(step, r#""rows":2"#, r#""rows":2,"rows":2"#),
+        changed(step, r#""padding":"end""#, r#""padding":{"end":null}"#),
+        changed(&build, r#"{"name":"head.bias","shape":[1]}"#, r#"["head.bias",[1]]"#),
+        changed(&build, r#""device":"cpu""#, r#""device":"cuda:01""#),
+        changed(&build, r#""device":"cpu""#, r#""device":"cuda:+1""#),
+        changed(&build, r#""clip":"#, r#""clips":"#),
+    ] {
+        assert!(Request::read(header.as_bytes()).is_err(), "{header}");
+    }
+}
+
+#[test]
+fn a_spec_says_that_it_does_not_clip() {
+    let mut spec: serde_json::Value = serde_json::from_str(SPEC).unwrap();
+    spec["clip"] = serde_json::Value::Null;
+    assert_eq!(serde_json::from_value::<ModelSpec>(spec.clone()).unwrap().clip, None);
+    spec.as_object_mut().unwrap().remove("clip");
+    assert!(serde_json::from_value::<ModelSpec>(spec).unwrap_err().to_string().contains("clip"));
+}

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use harness_contract::BackendInfo;
-use serde::Serialize;
 
 use super::args::{BackendsArguments, Common};
 use super::exit::{COMPLETED, CliError, FAILED, print};
@@ -39,28 +38,13 @@ fn describe(text: &mut String, info: &BackendInfo) {
         info.libraries.iter().map(|library| format!("{} {}", library.name, library.version)).collect();
     row("versions", libraries.join(", "));
     let can = &info.capabilities;
-    row("devices", words(&can.devices));
     row("threads", format!("1 to {} on this machine", crate::run::allowed_cores().len()));
-    row("cells", words(&can.cells));
-    row("kernels", words(&can.kernels));
-    row("bias vectors", words(&can.bias_vectors));
-    row("GRU forms", words(&can.gru_forms));
-    row("Adam epsilon placements", words(&can.epsilon_placements));
-    row("repeated words", words(&can.repeated_words));
-    row("weight decay forms", words(&can.weight_decay_forms));
-    let also: Vec<_> = [
-        ("bidirectional", can.bidirectional),
-        ("layer norm", can.layer_norm),
-        ("masking", can.masking),
-        ("dropout", can.dropout),
-        ("input gradient norms", can.input_gradient_norms),
-    ]
-    .into_iter()
-    .map(|(what, there)| if there { what.to_owned() } else { format!("no {what}") })
-    .collect();
-    row("also", also.join(", "));
-    let portable = if info.portable.is_empty() { "of none, as far as is known".into() } else { words(&info.portable) };
-    row("same bytes on AVX2 with FMA", portable);
+    for (ability, value) in can.rows() {
+        row(ability, value);
+    }
+    let portable: Vec<_> = info.portable.iter().map(ToString::to_string).collect();
+    let none = portable.is_empty();
+    row("same bytes on AVX2 with FMA", if none { "of none, as far as is known".into() } else { portable.join(", ") });
     for exclusion in &can.exclusions {
         row("but not", exclusion.to_string());
     }
@@ -73,16 +57,4 @@ fn describe(text: &mut String, info: &BackendInfo) {
             }
         }
     }
-}
-
-fn words<T: Serialize>(values: &[T]) -> String {
-    let names: Vec<_> = values
-        .iter()
-        .map(|value| match serde_json::to_value(value) {
-            Ok(serde_json::Value::String(name)) => name,
-            Ok(other) => other.to_string(),
-            Err(error) => error.to_string(),
-        })
-        .collect();
-    if names.is_empty() { "none".into() } else { names.join(", ") }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use serde::de::Error;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::backend::BackendInfo;
 use crate::batch::Side;
@@ -63,6 +65,20 @@ pub enum Request {
 }
 
 impl Request {
+    /// Reads a header: one JSON object, in which objects, lists, words and numbers stand where they are written. Deserialising alone would take a list of
+    /// values for an object, and an object for a word.
+    ///
+    /// # Errors
+    /// A header that is no request.
+    pub fn read(header: &[u8]) -> serde_json::Result<Self> {
+        // First as it is, so that a key that comes twice is refused.
+        let request = serde_json::from_slice(header)?;
+        if let Some(place) = otherwise_written(&serde_json::from_slice(header)?, &serde_json::to_value(&request)?) {
+            return Err(serde_json::Error::custom(format!("{place} is a value of another type")));
+        }
+        Ok(request)
+    }
+
     /// The request's name as the header writes it.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -76,6 +92,21 @@ impl Request {
             Self::State {} => "state",
             Self::Resume { .. } => "resume",
         }
+    }
+}
+
+/// Where a value that was read is not written as it would be: its outermost key, or the header itself.
+fn otherwise_written(given: &Value, canonical: &Value) -> Option<String> {
+    match (given, canonical) {
+        (Value::Object(given), Value::Object(canonical)) => given.iter().find_map(|(key, value)| {
+            let differs = canonical.get(key).is_none_or(|canonical| otherwise_written(value, canonical).is_some());
+            differs.then(|| format!("`{key}`"))
+        }),
+        (Value::Array(given), Value::Array(canonical)) => {
+            given.iter().zip(canonical).find_map(|(given, canonical)| otherwise_written(given, canonical))
+        }
+        _ if std::mem::discriminant(given) == std::mem::discriminant(canonical) => None,
+        _ => Some("the header".into()),
     }
 }
 
