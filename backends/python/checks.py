@@ -419,16 +419,22 @@ def state(spec, state, element, own):
 
 
 def read_batch(header, payload, labelled):
-    """The batch that a header announces and a payload carries, as it came."""
+    """The batch that a header announces and a payload carries, if it makes sense whatever the model."""
     rows, time = header["rows"], header["time"]
     check_payload(payload, 4 * rows * time + 4 * rows + (rows if labelled else 0))
     ends = [4 * rows * time, 4 * rows * time + 4 * rows]
-    return Batch(
+    if rows == 0 or time == 0:
+        refuse_batch(f"the batch is empty ({rows} rows of {time} steps)")
+    if rows > BOUNDS["rows"]:
+        refuse_batch(f"the batch has {rows} rows, over the bound of {BOUNDS['rows']}")
+    batch = Batch(
         np.frombuffer(payload[: ends[0]], "<i4").reshape(rows, time),
         np.frombuffer(payload[ends[0] : ends[1]], "<i4"),
         np.frombuffer(payload[ends[1] :], "u1") if labelled else None,
         header["padding"],
     )
+    check_rows(batch)
+    return batch
 
 
 def check_payload(payload, announced):
@@ -436,35 +442,36 @@ def check_payload(payload, announced):
         raise Refusal("request", f"the payload has {len(payload)} bytes, its header announces {announced}")
 
 
-def batch(batch, spec, training=False):
-    """Refuses a batch that makes no sense or doesn't fit the model, by row and step."""
+def refuse_batch(message):
+    raise Refusal("batch", message)
 
-    def refuse(message):
-        raise Refusal("batch", message)
 
-    rows, time = batch.tokens.shape
-    if rows == 0 or time == 0:
-        refuse(f"the batch is empty ({rows} rows of {time} steps)")
-    if rows > BOUNDS["rows"]:
-        refuse(f"the batch has {rows} rows, over the bound of {BOUNDS['rows']}")
+def check_rows(batch):
+    """Refuses a batch that makes no sense whatever the model, by row and step."""
+    _, time = batch.tokens.shape
     wrong = (batch.lengths < 1) | (batch.lengths > time)
     if wrong.any():
         row = int(wrong.argmax())
-        refuse(f"row {row} has length {batch.lengths[row]}, which does not lie in 1..={time}")
+        refuse_batch(f"row {row} has length {batch.lengths[row]}, which does not lie in 1..={time}")
     steps, starts = np.arange(time), batch.starts[:, None]
     valid = (steps >= starts) & (steps < starts + batch.lengths[:, None])
     if (at := first_place(~valid & (batch.tokens != 0))) is not None:
-        refuse(f"row {at[0]} has id {batch.tokens[at]} at step {at[1]}, which is padding and must be 0")
+        refuse_batch(f"row {at[0]} has id {batch.tokens[at]} at step {at[1]}, which is padding and must be 0")
     if batch.labels is not None and (batch.labels > 1).any():
         row = int((batch.labels > 1).argmax())
-        refuse(f"row {row} has label {batch.labels[row]}, which is neither 0 nor 1")
+        refuse_batch(f"row {row} has label {batch.labels[row]}, which is neither 0 nor 1")
+
+
+def batch(batch, spec, training=False):
+    """Refuses a batch that doesn't fit the model, by row and step."""
+    rows, time = batch.tokens.shape
     if time > spec["max_time"]:
-        refuse(f"the batch has {time} steps, the model was built for at most {spec['max_time']}")
+        refuse_batch(f"the batch has {time} steps, the model was built for at most {spec['max_time']}")
     vocabulary = spec["vocabulary_size"]
     if (at := first_place((batch.tokens < 0) | (batch.tokens >= vocabulary))) is not None:
-        refuse(f"row {at[0]} has id {batch.tokens[at]} at step {at[1]}, which does not lie in 0..{vocabulary}")
+        refuse_batch(f"row {at[0]} has id {batch.tokens[at]} at step {at[1]}, which does not lie in 0..{vocabulary}")
     if training and rows > spec["max_batch"]:
-        refuse(f"the batch has {rows} rows, the model was built for at most {spec['max_batch']}")
+        refuse_batch(f"the batch has {rows} rows, the model was built for at most {spec['max_batch']}")
 
 
 def first_place(wrong):

@@ -181,6 +181,7 @@ class Session:
     def input_gradient_norms(self, request, payload):
         batch = checks.read_batch(request["batch"], payload, labelled=True)
         model = self.built()
+        self.able("input_gradient_norms")
         checks.batch(batch, self.spec)
         norms = self.timed("take the input gradients", lambda: model.input_gradient_norms(batch))
         return {"kind": "gradient-norms"}, floats(norms)

@@ -39,10 +39,13 @@ pub(super) fn conform(arguments: &ConformArguments, common: &Common) -> Result<u
     let refusals = conformance::run_frames(&mut |frame| worker.exchange(frame), &info, &options, &mut watch);
     let mut report = conformance::run(backend, oracle.backend(), &options, &mut watch);
     report.checks.splice(0..0, refusals);
+    let mut elsewhere = start(&registry, &arguments.name)?;
     if info.capabilities.state.is_some() {
-        let mut elsewhere = start(&registry, &arguments.name)?;
         report.checks.extend(conformance::run_elsewhere(backend, elsewhere.backend(), &options, &mut watch));
     }
+    // The last of it: it ends the worker.
+    let other = elsewhere.backend().worker();
+    report.checks.extend(conformance::run_another_version(&mut |frame| other.exchange(frame), &options, &mut watch));
     print(&report.markdown())?;
     // The table is long and wide: what failed stands below it once more.
     for check in report.failures() {

@@ -1,9 +1,11 @@
 //! Backends that honestly lack an ability: the suite leaves out what they can't do, and says so. What every backend must have is missed.
 
+use std::time::Duration;
+
 use backend_reference::ReferenceBackend;
 use harness_contract::conformance::{Options, Outcome, Report, run, run_elsewhere, run_frames};
 use harness_contract::serve::Session;
-use harness_contract::wire::{Frame, PROTOCOL_VERSION};
+use harness_contract::wire::{Answer, Frame, PROTOCOL_VERSION};
 use harness_contract::{
     Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, Capabilities, CellKind, ClipForm,
     EpsilonPlacement, GruForm, Model, ModelSpec, ModelState, RepeatedWords, WeightDecayForm, WeightMap,
@@ -50,7 +52,7 @@ fn examined(without: Without) -> Report {
     session.answer(&Frame { header: hello.into_bytes(), payload: Vec::new() });
     let mut exchange = |frame: Frame| {
         let (answer, payload) = session.answer(&frame);
-        Ok((answer.reply, payload))
+        Ok(Answer { reply: answer.reply, payload, compute: Duration::from_nanos(answer.compute_ns) })
     };
     let frames = run_frames(&mut exchange, &info, &options, &mut |_| {});
     let mut report = run(&mut backend, &mut backend_reference::new(), &options, &mut |_| {});

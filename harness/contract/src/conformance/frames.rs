@@ -1,7 +1,9 @@
-//! What a worker must not accept, frame by frame.
+//! What a worker must not accept, frame by frame, and what it must say in frames that the traits don't show.
 //!
 //! The traits can't express most of it: the harness checks what it sends, and a batch that makes no sense can't even be
 //! made. So these checks speak to the worker itself, in headers and payloads written by hand, and after every refusal ask something good.
+
+mod order;
 
 use serde_json::{Value, json};
 
@@ -14,7 +16,8 @@ use crate::spec::{DropoutSpec, Kernel, ModelSpec};
 use crate::state::Element;
 use crate::weights::WeightMap;
 use crate::wire::{
-    Frame, PROTOCOL_VERSION, Reply, Request, StateHeader, StreamHeader, TensorHeader, batch_payload, weights_payload,
+    Answer, Frame, PROTOCOL_VERSION, Reply, Request, StateHeader, StreamHeader, TensorHeader, batch_payload,
+    weights_payload,
 };
 
 use super::Options;
@@ -24,8 +27,8 @@ use super::random::Random;
 use super::report::Check;
 use super::unbuildable::{impossible_specs, spoiled_specs};
 
-/// A conversation with a greeted worker: sends a frame as it is and gives the reply with its payload.
-pub type Exchange<'a> = dyn FnMut(Frame) -> Result<(Reply, Vec<u8>), BackendError> + 'a;
+/// A conversation with a greeted worker: sends a frame as it is and gives the answer, whatever it says.
+pub type Exchange<'a> = dyn FnMut(Frame) -> Result<Answer, BackendError> + 'a;
 
 /// Where the checks stand in the report.
 const SUBJECT: &str = "by the worker, in frames";
@@ -43,7 +46,7 @@ pub fn run_frames(
     let Some(spec) = specs.into_iter().find(|spec| capabilities.check(spec).is_ok()) else { return Vec::new() };
     let mut talk = Talk { exchange, spec };
     type Body = fn(&mut Talk<'_, '_>, &BackendInfo, &mut Measure) -> Result<(), BackendError>;
-    let checks: [(&str, Body); 7] = [
+    let checks: [(&str, Body); 9] = [
         ("request-refused", requests),
         ("weights-refused", weights_refused),
         ("ability-refused", abilities_refused),
@@ -51,6 +54,8 @@ pub fn run_frames(
         ("spec-refused", specs_refused),
         ("unsupported-refused", unsupported_refused),
         ("batch-refused", batches_refused),
+        ("refusal-order", order::refusal_order),
+        ("compute-time", compute_time),
     ];
     let mut found = Vec::new();
     for (name, body) in checks {
@@ -63,6 +68,37 @@ pub fn run_frames(
         }
     }
     found
+}
+
+/// Greets a worker in a version that nobody speaks, after which it ends: so this needs a worker of its own.
+pub fn run_another_version(
+    exchange: &mut Exchange<'_>,
+    options: &Options,
+    progress: &mut dyn FnMut(&Check),
+) -> Vec<Check> {
+    const NAME: &str = "another-version";
+    if !options.only.is_empty() && !options.only.iter().any(|only| only == NAME) {
+        return Vec::new();
+    }
+    let mut measure = Measure::default();
+    let result = another_version(exchange, &mut measure);
+    let check = measure.conclude(NAME, SUBJECT, 0.0, result);
+    progress(&check);
+    vec![check]
+}
+
+fn another_version(exchange: &mut Exchange<'_>, measure: &mut Measure) -> Result<(), BackendError> {
+    let hello = Message::new(&Request::Hello { protocol: u32::MAX }, Vec::new())?;
+    measure.case("a `hello` of another version with a payload");
+    match exchange(hello.with(|it| it.payload.push(0)).frame())?.reply {
+        Reply::Error { error, message } => measure.refusal(ErrorKind::Request, "", Ok((error, &message))),
+        other => measure.refusal(ErrorKind::Request, "", Err(&other.to_string())),
+    }
+    measure.case("a `hello` of another version");
+    let reply = exchange(hello.frame())?.reply;
+    let own = matches!(&reply, Reply::Hello { protocol: PROTOCOL_VERSION, info: None });
+    measure.require(own, format!("expected `hello` of version {PROTOCOL_VERSION} without `info`, got {reply}"));
+    Ok(())
 }
 
 struct Talk<'a, 'b> {
@@ -125,7 +161,7 @@ impl Talk<'_, '_> {
     /// Builds the good model.
     fn build(&mut self) -> Result<(), BackendError> {
         let build = self.good_build()?;
-        match (self.exchange)(build.frame())?.0 {
+        match (self.exchange)(build.frame())?.reply {
             Reply::Done => Ok(()),
             other => Err(unexpected("build", &other)),
         }
@@ -135,27 +171,42 @@ impl Talk<'_, '_> {
     fn logits(&mut self) -> Result<Vec<u8>, BackendError> {
         let prediction = self.prediction()?;
         match (self.exchange)(prediction.frame())? {
-            (Reply::Logits, payload) => Ok(payload),
-            (other, _) => Err(unexpected("predict-batch", &other)),
+            Answer { reply: Reply::Logits, payload, .. } => Ok(payload),
+            Answer { reply, .. } => Err(unexpected("predict-batch", &reply)),
         }
+    }
+
+    /// Whether the good model is there and gives these bytes.
+    fn predicts(&mut self, before: &[u8]) -> Result<bool, BackendError> {
+        let prediction = self.prediction()?;
+        let answer = (self.exchange)(prediction.frame())?;
+        Ok(answer.reply == Reply::Logits && answer.payload == before)
     }
 
     /// The bytes that a good training step reports, and whether it was clipped.
     fn step(&mut self) -> Result<Vec<u8>, BackendError> {
         let training = self.training()?;
         match (self.exchange)(training.frame())? {
-            (Reply::Step { clipped }, mut payload) => {
+            Answer { reply: Reply::Step { clipped }, mut payload, .. } => {
                 payload.push(u8::from(clipped));
                 Ok(payload)
             }
-            (other, _) => Err(unexpected("train-batch", &other)),
+            Answer { reply, .. } => Err(unexpected("train-batch", &reply)),
+        }
+    }
+
+    /// The good model's state.
+    fn state(&mut self) -> Result<(StateHeader, Vec<u8>), BackendError> {
+        match (self.exchange)(Message::new(&Request::State {}, Vec::new())?.frame())? {
+            Answer { reply: Reply::State { state }, payload, .. } => Ok((state, payload)),
+            Answer { reply, .. } => Err(unexpected("state", &reply)),
         }
     }
 
     /// Greets again what was greeted before.
     fn greet(&mut self) -> Result<Reply, BackendError> {
         let hello = Message::new(&Request::Hello { protocol: PROTOCOL_VERSION }, Vec::new())?;
-        Ok((self.exchange)(hello.frame())?.0)
+        Ok((self.exchange)(hello.frame())?.reply)
     }
 
     /// Sends what must be refused with an error of this kind that mentions this.
@@ -166,9 +217,23 @@ impl Talk<'_, '_> {
         mentions: &str,
         measure: &mut Measure,
     ) -> Result<(), BackendError> {
-        match (self.exchange)(frame)?.0 {
-            Reply::Error { error, message } => measure.refusal(kind, mentions, Ok((error, &message))),
-            other => measure.refusal(kind, mentions, Err(&other.to_string())),
+        self.refused_naming(frame, kind, &[mentions], measure)
+    }
+
+    /// The same of a message that must mention several things.
+    fn refused_naming(
+        &mut self,
+        frame: Frame,
+        kind: ErrorKind,
+        mentions: &[&str],
+        measure: &mut Measure,
+    ) -> Result<(), BackendError> {
+        let reply = (self.exchange)(frame)?.reply;
+        for mentions in mentions {
+            match &reply {
+                Reply::Error { error, message } => measure.refusal(kind, mentions, Ok((*error, message))),
+                other => measure.refusal(kind, mentions, Err(&other.to_string())),
+            }
         }
         Ok(())
     }
@@ -188,6 +253,8 @@ fn requests(talk: &mut Talk<'_, '_>, info: &BackendInfo, measure: &mut Measure) 
         ("no UTF-8", b"\xff\xfe".to_vec()),
         ("nothing", Vec::new()),
         ("no object", b"[]".to_vec()),
+        ("a list of its values", br#"["weights"]"#.to_vec()),
+        ("a key twice", br#"{"request":"weights","request":"weights"}"#.to_vec()),
         ("an unknown request", br#"{"request":"fly"}"#.to_vec()),
         ("a key too many", br#"{"request":"weights","now":true}"#.to_vec()),
         ("a key too few", br#"{"request":"hello"}"#.to_vec()),
@@ -200,6 +267,8 @@ fn requests(talk: &mut Talk<'_, '_>, info: &BackendInfo, measure: &mut Measure) 
     }
     let spoiled = [
         ("a learning rate that is no number", training.with(|it| it.header["learning_rate"] = Value::Null)),
+        ("a list in the place of the batch", training.with(|it| it.header["batch"] = json!([2, 3, "end"]))),
+        ("a fraction in the place of the rows", training.with(|it| it.header["batch"]["rows"] = json!(2.0))),
         ("a padding that is none", training.with(|it| it.header["batch"]["padding"] = json!("both"))),
         ("a payload a byte short", training.with(|it| it.payload.truncate(it.payload.len() - 1))),
         ("a payload a byte long", training.with(|it| it.payload.push(0))),
@@ -225,11 +294,39 @@ fn requests(talk: &mut Talk<'_, '_>, info: &BackendInfo, measure: &mut Measure) 
     let same = matches!(&reply, Reply::Hello { info: Some(again), .. } if **again == *info);
     measure.require(same, format!("it was answered with {reply}, or with another description"));
     measure.require(talk.logits()? == before, "other logits after it");
-    measure.case("building with a key of the spec too few");
-    let build = talk.good_build()?.with(|it| {
-        it.header["spec"].as_object_mut().map(|spec| spec.remove("masking"));
-    });
-    talk.refused(build.frame(), ErrorKind::Request, "masking", measure)
+    builds_that_are_none(talk, &before, measure)
+}
+
+/// Headers that say `build` and are no requests: they change nothing.
+fn builds_that_are_none(talk: &mut Talk<'_, '_>, before: &[u8], measure: &mut Measure) -> Result<(), BackendError> {
+    let good = talk.good_build()?;
+    let without = |key: &str| {
+        good.with(|it| {
+            it.header["spec"].as_object_mut().map(|spec| spec.remove(key));
+        })
+    };
+    let with = |key: &str, value: Value| good.with(|it| it.header["spec"][key] = value);
+    let mut twice = good.clone().frame();
+    let text = good.header["spec"].to_string();
+    let again = text.replacen('{', r#"{"layers":2,"#, 1);
+    twice.header = good.header.to_string().replacen(&text, &again, 1).into_bytes();
+    for (what, mentions, frame) in [
+        ("a key of the spec too few", "masking", without("masking").frame()),
+        ("no word about clipping", "clip", without("clip").frame()),
+        ("a key of the spec too many", "colour", with("colour", json!(1)).frame()),
+        ("a key of the spec twice", "", twice),
+        ("an unknown cell", "", with("cell", json!("foo")).frame()),
+        ("a fraction in the place of a size", "", with("hidden_size", json!(7.0)).frame()),
+        ("a sign in a device", "", with("device", json!("cuda:+1")).frame()),
+        ("a leading zero in a device", "", with("device", json!("cuda:01")).frame()),
+        ("a key too many", "", good.with(|it| it.header["now"] = json!(true)).frame()),
+    ] {
+        measure.case(format!("building with {what}"));
+        talk.refused(frame, ErrorKind::Request, mentions, measure)?;
+        measure.case(format!("predicting after a build with {what}, which is no request"));
+        measure.require(talk.predicts(before)?, "the model is gone, or gives other logits");
+    }
+    Ok(())
 }
 
 fn weights_refused(talk: &mut Talk<'_, '_>, _: &BackendInfo, measure: &mut Measure) -> Result<(), BackendError> {
@@ -305,13 +402,21 @@ fn abilities_refused(talk: &mut Talk<'_, '_>, info: &BackendInfo, measure: &mut 
         measure.case("a step of which the update is measured");
         let measured = talk.training()?.with(|it| it.header["update_norm"] = json!(true));
         match (talk.exchange)(measured.frame())? {
-            (Reply::Step { .. }, payload) => measure.require(payload.len() == 24, "the report has not three numbers"),
-            (other, _) => return Err(unexpected("train-batch", &other)),
+            Answer { reply: Reply::Step { .. }, payload, .. } => {
+                measure.require(payload.len() == 24, "the report has not three numbers");
+            }
+            Answer { reply, .. } => return Err(unexpected("train-batch", &reply)),
         }
     } else {
         measure.case("a step of which the update should be measured");
         let measured = talk.training()?.with(|it| it.header["update_norm"] = json!(true));
         talk.refused(measured.frame(), ErrorKind::Unsupported, "update_norm", measure)?;
+        measure.require(talk.logits()? == before, "other logits after the refusal");
+    }
+    if !info.capabilities.input_gradient_norms {
+        measure.case("input gradient norms");
+        let norms = talk.training()?.with(as_gradient_norms);
+        talk.refused(norms.frame(), ErrorKind::Unsupported, "input_gradient_norms", measure)?;
         measure.require(talk.logits()? == before, "other logits after the refusal");
     }
     if info.capabilities.state.is_none() {
@@ -334,10 +439,7 @@ fn states_refused(talk: &mut Talk<'_, '_>, info: &BackendInfo, measure: &mut Mea
     };
     talk.build()?;
     talk.step()?;
-    let (header, payload) = match (talk.exchange)(Message::new(&Request::State {}, Vec::new())?.frame())? {
-        (Reply::State { state }, payload) => (state, payload),
-        (other, _) => return Err(unexpected("state", &other)),
-    };
+    let (header, payload) = talk.state()?;
     let logits = talk.logits()?;
     let resume = |state: StateHeader, payload: Vec<u8>| {
         Message::new(&Request::Resume { spec: Box::new(talk.spec.clone()), state }, payload)
@@ -402,7 +504,7 @@ fn states_refused(talk: &mut Talk<'_, '_>, info: &BackendInfo, measure: &mut Mea
         talk.refused(prediction.clone().frame(), ErrorKind::Request, "", measure)?;
     }
     measure.case("going on from the good state after all of them");
-    match (talk.exchange)(good.frame())?.0 {
+    match (talk.exchange)(good.frame())?.reply {
         Reply::Done => measure.require(talk.logits()? == logits, "other logits than where it was taken"),
         other => return Err(unexpected("resume", &other)),
     }
@@ -451,39 +553,56 @@ fn batches_refused(talk: &mut Talk<'_, '_>, info: &BackendInfo, measure: &mut Me
         it.payload.drain(..24);
     });
     for (what, mentions, message) in [
-        ("an id of the vocabulary's size", format!("id {beyond}"), put(1, beyond)),
-        ("a negative id", "id -1".to_owned(), put(1, -1)),
-        ("a word in the padding", "row 1".to_owned(), put(5, 1)),
-        ("a length of 0", "length 0".to_owned(), put(6, 0)),
-        ("a negative length", "length -1".to_owned(), put(6, -1)),
-        ("a length above the steps", "length 4".to_owned(), put(6, 4)),
-        ("a label of 2", "label 2".to_owned(), good.with(|it| it.payload[33] = 2)),
-        ("no rows", "empty".to_owned(), no_rows),
-        ("no steps", "empty".to_owned(), no_steps),
-        ("too many steps", format!("{} steps", MAX_TIME + 1), of_rows(&long)?),
-        ("too many rows", format!("{} rows", MAX_BATCH + 1), of_rows(&many)?),
-        (
-            "a negative learning rate",
-            "learning rate".to_owned(),
-            good.with(|it| it.header["learning_rate"] = json!(-0.1)),
-        ),
+        ("an id of the vocabulary's size", vec![&*format!("id {beyond}"), "row 0", "step 1"], put(1, beyond)),
+        ("a negative id", vec!["id -1", "row 0", "step 1"], put(1, -1)),
+        ("a word in the padding", vec!["row 1", "step 2"], put(5, 1)),
+        ("a length of 0", vec!["length 0", "row 0"], put(6, 0)),
+        ("a negative length", vec!["length -1", "row 0"], put(6, -1)),
+        ("a length above the steps", vec!["length 4", "row 0"], put(6, 4)),
+        ("a label of 2", vec!["label 2", "row 1"], good.with(|it| it.payload[33] = 2)),
+        ("no rows", vec!["empty"], no_rows),
+        ("no steps", vec!["empty"], no_steps),
+        ("too many steps", vec![&*format!("{} steps", MAX_TIME + 1)], of_rows(&long)?),
+        ("too many rows", vec![&*format!("{} rows", MAX_BATCH + 1)], of_rows(&many)?),
+        ("a negative learning rate", vec!["learning rate"], good.with(|it| it.header["learning_rate"] = json!(-0.1))),
     ] {
         measure.case(format!("training with {what}"));
-        talk.refused(message.frame(), ErrorKind::Batch, &mentions, measure)?;
+        talk.refused_naming(message.frame(), ErrorKind::Batch, &mentions, measure)?;
         measure.require(talk.logits()? == before, "other logits after the refusal");
     }
     let predicting = talk.prediction()?;
     for (what, mentions, place, value) in [
-        ("an id of the vocabulary's size", format!("id {beyond}"), 1, beyond),
-        ("a word in the padding", "row 1".to_owned(), 5, 1),
-        ("a length above the steps", "length 4".to_owned(), 6, 4),
+        ("an id of the vocabulary's size", vec![&*format!("id {beyond}"), "row 0", "step 1"], 1, beyond),
+        ("a word in the padding", vec!["row 1", "step 2"], 5, 1),
+        ("a length above the steps", vec!["length 4", "row 0"], 6, 4),
     ] {
         measure.case(format!("predicting with {what}"));
         let message = predicting.with(|it| write_int(&mut it.payload, place, value));
-        talk.refused(message.frame(), ErrorKind::Batch, &mentions, measure)?;
+        talk.refused_naming(message.frame(), ErrorKind::Batch, &mentions, measure)?;
         measure.require(talk.logits()? == before, "other logits after the refusal");
     }
+    if info.capabilities.input_gradient_norms {
+        measure.case("input gradients of more rows than training may have");
+        let reply = (talk.exchange)(of_rows(&many)?.with(as_gradient_norms).frame())?.reply;
+        measure.require(reply == Reply::GradientNorms, format!("it was answered with {reply}"));
+    }
     undisturbed_by_refusals(talk, info, measure)
+}
+
+/// Makes a request for input gradient norms of one for a training step.
+fn as_gradient_norms(message: &mut Message) {
+    message.header = json!({"request": "input-gradient-norms", "batch": message.header["batch"]});
+}
+
+/// A step is some nanoseconds of work, and a worker says how many.
+fn compute_time(talk: &mut Talk<'_, '_>, _: &BackendInfo, measure: &mut Measure) -> Result<(), BackendError> {
+    talk.build()?;
+    for (what, message) in [("training", talk.training()?), ("predicting", talk.prediction()?)] {
+        measure.case(what);
+        let answer = (talk.exchange)(message.frame())?;
+        measure.require(!answer.compute.is_zero(), "`compute_ns` is 0");
+    }
+    Ok(())
 }
 
 /// Puts a number in the place of the one that is `place` int32 from the payload's beginning.
@@ -516,7 +635,7 @@ fn undisturbed_by_refusals(
         for _ in 0..3 {
             left.push(talk.step()?);
             for message in bad {
-                let reply = (talk.exchange)(message.clone().frame())?.0;
+                let reply = (talk.exchange)(message.clone().frame())?.reply;
                 measure.require(matches!(reply, Reply::Error { .. }), format!("a bad batch was answered with {reply}"));
             }
         }

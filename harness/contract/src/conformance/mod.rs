@@ -28,7 +28,7 @@ mod unbuildable;
 pub use configuration::Configuration;
 pub use digests::{Digested, digests};
 pub use elsewhere::run_elsewhere;
-pub use frames::{Exchange, run_frames};
+pub use frames::{Exchange, run_another_version, run_frames};
 pub use random_configurations::{Compared, Examined, RandomOptions, run_random};
 pub use report::{Check, Outcome, Report};
 
@@ -82,6 +82,12 @@ pub const CHECKS: &[(&str, &str)] = &[
         "batch-refused",
         "a bad id, length, label, shape or learning rate is refused, the next good call gives what it gave before, and training goes on as if nothing had happened",
     ),
+    (
+        "refusal-order",
+        "of several faults of a build, a state or a batch the one that is looked for first answers, bounds of lists before the spec",
+    ),
+    ("compute-time", "a worker says how long it computed"),
+    ("another-version", "a `hello` of another version is answered with the worker's own and without a description"),
     (
         "prediction-repeats",
         "predicting twice gives the same bytes; predictions and input gradients leave every weight as it was",

@@ -123,18 +123,17 @@ impl Worker {
         self.shared.compute.get()
     }
 
-    /// Sends a frame as it is, and gives the reply with its payload, whatever it says.
+    /// Sends a frame as it is, and gives the answer, whatever it says.
     ///
     /// # Errors
     /// If the worker dies, breaks the wire format or lets the deadline pass.
-    pub fn exchange(&self, frame: Frame) -> Result<(Reply, Vec<u8>), BackendError> {
+    pub fn exchange(&self, frame: Frame) -> Result<Answer, BackendError> {
         let mut connection = self.shared.connection.borrow_mut();
         let name = request_name(&frame.header);
         // What is sent here may be no request, so no size follows from it.
-        let reception = connection
+        connection
             .exchange(&name, &frame, MAX_PAYLOAD_BYTES, self.shared.deadline)
-            .map_err(|failure| connection_error(&failure))?;
-        Ok((reception.reply, reception.payload))
+            .map_err(|failure| connection_error(&failure))
     }
 
     /// `largest_reply` is the most bytes that the reply's payload may have.
