@@ -398,6 +398,12 @@ fn weights_refused(talk: &mut Talk<'_, '_>, _: &BackendInfo, measure: &mut Measu
 fn abilities_refused(talk: &mut Talk<'_, '_>, info: &BackendInfo, measure: &mut Measure) -> Result<(), BackendError> {
     talk.build()?;
     let before = talk.logits()?;
+    if !info.capabilities.input_gradient_norms {
+        measure.case("input gradient norms");
+        let norms = talk.training()?.with(as_gradient_norms);
+        talk.refused(norms.frame(), ErrorKind::Unsupported, "input_gradient_norms", measure)?;
+        measure.require(talk.logits()? == before, "other logits after the refusal");
+    }
     if info.capabilities.update_norm {
         measure.case("a step of which the update is measured");
         let measured = talk.training()?.with(|it| it.header["update_norm"] = json!(true));
@@ -411,12 +417,6 @@ fn abilities_refused(talk: &mut Talk<'_, '_>, info: &BackendInfo, measure: &mut 
         measure.case("a step of which the update should be measured");
         let measured = talk.training()?.with(|it| it.header["update_norm"] = json!(true));
         talk.refused(measured.frame(), ErrorKind::Unsupported, "update_norm", measure)?;
-        measure.require(talk.logits()? == before, "other logits after the refusal");
-    }
-    if !info.capabilities.input_gradient_norms {
-        measure.case("input gradient norms");
-        let norms = talk.training()?.with(as_gradient_norms);
-        talk.refused(norms.frame(), ErrorKind::Unsupported, "input_gradient_norms", measure)?;
         measure.require(talk.logits()? == before, "other logits after the refusal");
     }
     if info.capabilities.state.is_none() {

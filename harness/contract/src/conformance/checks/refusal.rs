@@ -204,11 +204,13 @@ fn batches_refused(suite: &mut Suite<'_>, good: &Good, measure: &mut Measure) ->
     ];
     for (what, rows, mentions) in &bad {
         type Call = fn(&mut dyn Model, &Rows) -> Result<(), BackendError>;
-        let calls: [(&str, Call); 3] = [
+        let mut calls: Vec<(&str, Call)> = vec![
             ("training on", |model, rows| model.train_batch(rows.labelled()?, 0.01).map(drop)),
             ("predicting", |model, rows| model.predict_batch(rows.tokens()?).map(drop)),
-            ("input gradients of", |model, rows| model.input_gradient_norms(rows.labelled()?).map(drop)),
         ];
+        if suite.capabilities().input_gradient_norms {
+            calls.push(("input gradients of", |model, rows| model.input_gradient_norms(rows.labelled()?).map(drop)));
+        }
         for (doing, call) in calls {
             measure.case(format!("{doing} {what}"));
             judge(call(model.as_mut(), rows), ErrorKind::Batch, mentions, measure);

@@ -38,14 +38,20 @@ fn short(message: &mut Message) {
     message.payload.truncate(message.payload.len() - 1);
 }
 
-/// Adds a tensor without elements to a list.
-fn with_tensor(list: &mut Value, name: &str, shape: &Value) {
-    list.as_array_mut().map(|tensors| tensors.push(json!({"name": name, "shape": shape})));
+/// Lengthens a header's list of tensors.
+fn extend(list: &mut Value, tensors: Vec<Value>) {
+    if let Value::Array(list) = list {
+        list.extend(tensors);
+    }
+}
+
+/// A tensor without elements.
+fn tensor(name: &str, shape: Value) -> Value {
+    json!({"name": name, "shape": shape})
 }
 
 /// What the bounds of a list of tensors forbid, with what the message names.
 fn over_a_bound() -> Vec<(&'static str, String, Vec<Value>)> {
-    let tensor = |name: &str, shape: Value| json!({"name": name, "shape": shape});
     vec![
         ("an axis over its bound", "x".into(), vec![tensor("x", json!([0, MAX_PARAMETERS + 1]))]),
         ("too many axes", "x".into(), vec![tensor("x", json!(vec![0; MAX_AXES + 1]))]),
@@ -75,7 +81,7 @@ fn builds(talk: &mut Talk<'_, '_>, measure: &mut Measure) -> Result<(), BackendE
             ErrorKind::Request,
             String::new(),
             good.with(|it| {
-                with_tensor(&mut it.header["tensors"], "x", &json!([0, MAX_PARAMETERS + 1]));
+                extend(&mut it.header["tensors"], vec![tensor("x", json!([0, MAX_PARAMETERS + 1]))]);
                 short(it);
             }),
         ),
@@ -101,7 +107,7 @@ fn builds(talk: &mut Talk<'_, '_>, measure: &mut Measure) -> Result<(), BackendE
     for (what, mentions, tensors) in over_a_bound() {
         let message = good.with(|it| {
             no_layers(it);
-            it.header["tensors"].as_array_mut().map(|list| list.extend(tensors));
+            extend(&mut it.header["tensors"], tensors);
         });
         spoiled.push((format!("{what} and a spec that makes no sense"), ErrorKind::Weights, mentions, message));
     }
@@ -148,7 +154,7 @@ fn states(talk: &mut Talk<'_, '_>, measure: &mut Measure) -> Result<(), BackendE
     for (what, mentions, tensors) in over_a_bound() {
         let message = good.with(|it| {
             no_layers(it);
-            it.header["state"]["tensors"].as_array_mut().map(|list| list.extend(tensors));
+            extend(&mut it.header["state"]["tensors"], tensors);
         });
         spoiled.push((format!("{what} and a spec that makes no sense"), ErrorKind::Weights, mentions, message));
     }
