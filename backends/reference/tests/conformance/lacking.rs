@@ -115,6 +115,34 @@ fn a_backend_without_an_optional_ability_passes() {
 }
 
 #[test]
+fn a_backend_that_lacks_several_things_at_once_passes() {
+    passes(&[
+        (
+            |can| {
+                can.cells = vec![CellKind::Lstm];
+                can.weight_decay_forms.clear();
+            },
+            "weight_decay.form = coupled",
+        ),
+        (
+            |can| {
+                (can.dropout, can.masking) = (false, false);
+                can.clip_forms.clear();
+            },
+            "clip.form = gradient",
+        ),
+        (|can| (can.input_gradient_norms, can.update_norm, can.state) = (false, false, None), "update_norm"),
+        (
+            |can| {
+                can.repeated_words = vec![RepeatedWords::SumThenSquare];
+                can.epsilon_placements = vec![EpsilonPlacement::AfterCorrection];
+            },
+            "adam.epsilon_placement = hat",
+        ),
+    ]);
+}
+
+#[test]
 fn a_backend_with_none_of_them_passes() {
     fn nothing(can: &mut Capabilities) {
         *can = Capabilities {

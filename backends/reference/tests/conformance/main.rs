@@ -2,7 +2,6 @@
 #![cfg(test)]
 
 mod lacking;
-mod lesser;
 mod planted;
 mod random;
 mod workers;

@@ -8,7 +8,7 @@ use crate::error::{BackendError, ErrorKind};
 use crate::wire::{Request, StateHeader};
 
 use super::super::measure::Measure;
-use super::{Message, Talk};
+use super::talk::{Message, Talk};
 
 pub(super) fn refusal_order(
     talk: &mut Talk<'_, '_>,
