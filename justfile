@@ -1,5 +1,5 @@
 study := env("CARGO_TARGET_DIR", "target") / "release/study"
-walk := "OMP_WAIT_POLICY=passive " + study + " lockstep --study harness/studies/trajectories.toml --floor"
+walk := "OMP_WAIT_POLICY=passive " + study + " lockstep --study harness/studies/trajectories.toml --floor --force"
 
 # Lists the recipes.
 [private]
@@ -73,11 +73,11 @@ conform *NAMES="reference tensorflow libtorch keras pytorch": build
 # Measure the speed of the backends alone, about ten minutes; nothing else should run. Options of `study bench` may follow.
 bench *OPTIONS: build
     cargo build --release --workspace --example matmul_peak
-    {{ study }} bench --peak {{ parent_directory(study) }}/examples/matmul_peak --out reports/performance {{ OPTIONS }}
+    {{ study }} bench --peak {{ parent_directory(study) }}/examples/matmul_peak --out reports/performance --force {{ OPTIONS }}
 
 # Measure it beside plain scripts over real Keras and PyTorch (after `just oracles`), about ten minutes; `--grid DIR` adds a grid that was run.
 bench-peers *OPTIONS: build
-    {{ study }} bench-peers --out reports/performance {{ OPTIONS }}
+    {{ study }} bench-peers --out reports/performance --force {{ OPTIONS }}
 
 # Walk each backend beside the real framework and beside its other kernel, STEPS steps at the published size; the same command goes on where it stopped.
 trajectories steps="200" out="reports/trajectories": build

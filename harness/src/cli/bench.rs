@@ -4,33 +4,44 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use super::args::{BenchArguments, Common};
 use super::exit::{COMPLETED, CliError, FAILED, NOT_ALL_COMPLETED, print, say};
+use super::measurement::keep_in;
 use crate::bench::{
     BENCH_VERSION, BenchEvent, BenchOptions, BenchRecord, Configuration, Extent, Measured, PeakRecord, base_study,
     configurations, copy_bandwidth, matmul_peak, measure, write_bench,
 };
-use crate::plan::{Asked, Overrides};
+use crate::plan::{Asked, Overrides, Study};
 use crate::record::{BackendRecord, write_json};
 use crate::run::{Catalogue, Machine, Registry, allowed_cores};
 
-/// The record of a measurement in its folder.
-const RECORD: &str = "bench.json";
+/// What is kept is `bench.json`.
+const KIND: &str = "bench";
 
 /// Measures and reports, or reports what was measured before.
 pub(super) fn bench(arguments: &BenchArguments, common: &Common) -> Result<u8, CliError> {
-    std::fs::create_dir_all(&arguments.out)
-        .map_err(|error| CliError::new(&format!("create {}", arguments.out.display()), error))?;
     let record = match &arguments.report {
-        Some(file) => BenchRecord::read(file).map_err(|error| CliError::new("read the measurement", error))?,
+        Some(file) => {
+            let record = BenchRecord::read(file).map_err(|error| CliError::new("read the measurement", error))?;
+            std::fs::create_dir_all(&arguments.out)
+                .map_err(|error| CliError::new(&format!("create {}", arguments.out.display()), error))?;
+            write_report(&record, &arguments.out)?;
+            record
+        }
         None => {
-            let record = measured(arguments, common)?;
-            write_json(&arguments.out.join(RECORD), &record)
+            let start = Instant::now();
+            let planned = planned(arguments, common)?;
+            let asked = json!({ "study": planned.study.file, "set": arguments.set, "quick": arguments.quick });
+            let kept = keep_in(&arguments.out, KIND, &asked, arguments.force)?;
+            let record = measured(arguments, &planned, start)?;
+            write_json(&kept.folder.join(format!("{KIND}.json")), &record)
                 .map_err(|error| CliError::new("keep the measurement", error))?;
+            write_report(&record, &kept.folder)?;
             record
         }
     };
-    write_report(&record, &arguments.out)?;
     let failed = record.measurements.iter().filter(|row| matches!(row.measured, Measured::Failed { .. })).count();
     Ok(match failed {
         0 if record.unavailable.is_empty() => COMPLETED,
@@ -44,8 +55,15 @@ fn write_report(record: &BenchRecord, out: &Path) -> Result<(), CliError> {
     print(&files.iter().map(|path| format!("{}\n", path.display())).collect::<String>())
 }
 
-fn measured(arguments: &BenchArguments, common: &Common) -> Result<BenchRecord, CliError> {
-    let start = Instant::now();
+/// What is to be measured, and with whom.
+struct Planned {
+    study: Study,
+    catalogue: Catalogue,
+    configurations: Vec<Configuration>,
+    cores: usize,
+}
+
+fn planned(arguments: &BenchArguments, common: &Common) -> Result<Planned, CliError> {
     let plan = |error: &dyn std::fmt::Display| CliError::new("plan the measurement", error);
     let mut study = base_study(arguments.study.as_deref()).map_err(|error| plan(&error))?;
     if !arguments.names.is_empty() {
@@ -62,10 +80,14 @@ fn measured(arguments: &BenchArguments, common: &Common) -> Result<BenchRecord, 
     let extent = if arguments.quick { Extent::Quick } else { Extent::Full };
     let registry = Registry::new(common.backends.iter().cloned());
     let catalogue = Catalogue::ask(&registry, &study.file.backends);
-    let asked = catalogue.asked();
-    let planned = configurations(&study, asked, &overrides, extent).map_err(|error| plan(&error))?;
+    let configurations = configurations(&study, catalogue.asked(), &overrides, extent).map_err(|error| plan(&error))?;
+    Ok(Planned { study, catalogue, configurations, cores })
+}
 
-    let mut peaks = peaks(&planned, arguments.peak.as_deref())?;
+fn measured(arguments: &BenchArguments, planned: &Planned, start: Instant) -> Result<BenchRecord, CliError> {
+    let Planned { study, catalogue, configurations: planned, cores } = planned;
+    let asked = catalogue.asked();
+    let mut peaks = peaks(planned, arguments.peak.as_deref())?;
     let options = BenchOptions {
         rounds: if arguments.quick { 3 } else { 4 },
         turn: Duration::from_millis(250),
@@ -73,7 +95,7 @@ fn measured(arguments: &BenchArguments, common: &Common) -> Result<BenchRecord, 
     };
     let mut done = 0;
     let of = planned.len();
-    let measurements = measure(&planned, &catalogue, &options, &mut |event| match event {
+    let measurements = measure(planned, catalogue, &options, &mut |event| match event {
         BenchEvent::Group(first, count) => {
             say(&format!(
                 "{} {}: {count} configurations ({done} of {of} done, {:.0} s gone)",
@@ -97,7 +119,7 @@ fn measured(arguments: &BenchArguments, common: &Common) -> Result<BenchRecord, 
     Ok(BenchRecord {
         version: BENCH_VERSION,
         environment: Machine::read().environment(
-            cores,
+            *cores,
             1,
             &device.map_or_else(|| "cpu".into(), |device| device.to_string()),
         ),

@@ -5,12 +5,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use harness_contract::CellKind;
+use serde_json::json;
 
 use super::args::{BenchPeersArguments, Common};
 use super::bench::backend_records;
 use super::check::open;
 use super::data::encoded_data;
 use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, say};
+use super::measurement::keep_in;
 use crate::bench::peers::{
     Comparing, EncodingRecord, EncodingTask, Framework, GridShape, PeerEvent, PeerMeasured, PeersRecord, Scripts,
     UNCOUNTED_STEPS, compare, compare_encoding, export, grid_record,
@@ -21,29 +23,32 @@ use crate::plan::{Asked, Overrides, Protocol, Study, resolve, resolve_data};
 use crate::record::{read_json, write_json};
 use crate::run::{Catalogue, Machine, Registry, allowed_cores};
 
-/// The record of a comparison in its folder.
-const RECORD: &str = "peers.json";
+/// What is kept is `peers.json`.
+const KIND: &str = "peers";
 
 /// Compares and reports, or reports what was compared before.
 pub(super) fn bench_peers(arguments: &BenchPeersArguments, common: &Common) -> Result<u8, CliError> {
-    std::fs::create_dir_all(&arguments.out)
-        .map_err(|error| CliError::new(&format!("create {}", arguments.out.display()), error))?;
-    let record: PeersRecord = match &arguments.report {
-        Some(file) => read_json(file).map_err(|error| CliError::new("read the comparison", error))?,
-        None => {
-            let record = compared(arguments, common)?;
-            write_json(&arguments.out.join(RECORD), &record)
-                .map_err(|error| CliError::new("keep the comparison", error))?;
+    let record = match &arguments.report {
+        Some(file) => {
+            let record = read_json(file).map_err(|error| CliError::new("read the comparison", error))?;
+            std::fs::create_dir_all(&arguments.out)
+                .map_err(|error| CliError::new(&format!("create {}", arguments.out.display()), error))?;
+            write_report(&record, &arguments.out)?;
             record
         }
+        None => compared(arguments, common)?,
     };
-    let files = write_peers(&record, &arguments.out).map_err(|error| CliError::new("write the tables", error))?;
-    print(&files.iter().map(|path| format!("{}\n", path.display())).collect::<String>())?;
     let mut subjects = record.comparisons.iter().flat_map(|comparison| &comparison.subjects);
     let failed = subjects.any(|subject| matches!(subject.measured, PeerMeasured::Failed { .. }));
     Ok(if failed { NOT_ALL_COMPLETED } else { COMPLETED })
 }
 
+fn write_report(record: &PeersRecord, out: &Path) -> Result<(), CliError> {
+    let files = write_peers(record, out).map_err(|error| CliError::new("write the tables", error))?;
+    print(&files.iter().map(|path| format!("{}\n", path.display())).collect::<String>())
+}
+
+/// Compares, keeps what came of it, and reports.
 fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRecord, CliError> {
     let doing = |error: &dyn std::fmt::Display| CliError::new("compare with the peers", error);
     let start = Instant::now();
@@ -62,7 +67,7 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
     let cores = allowed_cores().len();
     let registry = Registry::new(common.backends.iter().cloned());
     let catalogue = Catalogue::ask(&registry, &study.file.backends);
-    let asked = catalogue.asked();
+    let answers = catalogue.asked();
 
     // Static batches, because steps of different lengths can't be compared.
     let set = [vec![("batching".to_owned(), "static".to_owned())], arguments.set.clone()].concat();
@@ -76,7 +81,7 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
     export(&data, &arrays).map_err(|error| doing(&error))?;
 
     let (rounds, steps, batches) = if arguments.quick { (2, 3, 1) } else { (5, 8, 2) };
-    let first = protocols(&study, asked, &overrides(cores), study.file.cells[0], &frameworks)?;
+    let first = protocols(&study, answers, &overrides(cores), study.file.cells[0], &frameworks)?;
     let known = first.iter().find_map(|(_, protocol)| protocol.as_ref().ok());
     let base = known.ok_or_else(|| {
         let reasons: Vec<_> = first.iter().filter_map(|(_, protocol)| protocol.as_ref().err().cloned()).collect();
@@ -93,13 +98,22 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
         deadline: arguments.deadline,
     };
     comparing.check(base.batch_size).map_err(|error| doing(&error))?;
+    let asked = json!({
+        "backends": study.file.backends,
+        "cells": study.file.cells,
+        "set": arguments.set,
+        "threads": arguments.threads,
+        "quick": arguments.quick,
+        "encoding": !arguments.no_encoding,
+    });
+    let kept = keep_in(&arguments.out, KIND, &asked, arguments.force)?;
     let threads = if arguments.threads.is_empty() { Vec::from_iter([1, cores]) } else { arguments.threads.clone() };
     let mut comparisons = Vec::new();
     let mut libraries = BTreeMap::new();
     for threads in threads.iter().enumerate().filter(|(at, n)| !threads[..*at].contains(n)).map(|(_, n)| *n) {
         for &cell in &study.file.cells {
             say(&format!("{cell}, {threads} threads ({:.0} s gone)", start.elapsed().as_secs_f64()));
-            let protocols = protocols(&study, asked, &overrides(threads), cell, &frameworks)?;
+            let protocols = protocols(&study, answers, &overrides(threads), cell, &frameworks)?;
             let comparison = compare(&comparing, cell, &protocols, threads, &mut libraries, &mut tell)
                 .map_err(|error| doing(&error))?;
             comparisons.push(comparison);
@@ -109,12 +123,12 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
         true => None,
         false => encoding(arguments, common, &data, &scripts, &arrays, cores)?,
     };
-    Ok(PeersRecord {
+    let record = PeersRecord {
         version: BENCH_VERSION,
         environment: Machine::read().environment(cores, 1, &base.device.to_string()),
         quick: arguments.quick,
         seconds: start.elapsed().as_secs_f64(),
-        backends: backend_records(&study.file.backends, asked),
+        backends: backend_records(&study.file.backends, answers),
         libraries,
         rows: base.batch_size,
         time: base.max_length,
@@ -130,7 +144,11 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
         comparisons,
         encoding,
         grid,
-    })
+    };
+    write_json(&kept.folder.join(format!("{KIND}.json")), &record)
+        .map_err(|error| CliError::new("keep the comparison", error))?;
+    write_report(&record, &kept.folder)?;
+    Ok(record)
 }
 
 fn tell(event: PeerEvent<'_>) {

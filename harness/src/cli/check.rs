@@ -7,9 +7,10 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
+use serde_json::json;
 
 use super::args::CheckArguments;
-use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, say};
+use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, print_json, say};
 use crate::record::{
     self, OpenStudy, Outcome, PREDICTIONS, RunResult, STEPS, StudyResults, read_predictions, read_steps,
 };
@@ -22,7 +23,7 @@ const MOST_SECONDS: u64 = 600;
 pub(super) fn check(arguments: &CheckArguments) -> Result<u8, CliError> {
     let place = &arguments.study;
     if place.is_file() && !arguments.here {
-        let status = looked_through(place, false)?;
+        let status = looked_through(place, Said::All { json: arguments.json })?;
         return status.code().and_then(|code| u8::try_from(code).ok()).ok_or_else(|| ended(place, status));
     }
     if arguments.here {
@@ -36,6 +37,7 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<u8, CliError> {
     let StudyResults { runs, earlier, .. } = &study.results;
     let mut damaged = 0;
     let mut text = String::new();
+    let mut rows = Vec::new();
     for run in runs.iter().chain(earlier) {
         let reason = run.damaged.clone().or_else(|| unreadable(run));
         damaged += usize::from(reason.is_some());
@@ -44,9 +46,15 @@ pub(super) fn check(arguments: &CheckArguments) -> Result<u8, CliError> {
             (None, Some(record)) => format!("whole, {}", record.outcome.name()),
             (None, None) => "not there".to_owned(),
         };
+        rows.push(json!({
+            "run": run.planned.key.to_string(),
+            "directory": run.planned.directory,
+            "damaged": reason,
+            "outcome": run.record.as_ref().map(|record| record.outcome.name()),
+        }));
         text.push_str(&format!("{}  {state}\n", run.planned.key));
     }
-    print(&text)?;
+    if arguments.json { print_json(&rows) } else { print(&text) }?;
     Ok(if damaged == 0 { COMPLETED } else { NOT_ALL_COMPLETED })
 }
 
@@ -67,18 +75,27 @@ pub(super) fn look_through(place: &Path) -> Result<(), CliError> {
     if !place.is_file() {
         return Ok(());
     }
-    let status = looked_through(place, true)?;
+    let status = looked_through(place, Said::Nothing)?;
     if status.code().is_some() { Ok(()) } else { Err(ended(place, status)) }
 }
 
+/// What the process that looks through an archive says.
+enum Said {
+    Nothing,
+    All { json: bool },
+}
+
 /// Looks through an archive in a process of its own.
-fn looked_through(place: &Path, quietly: bool) -> Result<ExitStatus, CliError> {
+fn looked_through(place: &Path, said: Said) -> Result<ExitStatus, CliError> {
     let program = std::env::current_exe().map_err(|error| CliError::new("find this program", error))?;
     let mut command = Command::new(program);
-    command.args(["check", "--here", "--"]).arg(place).stdin(Stdio::null());
-    if quietly {
-        command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(["check", "--here"]).stdin(Stdio::null());
+    match said {
+        Said::Nothing => drop(command.stdout(Stdio::null()).stderr(Stdio::null())),
+        Said::All { json: true } => drop(command.arg("--json")),
+        Said::All { json: false } => {}
     }
+    command.arg("--").arg(place);
     command.status().map_err(|error| CliError::new("look through the archive", error))
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::args::ClaimsArguments;
 use super::check::open;
-use super::exit::{COMPLETED, CliError, print};
+use super::exit::{COMPLETED, CliError, print, print_json};
 use crate::audit::{PrintedTable, audit};
 use crate::claims::{ClaimsFile, gather, judge, verdicts};
 use crate::record::StudyResults;
@@ -21,8 +21,7 @@ pub(super) fn claims(arguments: &ClaimsArguments) -> Result<u8, CliError> {
     let results: Vec<_> = studies.iter().map(|study| &study.results).collect();
     let (title, JudgedClaims { judged, texts }) = judged(&arguments.claims, &results)?;
     if arguments.json {
-        let text = serde_json::to_string_pretty(&judged).map_err(|error| CliError::new("write the verdicts", error))?;
-        print(&format!("{text}\n"))?;
+        print_json(&judged)?;
         return Ok(COMPLETED);
     }
     print(&verdicts(&title, &judged, &|id: &str| texts.get(id).cloned().unwrap_or_default()))?;

@@ -4,10 +4,11 @@ use std::fs;
 use std::io::{self, IsTerminal};
 
 use harness_text::numbers;
+use serde_json::json;
 
 use super::args::CleanArguments;
-use super::exit::{COMPLETED, CliError, print, say};
-use crate::look::leftovers;
+use super::exit::{COMPLETED, CliError, print, print_json, say};
+use crate::look::{Leftover, leftovers};
 use crate::record::read_study;
 use crate::run::Lock;
 
@@ -23,11 +24,21 @@ pub(super) fn clean(arguments: &CleanArguments) -> Result<u8, CliError> {
     let found = leftovers(directory, &study).map_err(|error| CliError::new(doing, error))?;
     if found.is_empty() {
         say("nothing to remove: everything in it belongs to a plan");
+        if arguments.json {
+            print("[]\n")?;
+        }
         return Ok(COMPLETED);
     }
-    let list: String =
-        found.iter().map(|own| format!("{}  {}\n", own.directory.display(), numbers::bytes(own.bytes))).collect();
-    print(&list)?;
+    if arguments.json {
+        let list: Vec<_> = found
+            .iter()
+            .map(|own| json!({ "directory": own.directory.display().to_string(), "bytes": own.bytes }))
+            .collect();
+        print_json(&list)?;
+    } else {
+        let line = |own: &Leftover| format!("{}  {}\n", own.directory.display(), numbers::bytes(own.bytes));
+        print(&found.iter().map(line).collect::<String>())?;
+    }
     if !arguments.yes && !agreed(found.len())? {
         say("nothing was removed");
         return Ok(COMPLETED);

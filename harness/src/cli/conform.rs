@@ -5,7 +5,7 @@ use harness_contract::conformance::{self, Check, Options, Outcome, RandomOptions
 
 use super::args::{Common, ConformArguments};
 use super::conform_random;
-use super::exit::{COMPLETED, CliError, FAILED, print, say};
+use super::exit::{COMPLETED, CliError, FAILED, print, print_json, say};
 use crate::plan::BackendName;
 use crate::run::{Registry, Session, WorkerOptions};
 
@@ -17,11 +17,11 @@ pub(super) fn conform(arguments: &ConformArguments, common: &Common) -> Result<u
     let registry = Registry::new(common.backends.iter().cloned());
     let mut session = start(&registry, &arguments.name)?;
     if arguments.digests {
-        return conform_random::digests(session.backend());
+        return conform_random::digests(session.backend(), arguments.json);
     }
     if let Some(count) = arguments.random {
         let options = RandomOptions { count, seed: arguments.seed, kernels: Vec::new() };
-        return conform_random::random(&registry, session.backend(), &options);
+        return conform_random::random(&registry, session.backend(), &options, arguments.json);
     }
     let mut oracle = start(&registry, ORACLE)?;
     let backend = session.backend();
@@ -46,7 +46,7 @@ pub(super) fn conform(arguments: &ConformArguments, common: &Common) -> Result<u
     // The last of it: it ends the worker.
     let other = elsewhere.backend().worker();
     report.checks.extend(conformance::run_another_version(&mut |frame| other.exchange(frame), &options, &mut watch));
-    print(&report.markdown())?;
+    if arguments.json { print_json(&report) } else { print(&report.markdown()) }?;
     // The table is long and wide: what failed stands below it once more.
     for check in report.failures() {
         say(&format!("FAIL     {:<28} {}: {}", check.name, check.subject, check.detail));

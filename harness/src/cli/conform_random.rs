@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use harness_contract::Backend;
-use harness_contract::conformance::{self, Examined, RandomOptions};
+use harness_contract::conformance::{self, Compared, Digested, Examined, RandomOptions};
+use serde_json::{Value, json};
 
 use super::conform::{ORACLE, start};
-use super::exit::{COMPLETED, CliError, FAILED, print, say};
+use super::exit::{COMPLETED, CliError, FAILED, print, print_json, say};
 use crate::run::{Registry, RemoteBackend};
 
 /// The reference that keeps float32.
@@ -17,6 +18,7 @@ pub(super) fn random(
     registry: &Registry,
     backend: &mut RemoteBackend,
     options: &RandomOptions,
+    as_json: bool,
 ) -> Result<u8, CliError> {
     let mut references = [start(registry, ORACLE)?, start(registry, ORACLE_IN_FLOAT32)?];
     let [reference, float32] = &mut references;
@@ -29,20 +31,56 @@ pub(super) fn random(
     for failure in &failures {
         say(&again(&name, failure));
     }
-    print(&summary(&name, &examined))?;
+    if as_json {
+        print_json(&examined.iter().map(row).collect::<Vec<_>>())?;
+    } else {
+        print(&summary(&name, &examined))?;
+    }
     Ok(if failures.is_empty() { COMPLETED } else { FAILED })
 }
 
 /// Prints the digests of short trainings with each kernel.
-pub(super) fn digests(backend: &mut RemoteBackend) -> Result<u8, CliError> {
+pub(super) fn digests(backend: &mut RemoteBackend, as_json: bool) -> Result<u8, CliError> {
+    let mut rows = Vec::new();
     for kernel in backend.describe().capabilities.kernels {
         let digests =
             conformance::digests(backend, kernel).map_err(|error| CliError::new("train for a digest", error))?;
         for digested in digests {
-            print(&format!("{kernel:<6} {digested}\n"))?;
+            if as_json {
+                let Digested { training, losses, digest } = digested;
+                rows.push(json!({ "kernel": kernel, "training": training, "losses": losses, "digest": digest }));
+            } else {
+                print(&format!("{kernel:<6} {digested}\n"))?;
+            }
         }
     }
+    if as_json {
+        print_json(&rows)?;
+    }
     Ok(COMPLETED)
+}
+
+/// A training with all that was compared.
+fn row(examined: &Examined) -> Value {
+    let compared = |one: &Compared| {
+        json!({
+            "quantity": one.quantity,
+            "place": one.place,
+            "deviation": one.deviation,
+            "floor": one.floor,
+            "allowed": one.allowed,
+            "passes": one.passes(),
+        })
+    };
+    json!({
+        "seed": examined.configuration.seed,
+        "configuration": examined.configuration.label(),
+        "spec": examined.configuration.spec,
+        "passed": examined.passed(),
+        "error": examined.error.as_ref().map(ToString::to_string),
+        "compared": examined.compared.iter().map(compared).collect::<Vec<_>>(),
+        "undetermined": examined.undetermined,
+    })
 }
 
 /// A training in a line.

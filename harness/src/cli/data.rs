@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::args::{Common, DataArguments};
-use super::exit::{COMPLETED, CliError, print, say};
+use super::exit::{COMPLETED, CliError, print, print_json, say};
 use crate::data::{CorpusDescriptor, DataSettings, EncodedData, Source, prepare, summary_table};
 use crate::plan::{Overrides, Study, resolve_data};
 
@@ -25,7 +25,10 @@ pub(super) fn data(arguments: &DataArguments, common: &Common) -> Result<u8, Cli
     }
     .map_err(|error| CliError::new("settle the data", error))?;
     let data = encoded_data(&settings, &arguments.from, common)?;
-    print(&summary_table(&data.summary, arguments.max_length))?;
+    match arguments.json {
+        true => print_json(&data.summary),
+        false => print(&summary_table(&data.summary, arguments.max_length)),
+    }?;
     Ok(COMPLETED)
 }
 

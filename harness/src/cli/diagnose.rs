@@ -2,7 +2,7 @@
 
 use super::args::DiagnoseArguments;
 use super::check::open;
-use super::exit::{COMPLETED, CliError, print};
+use super::exit::{COMPLETED, CliError, print, print_json};
 use crate::diagnosis::{Diagnosis, details, diagnose as diagnosed, overview};
 use crate::record::RunResult;
 
@@ -12,10 +12,10 @@ pub(super) fn diagnose(arguments: &DiagnoseArguments) -> Result<u8, CliError> {
     let results = &study.results;
     let of = |run: &RunResult| diagnosed(run).map_err(|error| CliError::new("read a run's predictions", error));
     let all = || results.runs.iter().chain(&results.earlier);
-    let text = match &arguments.run {
+    match &arguments.run {
         None => {
             let found = all().map(of).collect::<Result<Vec<Diagnosis>, _>>()?;
-            if arguments.json { json(&found)? } else { overview(&results.study.title, &found) }
+            if arguments.json { print_json(&found) } else { print(&overview(&results.study.title, &found)) }
         }
         Some(name) => {
             let run = all().find(|run| {
@@ -27,14 +27,8 @@ pub(super) fn diagnose(arguments: &DiagnoseArguments) -> Result<u8, CliError> {
                 return Err(CliError::new("diagnose a run", reason));
             };
             let found = of(run)?;
-            if arguments.json { json(&found)? } else { details(&found) }
+            if arguments.json { print_json(&found) } else { print(&details(&found)) }
         }
-    };
-    print(&text)?;
+    }?;
     Ok(COMPLETED)
-}
-
-fn json<T: serde::Serialize>(value: &T) -> Result<String, CliError> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| CliError::new("write the diagnosis", error))?;
-    Ok(text + "\n")
 }

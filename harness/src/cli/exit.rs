@@ -45,3 +45,12 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
         _ => Ok(()),
     }
 }
+
+/// Writes a value as JSON to stdout.
+///
+/// # Errors
+/// As [`print`].
+pub(super) fn print_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| CliError::new("write JSON", error))?;
+    print(&(text + "\n"))
+}

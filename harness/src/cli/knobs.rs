@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::args::{Common, KnobsArguments};
-use super::exit::{COMPLETED, CliError, print, say};
+use super::exit::{COMPLETED, CliError, print, print_json, say};
 use crate::plan::knobs::{knob_pages, knobs_markdown, knobs_readme};
 use crate::run::{Catalogue, Registry};
 
@@ -23,11 +23,6 @@ pub(super) fn knobs(arguments: &KnobsArguments, common: &Common) -> Result<u8, C
         }
     }
     let pages = knob_pages(&backends);
-    let text = if arguments.json {
-        serde_json::to_string_pretty(&pages).map_err(|error| CliError::new("write JSON", error))? + "\n"
-    } else {
-        knobs_markdown(&pages)
-    };
-    print(&text)?;
+    if arguments.json { print_json(&pages) } else { print(&knobs_markdown(&pages)) }?;
     Ok(COMPLETED)
 }

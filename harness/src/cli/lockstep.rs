@@ -1,22 +1,26 @@
 //! `study lockstep`: two backends step by step on the same batches, and where they part.
 
-use std::fs;
 use std::path::Path;
 
 use harness_contract::CellKind;
+use serde_json::json;
 
 use super::args::{Common, LockstepArguments};
 use super::data::encoded_data;
-use super::exit::{COMPLETED, CliError, INTERRUPTED, NOT_ALL_COMPLETED, print, say};
+use super::exit::{COMPLETED, CliError, INTERRUPTED, NOT_ALL_COMPLETED, print, print_json, say};
 use super::lockstep_progress::Display;
+use super::measurement::{Kept, keep_in};
 use super::run::interrupt_on_signals;
 use crate::lockstep::{
-    Comparison, Ending, LOCKSTEP_VERSION, LockstepError, LockstepEvent, LockstepRecord, SideRequest, SidesRequest,
-    WalkOptions, lockstep_text, plan_lockstep, reading_steps, walk_all, write_lockstep,
+    Comparison, Ending, InertSetting, LOCKSTEP_VERSION, LockstepError, LockstepEvent, LockstepRecord, SideRequest,
+    SidesRequest, WalkOptions, lockstep_text, plan_lockstep, reading_steps, walk_all, write_lockstep,
 };
 use crate::plan::{Division, Overrides, Study, resolve_data};
 use crate::record::{read_json, write_json};
 use crate::run::{Catalogue, Machine, Registry};
+
+/// What is kept is `lockstep.json`.
+const KIND: &str = "lockstep";
 
 /// What is compared where no study is named: the published model on the whole corpus.
 const PUBLISHED: &str = r#"
@@ -45,10 +49,11 @@ pub(super) fn lockstep(arguments: &LockstepArguments, common: &Common) -> Result
         if arguments.cell.is_empty() { request.study.file.cells.clone() } else { arguments.cell.clone() };
     let plan = plan_lockstep(&request, &cells, arguments.floor, &catalogue, settings.vocabulary_size)?;
     let data = encoded_data(&settings, &arguments.from, common)?;
-    if let Some(out) = &arguments.out {
-        fs::create_dir_all(out).map_err(|error| CliError::new(&format!("make {}", out.display()), error))?;
-    }
-    let file = arguments.out.as_ref().map(|out| out.join("lockstep.json"));
+    let kept = kept(arguments, &request, &data.summary.hash)?;
+    let file = kept.as_ref().map(|kept| kept.folder.join(format!("{KIND}.json")));
+    // Of other settings nothing is taken over.
+    let before = earlier(file.as_deref())?;
+    let (earlier, inert) = if kept.as_ref().is_some_and(|kept| kept.same) { before } else { Default::default() };
     let mut record = LockstepRecord {
         version: LOCKSTEP_VERSION,
         division: match request.division {
@@ -64,12 +69,11 @@ pub(super) fn lockstep(arguments: &LockstepArguments, common: &Common) -> Result
         // Both sides compute at once; each comparison has its own threads.
         environment: Machine::read().environment(1, 2, "cpu"),
         comparisons: Vec::new(),
-        inert: Vec::new(),
+        inert,
     };
     let interrupt = interrupt_on_signals()?;
     let readings = reading_steps(arguments.steps, arguments.weights_every);
     let options = WalkOptions { data: &data, readings: &readings, deadline: arguments.deadline, interrupt: &interrupt };
-    let earlier = earlier(file.as_deref())?;
     let mut display = Display::new(plan.len(), arguments.steps);
     let mut tell = |event: LockstepEvent<'_>| -> Result<(), CliError> {
         display.show(&event);
@@ -88,9 +92,9 @@ pub(super) fn lockstep(arguments: &LockstepArguments, common: &Common) -> Result
         say(&format!("stopped{again}"));
         return Ok(INTERRUPTED);
     }
-    print(&lockstep_text(&record))?;
-    if let Some(out) = &arguments.out {
-        let files = write_lockstep(&record, out).map_err(|error| CliError::new("write the report", error))?;
+    if arguments.json { print_json(&record) } else { print(&lockstep_text(&record)) }?;
+    if let Some(kept) = &kept {
+        let files = write_lockstep(&record, &kept.folder).map_err(|error| CliError::new("write the report", error))?;
         files.iter().for_each(|path| say(&format!("written {}", path.display())));
     }
     let completed = record.comparisons.iter().all(|own| own.ending == Ending::Completed);
@@ -115,16 +119,39 @@ fn request(arguments: &LockstepArguments) -> Result<SidesRequest, CliError> {
     })
 }
 
-/// Comparisons of an earlier command with the same directory.
-fn earlier(file: Option<&Path>) -> Result<Vec<Comparison>, CliError> {
+/// Where the record is kept. Cells and floors are no part of what is asked: a call for others adds to what is there.
+fn kept(arguments: &LockstepArguments, request: &SidesRequest, data: &str) -> Result<Option<Kept>, CliError> {
+    let Some(out) = &arguments.out else { return Ok(None) };
+    let mut study = request.study.file.clone();
+    study.cells.clear();
+    let sides = request.sides.each_ref().map(|side| json!({ "backend": side.backend, "set": side.set }));
+    let asked = json!({
+        "sides": sides,
+        "study": study,
+        "variant": request.variant,
+        "division": request.division,
+        "matched_to": request.matched_to,
+        "set": request.set,
+        "seed": request.seed,
+        "steps": arguments.steps,
+        "weights_every": arguments.weights_every,
+        "data": data,
+    });
+    keep_in(out, KIND, &asked, arguments.force).map(Some)
+}
+
+/// What an earlier command with the same settings left: comparisons, and what was inert in them.
+fn earlier(file: Option<&Path>) -> Result<(Vec<Comparison>, Vec<InertSetting>), CliError> {
     match file.filter(|file| file.exists()) {
-        None => Ok(Vec::new()),
-        Some(file) => read_json::<LockstepRecord>(file).map(|record| record.comparisons).map_err(|error| {
-            CliError::new(
-                "read what was compared before",
-                format!("{error}; delete the file to compare everything anew"),
-            )
-        }),
+        None => Ok((Vec::new(), Vec::new())),
+        Some(file) => {
+            read_json::<LockstepRecord>(file).map(|record| (record.comparisons, record.inert)).map_err(|error| {
+                CliError::new(
+                    "read what was compared before",
+                    format!("{error}; delete the file to compare everything anew"),
+                )
+            })
+        }
     }
 }
 

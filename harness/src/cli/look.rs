@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::args::{DiffArguments, ListArguments, ShowArguments};
 use super::check::open;
-use super::exit::{COMPLETED, CliError, print, say};
+use super::exit::{COMPLETED, CliError, print, print_json, say};
 use crate::look::{
     Looked, difference, is_study, run_lines, run_page, runs_table, studies_below, studies_table, study_of,
 };
@@ -55,10 +55,6 @@ fn look_at(path: &Path, doing: &str) -> Result<Looked, CliError> {
 
 /// Prints JSON, or text.
 fn write<T: Serialize>(json: bool, value: &T, text: impl FnOnce() -> String) -> Result<u8, CliError> {
-    let text = match json {
-        true => serde_json::to_string_pretty(value).map_err(|error| CliError::new("write JSON", error))? + "\n",
-        false => text(),
-    };
-    print(&text)?;
+    if json { print_json(value) } else { print(&text()) }?;
     Ok(COMPLETED)
 }

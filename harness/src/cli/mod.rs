@@ -19,6 +19,8 @@ mod knobs;
 mod lockstep;
 mod lockstep_progress;
 mod look;
+mod measurement;
+mod memory;
 mod progress;
 mod report;
 mod run;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-use harness_text::numbers;
+use harness_text::{numbers, plain_lines};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::exit::say;
@@ -105,6 +105,7 @@ impl Display {
                     test_accuracy.map_or_else(String::new, |accuracy| format!(", test accuracy {accuracy:.4}"));
                 let reason = outcome.reason().map_or_else(String::new, |reason| format!(": {reason}"));
                 self.line(&format!("{key}  {}{reason}{accuracy}, {seconds:.0} s", outcome.name()));
+                end_of(outcome.last_words()).into_iter().for_each(|line| self.line(&format!("  {line}")));
             }
             RunEvent::Slow { request, seconds, usual_seconds } => {
                 let usual = usual_seconds.map_or_else(String::new, |usual| format!(", which took {usual:.2} s before"));
@@ -172,6 +173,15 @@ impl Display {
         let seconds = self.start.elapsed().as_secs_f64() * total.saturating_sub(done) as f64 / worked as f64;
         Some(numbers::rough_time(seconds))
     }
+}
+
+/// The last lines of what a worker said before it died; all of them are in the record.
+fn end_of(last_words: &str) -> Vec<String> {
+    const SHOWN: usize = 12;
+    let lines: Vec<_> = plain_lines(last_words).lines().map(str::to_owned).collect();
+    let rest = lines.len().saturating_sub(SHOWN);
+    let left_out = (rest > 0).then(|| format!("... ({rest} lines before)"));
+    left_out.into_iter().chain(lines.into_iter().skip(rest)).collect()
 }
 
 /// A bar of this template; the plain one where it can't be read.

@@ -1,19 +1,24 @@
 //! `study run`: every run that has not ended yet, then the report.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::archive::unpack_into;
 use super::args::{Common, Jobs, RunArguments};
 use super::data::{descriptor, encoded_data};
-use super::exit::{COMPLETED, CliError, INTERRUPTED, NOT_ALL_COMPLETED, print, say};
+use super::exit::{COMPLETED, CliError, INTERRUPTED, NOT_ALL_COMPLETED, print, print_json, say};
+use super::memory::{estimate, needs};
 use super::progress::Display;
 use super::report::write_report;
-use crate::plan::{Overrides, Study, plan_text, resolve, resolve_data};
-use crate::run::{Catalogue, Circumstances, Interrupt, Registry, Surroundings, allowed_cores, prepare, run_grid};
+use crate::plan::{Overrides, Study, plan_json, plan_text, resolve, resolve_data};
+use crate::run::{
+    Catalogue, Circumstances, Interrupt, Memory, Registry, Surroundings, allowed_cores, prepare, run_grid,
+};
 
 /// Runs a study.
 pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliError> {
     let study = Study::read(&arguments.study).map_err(|error| CliError::new("read the study", error))?;
+    let directory = arguments.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&study.file.name));
+    check_paths(&directory, common)?;
     let cores = allowed_cores().len();
     let jobs = match arguments.jobs {
         Jobs::Auto => cores,
@@ -27,15 +32,24 @@ pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliEr
     let settings = resolve_data(&study, &overrides).map_err(|error| CliError::new("plan the study", error))?;
     let corpus = descriptor(&settings, common)?;
     settings.check_against(&corpus).map_err(|error| CliError::new("plan the study", error))?;
+    let reviews = settings.sizes().map(|(_, size)| size).iter().sum();
+    let needs = needs(&runs, catalogue.asked(), settings.vocabulary_size, reviews);
+    let memory = estimate(needs, jobs, Memory::read())?;
     if arguments.dry_run {
-        print(&plan_text(&runs, &settings))?;
+        let memory = memory.map(|memory| memory.line);
+        if arguments.json {
+            print_json(&plan_json(&runs, &settings, memory.as_deref()))?;
+        } else {
+            let memory = memory.map_or_else(String::new, |line| format!("\nmemory  {line}\n"));
+            print(&(plan_text(&runs, &settings) + &memory))?;
+        }
         return Ok(COMPLETED);
     }
+    memory.and_then(|memory| memory.warning).iter().for_each(|warning| say(warning));
     for (name, reason) in catalogue.asked().iter().filter_map(|(name, answer)| Some((name, answer.as_ref().err()?))) {
         say(&format!("backend {name} can't be started: {reason}"));
     }
     let data = encoded_data(&settings, &arguments.from, common)?;
-    let directory = arguments.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&study.file.name));
     if let Some(archive) = &arguments.archive {
         unpack_into(archive, &directory, Some(&study.file.name))?;
     }
@@ -64,6 +78,19 @@ pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliEr
              The full study: study run harness/studies/grid.toml --jobs auto (or `just study`)");
     }
     Ok(if summary.not_completed == 0 { COMPLETED } else { NOT_ALL_COMPLETED })
+}
+
+/// Refuses places that a run's file can't name: those that are no UTF-8.
+fn check_paths(directory: &Path, common: &Common) -> Result<(), CliError> {
+    let named = common.backends.iter().map(|(_, program)| ("--backend", program.as_path()));
+    for (what, path) in [("--out", directory), ("--data-dir", &common.data_dir)].into_iter().chain(named) {
+        let absolute = std::path::absolute(path).map_err(|error| CliError::new(&format!("use {what}"), error))?;
+        if absolute.to_str().is_none() {
+            let reason = format!("{} is no UTF-8, and records have to name it", absolute.display());
+            return Err(CliError::new(&format!("use {what}"), reason));
+        }
+    }
+    Ok(())
 }
 
 /// A latch that the first SIGINT, SIGTERM or SIGHUP sets; the second one ends the program at once.

@@ -72,6 +72,9 @@ pub enum Fetch {
         package: String,
         /// Version of the package.
         version: String,
+        /// Seconds after which a client that has not ended is ended.
+        #[serde(default = "a_quarter_of_an_hour")]
+        seconds: u64,
     },
     /// As a file, over HTTPS.
     Https {
@@ -80,6 +83,10 @@ pub enum Fetch {
         /// Its size; a longer download is stopped.
         bytes: u64,
     },
+}
+
+const fn a_quarter_of_an_hour() -> u64 {
+    900
 }
 
 /// How texts and labels stand in a file. A label is 0 or `negative`, or 1 or `positive`.

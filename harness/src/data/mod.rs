@@ -9,6 +9,7 @@ mod descriptor;
 mod encoded;
 mod error;
 mod lengths;
+mod lock;
 mod settings;
 mod split;
 mod store;
@@ -17,7 +18,6 @@ mod table;
 mod vocabulary;
 mod words;
 
-use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -28,6 +28,7 @@ pub(crate) use encoded::EncodedSplit;
 pub use encoded::{EncodedData, PADDING_ID, UNKNOWN_ID};
 pub use error::DataError;
 pub use lengths::LengthCounts;
+use lock::FolderLock;
 pub use settings::{DataSettings, Source};
 pub use summary::{CorpusSummary, DataSummary, SharedTexts, SplitSummary};
 pub use table::summary_table;
@@ -40,11 +41,11 @@ const FORMAT: u32 = 1;
 /// Gives the encoded splits that `settings` ask for, from the corpus that `known` describes and `source` names. `data_dir`
 /// keeps the download and the encoded splits; `progress` is told what is being done, a line at a time.
 ///
-/// A second call with the same corpus and settings reads what the first has stored.
+/// A second call with the same corpus and settings reads what the first has stored, also from a `data_dir` that can't be written.
 ///
 /// # Errors
 /// Fails when the settings can't be met or ask for another corpus, when no source gives the whole, unchanged corpus, and when
-/// `data_dir` can't be written. Nothing half-written is left behind under a name that is read later.
+/// `data_dir` lacks something and can't be written. Nothing half-written is left behind under a name that is read later.
 pub fn prepare(
     known: &CorpusDescriptor,
     settings: &DataSettings,
@@ -54,9 +55,11 @@ pub fn prepare(
 ) -> Result<EncodedData, DataError> {
     settings.check_against(known)?;
     let downloads = data_dir.join("downloads");
-    let _lock = FolderLock::take(data_dir, progress)?;
-    store::remove_partial(&downloads)?;
-    store::remove_partial(&data_dir.join("encoded"))?;
+    let lock = FolderLock::take(data_dir, progress)?;
+    if lock.may_write() {
+        store::remove_partial(&downloads)?;
+        store::remove_partial(&data_dir.join("encoded"))?;
+    }
 
     let corpus = corpus::load(known, source, &downloads, progress)?;
     let content_hash = corpus.content_hash();
@@ -136,36 +139,4 @@ fn key(settings: &DataSettings, content_hash: &str) -> String {
     let DataSettings { corpus: _, train, validation, test, seed, vocabulary_size } = settings;
     let inputs = format!("{FORMAT} {train} {validation} {test} {seed} {vocabulary_size} {content_hash}");
     corpus::hexadecimal(&Sha256::digest(inputs))
-}
-
-/// Keeps other processes from preparing the same folder at the same time, until it is dropped or the
-/// process ends.
-struct FolderLock {
-    file: File,
-}
-
-impl FolderLock {
-    fn take(data_dir: &Path, progress: &dyn Fn(&str)) -> Result<Self, DataError> {
-        fs::create_dir_all(data_dir).map_err(DataError::io("create", data_dir))?;
-        let path = data_dir.join(".lock");
-        let file = File::create(&path).map_err(DataError::io("create", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                progress("waiting for another process that prepares the same data");
-                file.lock().map_err(DataError::io("lock", &path))?;
-            }
-            Err(TryLockError::Error(error)) => return Err(DataError::io("lock", &path)(error)),
-        }
-        Ok(Self { file })
-    }
-}
-
-impl Drop for FolderLock {
-    fn drop(&mut self) {
-        // Closing the file would do, were it not that another thread may be starting a process at this
-        // very moment: until that process has begun its program, it holds the file open too. An error
-        // leaves the lock to the end of this process, which is safe.
-        let _ = self.file.unlock();
-    }
 }

@@ -3,7 +3,7 @@
 use harness_contract::CellKind;
 
 use super::arm::Arm;
-use super::record::{InertSetting, Subject};
+use super::record::{Comparison, InertSetting, Subject};
 use super::sides::{LockstepError, SidesRequest};
 use crate::plan::{Division, Protocol, SettingDifference, differences, same_steps, with_settings_of};
 use crate::run::Catalogue;
@@ -80,6 +80,14 @@ impl LockstepPlan {
     #[must_use]
     pub fn inert(&self) -> &[InertSetting] {
         &self.inert
+    }
+
+    /// Whether this is a floor of the same backends that was not asked for this time.
+    pub(super) fn leaves_out(&self, own: &Comparison) -> bool {
+        let floor = |subject: &Subject| matches!(subject, Subject::Threads { .. } | Subject::Rounding { .. });
+        let here = || self.comparisons.iter().filter(|planned| planned.cell == own.cell);
+        let same = |planned: &Planned| planned.arms.iter().any(|arm| arm.record().backend == own.arms[0].backend);
+        floor(&own.subject) && !here().any(|planned| floor(&planned.subject)) && here().any(same)
     }
 
     fn add(&mut self, cell: CellKind, subject: Subject, arms: [Arm; 2]) {

@@ -19,6 +19,7 @@ mod walk;
 
 use std::time::Duration;
 
+use harness_contract::CellKind;
 use sha2::{Digest, Sha256};
 
 pub(crate) use comparisons::LockstepPlan;
@@ -60,15 +61,15 @@ pub enum LockstepEvent<'a> {
     /// A comparison had ended before, with this result.
     Kept(&'a Comparison),
     /// A comparison begins.
-    Started(&'a Subject, harness_contract::CellKind),
+    Started(&'a Subject, CellKind),
     /// A step is done.
     Step(&'a StepPair),
     /// A comparison has ended; the record holds it.
     Ended(&'a LockstepRecord),
 }
 
-/// Walks every comparison of a plan. `record` says what the plan is about; comparisons of `earlier` with the same identity are taken over. Returns whether
-/// all were walked, which is not so if `stop` was set.
+/// Walks every comparison of a plan. `record` says what the plan is about; comparisons of `earlier` with the same identity are taken over, and those of
+/// other cells stay, too, as does what only `floor` asks for. `record` may hold what is inert in those cells. Returns whether all were walked, which is not so if `stop` was set.
 ///
 /// # Errors
 /// Whatever `tell` fails with; weights that can't be drawn.
@@ -79,15 +80,26 @@ pub fn walk_all<E: From<LockstepError>>(
     earlier: Vec<Comparison>,
     tell: &mut dyn FnMut(LockstepEvent<'_>) -> Result<(), E>,
 ) -> Result<bool, E> {
-    record.inert.clone_from(&plan.inert);
+    let planned_cell = |cell: CellKind| plan.subjects().any(|(own, _)| own == cell);
+    record.inert.retain(|own| !planned_cell(own.cell));
+    record.inert.extend(plan.inert.iter().cloned());
     let mut earlier: Vec<_> = earlier.into_iter().filter(Comparison::is_settled).collect();
+    let others: Vec<_> = earlier.extract_if(.., |own| !planned_cell(own.cell) || plan.leaves_out(own)).collect();
+    let among = |ended: &[Comparison]| {
+        let mut all = [ended, &others].concat();
+        all.sort_by_key(|own| CellKind::ALL.iter().position(|cell| *cell == own.cell));
+        all
+    };
+    let mut ended = Vec::new();
+    record.comparisons = among(&ended);
     for planned in &plan.comparisons {
         let identity = planned.identity(options, record)?;
         if let Some(place) = earlier.iter().position(|own| own.identity == identity) {
             // The subject may have another name now; the numbers are those.
             let kept = Comparison { subject: planned.subject.clone(), ..earlier.swap_remove(place) };
             tell(LockstepEvent::Kept(&kept))?;
-            record.comparisons.push(kept);
+            ended.push(kept);
+            record.comparisons = among(&ended);
             continue;
         }
         tell(LockstepEvent::Started(&planned.subject, planned.cell))?;
@@ -101,7 +113,8 @@ pub fn walk_all<E: From<LockstepError>>(
         let Some(comparison) = planned.walk(options, record, identity, &mut observe)? else {
             return failure.map_or(Ok(false), Err);
         };
-        record.comparisons.push(comparison);
+        ended.push(comparison);
+        record.comparisons = among(&ended);
         tell(LockstepEvent::Ended(record))?;
     }
     Ok(true)

@@ -7,7 +7,7 @@ mod page;
 mod place;
 
 pub(crate) use difference::difference;
-pub(crate) use leftovers::leftovers;
+pub(crate) use leftovers::{Leftover, leftovers};
 pub(crate) use listing::{run_lines, runs_table, studies_below, studies_table};
 pub(crate) use page::run_page;
 pub(crate) use place::{Looked, is_study, study_of};

@@ -1,12 +1,12 @@
 //! Settings as a study file gives them: some of the protocol's knobs, in the tables they stand in.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::knobs::{is_table, named, parse};
 
 /// Values for some knobs, as they are written. They are checked where they are read: see [`super::Study::parse`].
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Settings(Table);
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::differences::flat;
 use super::resolve::{ResolvedRun, ResolvedSettings};
 use crate::data::DataSettings;
@@ -17,21 +19,11 @@ pub(crate) fn plan_text(runs: &[ResolvedRun], data: &DataSettings) -> String {
         settings.lines().for_each(|setting| line(&mut text, &format!("  {setting}")));
         line(&mut text, "");
     }
-    // The seeds of a point of the grid share their settings.
-    let mut shared: Vec<(&Arc<ResolvedSettings>, Vec<String>)> = Vec::new();
     for run in runs {
-        let name = run.key.to_string();
-        match &run.settings {
-            Ok(settings) => {
-                line(&mut text, &format!("run  {name}"));
-                match shared.last_mut() {
-                    Some((last, names)) if Arc::ptr_eq(last, settings) => names.push(name),
-                    _ => shared.push((settings, vec![name])),
-                }
-            }
-            Err(reason) => line(&mut text, &format!("run  {name}  can't be run: {reason}")),
-        }
+        let reason = run.settings.as_ref().err().map_or_else(String::new, |reason| format!("  can't be run: {reason}"));
+        line(&mut text, &format!("run  {}{reason}", run.key));
     }
+    let shared = shared(runs);
     let mut values: BTreeMap<String, Vec<(String, String, String)>> = BTreeMap::new();
     for (settings, names) in &shared {
         for (key, value) in flat(&settings.protocol) {
@@ -63,6 +55,37 @@ pub(crate) fn plan_text(runs: &[ResolvedRun], data: &DataSettings) -> String {
         }
     }
     text
+}
+
+/// The same for a program: runs that share their settings stand together, and each setting has its value and where it came from.
+#[must_use]
+pub(crate) fn plan_json(runs: &[ResolvedRun], data: &DataSettings, memory: Option<&str>) -> Value {
+    let settings = |settings: &ResolvedSettings| -> BTreeMap<String, Value> {
+        let entry = |(key, value)| {
+            let entry = json!({ "value": value, "origin": settings.origins.get(&key) });
+            (key, entry)
+        };
+        flat(&settings.protocol).into_iter().map(entry).collect()
+    };
+    let shared: Vec<_> =
+        shared(runs).into_iter().map(|(own, names)| json!({ "runs": names, "settings": settings(own) })).collect();
+    let reason = |run: &ResolvedRun| Some((run.key.to_string(), run.settings.as_ref().err()?.clone()));
+    let unavailable: BTreeMap<String, String> = runs.iter().filter_map(reason).collect();
+    json!({ "data": data, "runs": shared, "unavailable": unavailable, "memory": memory })
+}
+
+/// The seeds of a point of the grid share their settings: those, with the names of their runs.
+fn shared(runs: &[ResolvedRun]) -> Vec<(&Arc<ResolvedSettings>, Vec<String>)> {
+    let mut shared: Vec<(&Arc<ResolvedSettings>, Vec<String>)> = Vec::new();
+    for run in runs {
+        let Ok(settings) = &run.settings else { continue };
+        let name = run.key.to_string();
+        match shared.last_mut() {
+            Some((last, names)) if Arc::ptr_eq(last, settings) => names.push(name),
+            _ => shared.push((settings, vec![name])),
+        }
+    }
+    shared
 }
 
 fn line(text: &mut String, content: &str) {

@@ -27,7 +27,7 @@ pub enum Division {
 }
 
 /// A study file as it is written.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StudyFile {
     /// The study's name; its results are kept under it.
@@ -62,7 +62,7 @@ pub struct StudyFile {
 }
 
 /// A named change to the protocol.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variant {
     /// Its name, part of the names of its runs.

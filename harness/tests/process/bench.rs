@@ -99,6 +99,18 @@ fn the_reference_is_measured_and_the_report_is_a_function_of_the_record() {
         let read = |folder: &str| fs::read(bench.path(folder).join(file)).unwrap();
         assert!(read("speed") == read("again"), "{file} differs");
     }
+
+    // Another setting: what was measured stays, unless it is told otherwise.
+    let before = fs::read(bench.path("speed/bench.json")).unwrap();
+    let other = [&arguments[..], &["--set", "hidden_size=3"]].concat();
+    let output = bench.study(&[]).args(&other).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let files = String::from_utf8(output.stdout).unwrap();
+    let own = files.lines().next().and_then(|line| line.strip_suffix("/bench.md")).unwrap();
+    assert!(own.starts_with("speed/bench-") && bench.path(own).join("bench.json").is_file(), "{files}");
+    assert!(fs::read(bench.path("speed/bench.json")).unwrap() == before);
+    assert_eq!(bench.study(&[]).args(other).arg("--force").output().unwrap().status.code(), Some(0));
+    assert!(fs::read(bench.path("speed/bench.json")).unwrap() != before);
 }
 
 #[test]

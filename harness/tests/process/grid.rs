@@ -58,6 +58,7 @@ fn every_way_of_misbehaving_ends_one_run_with_its_reason_and_the_others_complete
     let (reason, last_words) = failure(&outcome("abort"));
     assert!(reason.contains("was ended by signal 6") && reason.contains("train-batch"), "{reason}");
     assert_eq!(last_words, "about to abort");
+    assert!(stderr(&output).contains("\n  about to abort\n"), "{}", stderr(&output));
     assert!(failure(&outcome("exit")).0.contains("exited with code 3"));
     assert!(failure(&outcome("scribble")).0.contains("broke the wire format"));
     let (reason, _) = failure(&outcome("truncate"));

@@ -172,19 +172,57 @@ fn a_backend_that_dies_or_can_not_do_it_is_a_row_with_its_reason() {
 }
 
 #[test]
-fn what_was_walked_is_not_walked_again_and_a_changed_step_count_is() {
+fn what_was_walked_is_not_walked_again() {
     let bench = Bench::new(&small_study(&["fake", "drift"], &["rnn"]));
-    let walk = |steps: &str| {
-        let arguments = ["--steps", steps, "--division", "matched"];
+    let walk = || {
+        let arguments = ["--steps", "6", "--division", "matched"];
         let output = lockstep(&bench, ["fake", "drift"], &["fake", "drift"], &arguments);
         assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
         (text(&output.stderr), std::fs::read(bench.path("out/lockstep.csv")).unwrap())
     };
-    let (_, first) = walk("6");
-    let (said, second) = walk("6");
+    let (_, first) = walk();
+    let (said, second) = walk();
     assert!(said.contains("had ended"), "{said}");
     assert_eq!(first, second);
-    assert!(!walk("7").0.contains("had ended"));
+}
+
+#[test]
+fn a_lockstep_of_other_settings_gets_a_folder_of_its_own_and_one_of_other_cells_is_added() {
+    let bench = Bench::new(&study(&["reference"], &["rnn", "lstm"], ""));
+    let walk = |arguments: &[&str]| {
+        let all = [&["--division", "matched", "--set", "threads=1"], arguments].concat();
+        let output = lockstep(&bench, ["reference", "reference"], &[], &all);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    walk(&["--steps", "4", "--cell", "rnn", "--floor"]);
+    let rnn = std::fs::read(bench.path("out/lockstep.json")).unwrap();
+    // Another cell, and no floor: what is there stays.
+    walk(&["--steps", "4", "--cell", "lstm"]);
+    let both = record(&bench);
+    let of = |cell| both.comparisons.iter().filter(|own| own.cell.name() == cell).count();
+    assert_eq!((of("rnn"), of("lstm")), (3, 1));
+    assert_eq!(both.comparisons[..3], serde_json::from_slice::<LockstepRecord>(&rnn).unwrap().comparisons);
+    assert!(walk(&["--steps", "4", "--cell", "rnn"]).contains("had ended"));
+    assert_eq!(record(&bench).comparisons, both.comparisons);
+    // Other settings go beside it, the same each time.
+    let measured = || -> Vec<_> {
+        let all = bench.bytes_below("out").into_iter();
+        all.filter(|(path, _)| !path.display().to_string().contains("/.lock-")).collect()
+    };
+    let kept = measured();
+    for arguments in [["--steps", "5"].as_slice(), &["--steps", "4", "--set", "learning_rate=0.5"]] {
+        let said = walk(arguments);
+        assert!(said.contains("out holds a measurement of other settings, which stays"), "{said}");
+        assert!(walk(arguments).contains("had ended"));
+    }
+    let now = measured();
+    assert!(kept.iter().all(|file| now.contains(file)), "nothing that was there is changed");
+    let folders = std::fs::read_dir(bench.path("out")).unwrap().flatten().filter(|own| own.path().is_dir()).count();
+    assert_eq!(folders, 2);
+    // Unless it is told to.
+    walk(&["--steps", "5", "--force"]);
+    assert_eq!(record(&bench).steps, 5);
 }
 
 #[test]
@@ -193,6 +231,9 @@ fn a_record_of_another_kind_is_not_written_over() {
     std::fs::create_dir(bench.path("out")).unwrap();
     std::fs::write(bench.path("out/lockstep.json"), "{}").unwrap();
     let output = lockstep(&bench, ["fake", "fake"], &["fake"], &["--steps", "2"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let output = lockstep(&bench, ["fake", "fake"], &["fake"], &["--steps", "2", "--force"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("delete the file"), "{}", text(&output.stderr));
+    assert_eq!(std::fs::read_to_string(bench.path("out/lockstep.json")).unwrap(), "{}");
 }

