@@ -4,6 +4,7 @@ use std::cell::RefCell;
 
 pub use plotters::style::RGBColor as Color;
 
+use crate::series::Series;
 use crate::theme::{INK, Marker, PAPER};
 
 /// A position in points from the upper left corner.
@@ -71,6 +72,10 @@ pub(crate) enum Shape {
     Disc(Point, f64, Color),
     /// A line of text whose baseline goes through the point.
     Text(Point, String, Writing),
+    /// What follows belongs to a series, up to [`Shape::End`].
+    Begin(Box<Series>),
+    /// The series ends here.
+    End,
 }
 
 /// Takes the shapes of a figure in the order in which they cover each other.
@@ -124,6 +129,13 @@ impl Canvas {
     /// Writes a line of text; `at` is on its baseline.
     pub fn text(&self, at: Point, text: &str, writing: Writing) {
         self.put(Shape::Text(at, text.to_owned(), writing));
+    }
+
+    /// Draws shapes that belong to a series.
+    pub fn series(&self, series: Series, draw: impl FnOnce(&Self)) {
+        self.put(Shape::Begin(Box::new(series)));
+        draw(self);
+        self.put(Shape::End);
     }
 
     /// The shapes so far, the lowest first.

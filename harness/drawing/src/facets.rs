@@ -7,6 +7,7 @@ use crate::frame::{Frame, Labels, Rect};
 use crate::layout::figure_width;
 use crate::legend::{self, Entry, Key};
 use crate::save::Figure;
+use crate::series::{Owner, Series};
 use crate::theme::{MUTED, Marker, RULE};
 
 /// One panel.
@@ -15,11 +16,11 @@ pub struct Facet {
     /// What stands above it, where its column has no title.
     pub title: Option<String>,
     /// Filled areas, each by its outline; below everything else.
-    pub bands: Vec<(Vec<Point>, Color)>,
+    pub bands: Vec<(Owner, Vec<Point>, Color)>,
     /// Lines, the lowest first.
-    pub lines: Vec<(Vec<Point>, Stroke)>,
+    pub lines: Vec<(Owner, Vec<Point>, Stroke)>,
     /// Marked points; the last is whether the marker is hollow.
-    pub marks: Vec<(Point, Marker, Color, bool)>,
+    pub marks: Vec<(Owner, Point, Marker, Color, bool)>,
     /// What is written in its lower right corner.
     pub facts: Vec<Entry>,
     /// What is written in its middle where there is nothing to draw.
@@ -161,19 +162,21 @@ impl Figure for Facets {
 
 impl Facets {
     fn draw_facet(&self, frame: &Frame<'_>, facet: &Facet) {
-        for (outline, color) in &facet.bands {
+        for (owner, outline, color) in &facet.bands {
             let points: Vec<_> = outline.iter().map(|point| frame.point(*point)).collect();
-            frame.canvas.polygon(&points, *color);
+            frame.canvas.series(Series::silent(owner.clone()), |canvas| canvas.polygon(&points, *color));
         }
         if self.diagonal {
             let ends = [(frame.x.low(), frame.y.low()), (frame.x.high(), frame.y.high())];
             frame.line(&ends, Stroke { color: MUTED, width: RULE, dash: Some((2.0, 2.0)) });
         }
-        for (line, stroke) in &facet.lines {
-            frame.line(line, *stroke);
+        for (owner, line, stroke) in &facet.lines {
+            let series = frame.series(owner, line, (self.x.1, self.y.1));
+            frame.canvas.series(series, |_| frame.line(line, *stroke));
         }
-        for (at, marker, color, hollow) in &facet.marks {
-            frame.canvas.marker(frame.point(*at), *marker, *color, *hollow);
+        for (owner, at, marker, color, hollow) in &facet.marks {
+            let at = frame.point(*at);
+            frame.canvas.series(Series::silent(owner.clone()), |canvas| canvas.marker(at, *marker, *color, *hollow));
         }
         if let Some(note) = &facet.note {
             frame.note(note);

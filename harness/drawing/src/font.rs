@@ -8,7 +8,7 @@ use crate::error::DrawingError;
 use crate::theme::TEXT;
 
 /// The family that figures ask for. A viewer without Arimo takes one of the same widths.
-const FAMILY: &str = "Arimo, 'Liberation Sans', Arial, Helvetica, sans-serif";
+pub(crate) const FAMILY: &str = "Arimo, 'Liberation Sans', Arial, Helvetica, sans-serif";
 const REGULAR: &[u8] = include_bytes!("../assets/fonts/Arimo-Regular.ttf");
 const BOLD: &[u8] = include_bytes!("../assets/fonts/Arimo-Bold.ttf");
 

@@ -3,6 +3,7 @@
 use crate::axis::Axis;
 use crate::canvas::{Canvas, Lie, Point, Stroke, Writing};
 use crate::font::{fitted, text_width};
+use crate::series::{Owner, Reading, Series};
 use crate::theme::{GRID, INK, MUTED, Marker, PAPER, RULE, TEXT};
 
 /// A rectangle in points.
@@ -102,6 +103,16 @@ impl Frame<'_> {
     pub fn line(&self, values: &[Point], stroke: Stroke) {
         let points: Vec<_> = values.iter().map(|value| self.point(*value)).collect();
         self.canvas.path(&points, stroke);
+    }
+
+    /// The series of a line through values, with what its axes say.
+    pub(crate) fn series(&self, owner: &Owner, values: &[Point], names: (&str, &str)) -> Series {
+        let reading = |value: &Point| Reading { at: self.point(*value), value: *value };
+        Series {
+            owner: owner.clone(),
+            names: (names.0.to_owned(), names.1.to_owned()),
+            readings: values.iter().map(reading).collect(),
+        }
     }
 
     /// Draws a level line at a value of the vertical axis, from edge to edge.

@@ -15,7 +15,9 @@ mod panels;
 mod render;
 mod rows;
 mod save;
+mod series;
 mod simplify;
+mod svg;
 pub mod theme;
 
 pub use axis::Axis;
@@ -28,4 +30,6 @@ pub use layout::{Grid, figure_width, part_name};
 pub use panels::{Line, LinePanels, PanelRow};
 pub use rows::{Dot, MOST_ROWS, Row, RowMarks, RowPanel, RowPanels};
 pub use save::{Drawing, Figure, save};
+pub use series::{Owner, Reading, Series};
 pub use simplify::simplified;
+pub use svg::Svg;

@@ -6,12 +6,17 @@ use crate::frame::{Frame, Labels};
 use crate::layout::{Grid, figure_width};
 use crate::legend::{self, Entry};
 use crate::save::Figure;
+use crate::series::Owner;
 use crate::simplify::simplified;
 use crate::theme::{INK, Marker};
 
 /// A line of a panel.
 #[derive(Debug, Clone)]
 pub struct Line {
+    /// Whose it is, where there are others to tell it from.
+    pub owner: Option<Owner>,
+    /// What its values are, e.g. `validation loss`; empty where another line of the same owner shows them.
+    pub quantity: String,
     /// What it goes through, in the units of the axes.
     pub values: Vec<Point>,
     /// Its look.
@@ -111,7 +116,13 @@ impl Figure for LinePanels {
                 }
                 let lines = row.panels.get(column).map_or(&[][..], Vec::as_slice);
                 for line in lines {
-                    draw_line(&frame, line);
+                    let Some(owner) = &line.owner else {
+                        draw_line(&frame, line);
+                        continue;
+                    };
+                    let shown = if line.quantity.is_empty() { &[][..] } else { &line.values };
+                    let series = frame.series(owner, shown, (self.axis_title, &line.quantity));
+                    canvas.series(series, |_| draw_line(&frame, line));
                 }
                 if lines.is_empty() {
                     frame.note(self.empty);

@@ -1,4 +1,4 @@
-//! Shapes on a drawing area of plotters, of which there are two: an SVG and a bitmap.
+//! Shapes on a bitmap of plotters.
 
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind};
@@ -11,20 +11,10 @@ use crate::canvas::{Lie, Point, Shape, Stroke, Writing};
 use crate::font::{LINE_HEIGHT, font};
 use crate::theme::TEXT;
 
-/// What is drawn on. The two place and size text differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Medium {
-    /// Scalable Vector Graphics.
-    Svg,
-    /// Pixels.
-    Bitmap,
-}
-
 /// A drawing area of plotters measured in points.
 pub(crate) struct Sheet<'a, DB: DrawingBackend> {
     pub(crate) area: &'a DrawingArea<DB, Shift>,
     pub(crate) pixels_per_point: f64,
-    pub(crate) medium: Medium,
 }
 
 type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
@@ -43,6 +33,7 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
                 self.area.draw(&Circle::new(self.pixel(*at), self.length(*radius), color.filled()))
             }
             Shape::Text(at, text, writing) => self.text(*at, text, *writing),
+            Shape::Begin(_) | Shape::End => Ok(()),
         })
     }
 
@@ -60,13 +51,8 @@ impl<DB: DrawingBackend> Sheet<'_, DB> {
 
     fn text(&self, at: Point, text: &str, writing: Writing) -> Drawn<DB> {
         let em = TEXT * self.pixels_per_point;
-        // Sizes and the distance from the top of a text to its baseline, as the two backends of plotters have them:
-        // the SVG divides sizes by 1.24 and writes dy="0.76em"; the bitmap takes the line height for the size and
-        // puts the baseline at half of it.
-        let (size, drop) = match self.medium {
-            Medium::Svg => (em * 1.24, 0.76 * em),
-            Medium::Bitmap => (em * LINE_HEIGHT, em * LINE_HEIGHT / 2.0),
-        };
+        // The bitmap backend takes the line height for the size and puts the baseline at half of it.
+        let (size, drop) = (em * LINE_HEIGHT, em * LINE_HEIGHT / 2.0);
         let (horizontal, transform) = match writing.lie {
             Lie::Start => (HPos::Left, FontTransform::None),
             Lie::Middle => (HPos::Center, FontTransform::None),

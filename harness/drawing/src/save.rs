@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
-use plotters::backend::{BitMapBackend, RGBPixel, SVGBackend};
+use plotters::backend::{BitMapBackend, RGBPixel};
 use plotters::prelude::IntoDrawingArea;
 
 use crate::canvas::{Canvas, Lie, Shape, Writing};
 use crate::error::DrawingError;
 use crate::font::{self, fitted};
-use crate::render::{Medium, Sheet};
-use crate::theme::PAPER;
+use crate::render::Sheet;
+use crate::svg::Svg;
 
 /// Something that can be drawn.
 pub trait Figure {
@@ -25,8 +25,6 @@ pub trait Figure {
     fn draw(&self, canvas: &Canvas);
 }
 
-/// Units of an SVG's coordinates in a point: plotters has whole numbers only.
-const SVG_UNITS: f64 = 10.0;
 /// Pixels of a PNG in a point: 300 dots an inch.
 const PNG_PIXELS: f64 = 300.0 / 72.0;
 /// Pixels drawn per pixel kept, each way: plotters smooths no edges of thick lines itself.
@@ -42,6 +40,8 @@ pub struct Drawing {
     pub name: String,
     /// What it shows.
     pub caption: String,
+    /// What the SVG holds, for a page that shows the figure in itself.
+    pub svg: Svg,
     /// Its files, SVG before PNG.
     pub paths: [PathBuf; 2],
 }
@@ -54,10 +54,11 @@ pub fn save(figure: &dyn Figure, note: Option<&str>, directory: &Path) -> Result
     font::ready()?;
     let picture = Picture::new(figure, note);
     let paths = ["svg", "png"].map(|extension| directory.join(format!("{}.{extension}", picture.name)));
-    let text = picture.svg()?;
+    let svg = Svg::of(&picture.shapes, picture.size);
+    let text = svg.document(&picture.title);
     std::fs::write(&paths[0], text).map_err(|source| DrawingError::Io { path: paths[0].clone(), source })?;
     picture.png(&paths[1])?;
-    Ok(Drawing { name: picture.name, caption: figure.caption(), paths })
+    Ok(Drawing { name: picture.name, caption: figure.caption(), svg, paths })
 }
 
 /// A figure that has been drawn, with its note.
@@ -83,31 +84,6 @@ impl Picture {
         Self { name, title, size, shapes: canvas.into_shapes() }
     }
 
-    /// An SVG document of the printed size, with a title for screen readers.
-    fn svg(&self) -> Result<String, DrawingError> {
-        let (width, height) = self.size;
-        let pixels = ((width * SVG_UNITS).round() as u32, (height * SVG_UNITS).round() as u32);
-        let mut text = String::new();
-        {
-            let area = SVGBackend::with_string(&mut text, pixels).into_drawing_area();
-            area.fill(&PAPER).map_err(|error| self.failed(&error))?;
-            let sheet = Sheet { area: &area, pixels_per_point: SVG_UNITS, medium: Medium::Svg };
-            sheet.draw(&self.shapes).map_err(|error| self.failed(&error))?;
-            area.present().map_err(|error| self.failed(&error))?;
-        }
-        let opening = format!(
-            "<svg width=\"{width:.1}pt\" height=\"{height:.1}pt\" viewBox=\"0 0 {} {}\" role=\"img\" \
-             xmlns=\"http://www.w3.org/2000/svg\">\n<title>{}</title>",
-            pixels.0,
-            pixels.1,
-            self.title.replace('&', "&amp;").replace('<', "&lt;")
-        );
-        match text.split_once('>') {
-            Some((_, rest)) => Ok(opening + rest),
-            None => Err(self.failed(&"the SVG has no opening tag")),
-        }
-    }
-
     /// Draws the figure larger than it is kept, averages, and writes it with its resolution.
     fn png(&self, path: &Path) -> Result<(), DrawingError> {
         let (width, height) = self.size;
@@ -119,8 +95,7 @@ impl Picture {
             let backend = BitMapBackend::<RGBPixel>::with_buffer_and_format(&mut drawn, size)
                 .map_err(|error| self.failed(&error))?;
             let area = backend.into_drawing_area();
-            let sheet =
-                Sheet { area: &area, pixels_per_point: PNG_PIXELS * OVERSAMPLING as f64, medium: Medium::Bitmap };
+            let sheet = Sheet { area: &area, pixels_per_point: PNG_PIXELS * OVERSAMPLING as f64 };
             sheet.draw(&self.shapes).map_err(|error| self.failed(&error))?;
             area.present().map_err(|error| self.failed(&error))?;
         }

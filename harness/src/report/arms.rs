@@ -3,6 +3,7 @@
 //! A run sits at chance and then escapes, or does not. So an arm has two figures and never one mean over both kinds of runs: the share that escaped, and
 //! the level among those.
 
+use harness_drawing::Owner;
 use harness_statistics::intervals::{MeanInterval, ShareInterval, clopper_pearson, mean_interval};
 use harness_statistics::metrics::{Metric, Metrics, ReliabilityBin, reliability_curve};
 use harness_statistics::samples::mean_and_deviation;
@@ -84,8 +85,12 @@ pub(super) fn arms<'a>(overview: &Overview<'a>, scores: &'a [Option<Scores>]) ->
 impl<'a> Arm<'a> {
     /// Its name among the others, e.g. `libtorch LSTM`, with its variant where the study has several.
     pub(super) fn name(&self, overview: &Overview<'_>) -> String {
-        let name = format!("{} {}", self.group.backend, self.group.cell.title());
-        if overview.has_variants() { format!("{name}, {}", self.group.variant) } else { name }
+        overview.arm_name(self.group.backend, self.group.cell, self.group.variant)
+    }
+
+    /// Whose lines are that stand for all of its runs.
+    pub(super) fn owner(&self, overview: &Overview<'_>) -> Owner {
+        Owner { group: self.name(overview), member: None }
     }
 
     /// Its runs that completed, each with what it came to.
@@ -138,6 +143,11 @@ impl<'a> Arm<'a> {
 }
 
 impl<'a> ArmRun<'a> {
+    /// Whose its lines in a figure are.
+    pub(super) fn owner(&self, overview: &Overview<'_>) -> Owner {
+        overview.owner(&self.result.planned.key)
+    }
+
     /// Its record, if it has ended.
     pub(super) fn record(&self) -> Option<&'a RunRecord> {
         self.result.record.as_ref()

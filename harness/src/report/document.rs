@@ -1,8 +1,7 @@
-//! `report.md`: the sections in their order, with the figures.
+//! What a report says: its sections in their order, with the figures. [`super::markdown`] and [`super::page`] write it down.
 
 use polars::prelude::DataFrame;
 
-use super::Sources;
 use super::arms::Arm;
 use super::differences::Difference;
 use super::figures::Subject;
@@ -11,6 +10,7 @@ use super::sections::{
     alarms, also_here, arms, comparison, defaults, differences, environment, limits, method, protocol, replication,
     results, training,
 };
+use super::{JudgedClaims, Sources};
 use crate::audit::Findings;
 use crate::data::summary_table;
 use harness_drawing::Drawing;
@@ -27,103 +27,151 @@ pub(super) struct Parts<'p> {
     pub(super) drawings: &'p [(Subject, Drawing)],
 }
 
+/// A report, before it is Markdown or a page. All words in it are Markdown, in which text from records stands escaped or as table cells and code.
+#[derive(Debug)]
+pub(super) struct Document<'d> {
+    /// Plain text of one line.
+    pub(super) title: String,
+    /// What stands above everything, if anything must.
+    pub(super) notice: Option<String>,
+    /// Its sections; none is empty.
+    pub(super) sections: Vec<Section<'d>>,
+}
+
+/// A section.
+#[derive(Debug)]
+pub(super) struct Section<'d> {
+    pub(super) title: &'static str,
+    /// Whether it is there to be looked up: a page shows it when it is asked for.
+    pub(super) folded: bool,
+    pub(super) blocks: Vec<Block<'d>>,
+    pub(super) parts: Vec<Section<'d>>,
+}
+
+/// What a section consists of.
+#[derive(Debug)]
+pub(super) enum Block<'d> {
+    /// Paragraphs, lists, tables and code, in Markdown.
+    Words(String),
+    /// Figures, each with its caption.
+    Figures(Vec<&'d Drawing>),
+    /// Narrow figures that belong together.
+    Narrow(Vec<&'d Drawing>),
+}
+
+impl Block<'_> {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Words(text) => text.trim().is_empty(),
+            Self::Figures(own) | Self::Narrow(own) => own.is_empty(),
+        }
+    }
+}
+
 /// The whole document, in the order of a replication report: question, alarms, verdicts, method, results, what was easy and what hard, limits; then
 /// what can be looked up.
-pub(super) fn document(overview: &Overview<'_>, parts: &Parts<'_>) -> String {
+pub(super) fn document<'p>(overview: &Overview<'_>, parts: &Parts<'p>) -> Document<'p> {
     let study = &overview.results.study;
-    let mut text = format!("# {}\n", plain(&study.title));
-    if study.demonstration {
-        text.push_str(&format!(
-            "\n> **This is a demonstration.** It was trained on a small part of the data for a few epochs, to show that \
-             everything works. **Its figures stand for nothing and must not be quoted.** The full study is run by\n>\n> \
-             ```sh\n> {FULL_STUDY}\n> ```\n"
-        ));
-    }
     let Parts { arms, sources, .. } = parts;
-    let tally = if overview.results.runs.is_empty() { "none planned".into() } else { results::tally(overview.results) };
-    let tally = match overview.results.runs.len().saturating_sub(study.runs.len()) {
-        0 => tally,
-        added => format!("{tally}; {added} of them by earlier calls with the same settings"),
-    };
-    let tally = match also_here::number(overview.results) {
-        0 => tally,
-        earlier => format!("{tally}; {earlier} more of earlier calls stand under \"Also here\""),
-    };
-    section(&mut text, "Question", &method::question(overview, &tally));
-    section(&mut text, "Alarms", &alarms::alarms(overview, arms));
-    if let Some(claims) = sources.claims {
-        section(&mut text, "Verdicts", &claims.section());
-    }
-    section(&mut text, "Method", &method::method(overview, arms));
-    results(&mut text, overview, parts);
+    let mut all = Sections::default();
+    all.add("Question", method::question(overview, &tally(overview)));
+    all.add("Alarms", alarms::alarms(overview, arms));
+    all.add("Verdicts", sources.claims.map(JudgedClaims::section).unwrap_or_default());
+    all.add("Method", method::method(overview, arms));
+    all.0.push(results(overview, parts));
     let compared = sources.published.map(|published| comparison::comparison(overview, arms, published));
-    if let Some((comparison, _)) = &compared {
-        section(&mut text, "Against the published figures", comparison);
+    let (comparison, reproduced) = compared.unwrap_or_default();
+    all.add("Against the published figures", comparison);
+    let replication = replication::replication(overview, arms, reproduced.as_ref(), sources.audit);
+    all.add("What was easy and what was hard to reproduce", replication.unwrap_or_default());
+    all.0.extend(sources.audit.map(audited));
+    all.add("Limits", limits::limits(overview, arms));
+    all.fold("Parameters", training::parameters(overview, sources.published).unwrap_or_default());
+    all.fold("Native defaults", defaults::defaults(study).unwrap_or_default());
+    all.fold("Protocol", protocol::protocol(overview).unwrap_or_default());
+    all.fold("Data", data(overview));
+    all.fold("Environment", environment::environment(overview).unwrap_or_default());
+    all.fold("Every run", if overview.has_seeds() { results::results(overview, parts.frame) } else { String::new() });
+    all.fold("Also here", also_here::also_here(overview.results).unwrap_or_default());
+    let demonstration = format!(
+        "**This is a demonstration.** It was trained on a small part of the data for a few epochs, to show that everything works. **Its figures stand for nothing \
+         and must not be quoted.** The full study is run by\n\n```sh\n{FULL_STUDY}\n```\n"
+    );
+    Document { title: study.title.clone(), notice: study.demonstration.then_some(demonstration), sections: all.0 }
+}
+
+/// How many runs ended how, and how many stand elsewhere.
+fn tally(overview: &Overview<'_>) -> String {
+    let runs = &overview.results.runs;
+    let mut text = if runs.is_empty() { "none planned".into() } else { results::tally(overview.results) };
+    let added = runs.len().saturating_sub(overview.results.study.runs.len());
+    if added > 0 {
+        text.push_str(&format!("; {added} of them by earlier calls with the same settings"));
     }
-    let reproduced = compared.as_ref().and_then(|(_, reproduced)| reproduced.as_ref());
-    if let Some(replication) = replication::replication(overview, arms, reproduced, sources.audit) {
-        section(&mut text, "What was easy and what was hard to reproduce", &replication);
+    let earlier = also_here::number(overview.results);
+    if earlier > 0 {
+        text.push_str(&format!("; {earlier} more of earlier calls stand under \"Also here\""));
     }
-    if let Some(audit) = sources.audit {
-        section(&mut text, "Audit of the printed figures", &audit_section(audit));
-    }
-    section(&mut text, "Limits", &limits::limits(overview, arms));
-    if let Some(parameters) = training::parameters(overview, sources.published) {
-        section(&mut text, "Parameters", &parameters);
-    }
-    if let Some(defaults) = defaults::defaults(study) {
-        section(&mut text, "Native defaults", &defaults);
-    }
-    if let Some(protocol) = protocol::protocol(overview) {
-        section(&mut text, "Protocol", &protocol);
-    }
-    section(&mut text, "Data", &data(overview));
-    if let Some(environment) = environment::environment(overview) {
-        section(&mut text, "Environment", &environment);
-    }
-    if let Some(earlier) = also_here::also_here(overview.results) {
-        section(&mut text, "Also here", &earlier);
-    }
-    text.trim_end().to_owned() + "\n"
+    text
 }
 
 /// What was found, from the arms down to the cost.
-fn results(text: &mut String, overview: &Overview<'_>, parts: &Parts<'_>) {
+fn results<'p>(overview: &Overview<'_>, parts: &Parts<'p>) -> Section<'p> {
     let Parts { arms, frame, drawings, .. } = parts;
-    section(
-        text,
-        "Results",
-        "A row an arm is in `arms.csv`, a row a run in `results.csv` and `results.parquet` with every digit, for a paper in `results.tex`.",
-    );
-    let titles = results::variant_titles(overview).map_or_else(String::new, |titles| titles + "\n");
-    let by_arm = format!("{titles}{}\n{}", arms::arms(overview, arms), figures(drawings, Subject::Levels));
-    subsection(text, "By arm", &by_arm);
-    let between =
-        format!("{}\n{}", differences::differences(parts.differences), figures(drawings, Subject::Differences));
-    subsection(text, "Differences between arms", &between);
-    subsection(text, "Escape", &figures(drawings, Subject::Escape));
+    let of = |subject| drawings.iter().filter(|(own, _)| *own == subject).map(|(_, drawing)| drawing).collect();
+    let figures = |subject| Block::Figures(of(subject));
+    let mut all = Sections::default();
+    let titles = results::variant_titles(overview).unwrap_or_default();
+    all.put("By arm", vec![Block::Words(titles), Block::Words(arms::arms(overview, arms)), figures(Subject::Levels)]);
+    let between = Block::Words(differences::differences(parts.differences));
+    all.put("Differences between arms", vec![between, figures(Subject::Differences)]);
+    all.put("Escape", vec![figures(Subject::Escape)]);
     if overview.has_seeds() {
-        subsection(text, "Runs without a result", &results::without_result(overview));
+        all.add("Runs without a result", results::without_result(overview));
     } else {
-        subsection(text, "By run", &results::results(overview, frame));
+        all.add("By run", results::results(overview, frame));
     }
-    subsection(text, "Last words", &training::last_words(overview).unwrap_or_default());
-    let mut curves = figures(drawings, Subject::RocPanels);
-    curves.push_str(&side_by_side(drawings, Subject::RocOfCells));
-    subsection(text, "ROC curves", &curves);
-    subsection(text, "Calibration", &figures(drawings, Subject::Reliability));
-    subsection(text, "Predicted probabilities", &figures(drawings, Subject::Scores));
-    let course = format!("{}\n{}", training::training(overview, arms), figures(drawings, Subject::Epochs));
-    subsection(text, "Training", &course);
-    subsection(text, "Gradients and recurrent kernels", &figures(drawings, Subject::Explanations));
-    let cost = format!("{}\n{}", training::cost(overview, arms), figures(drawings, Subject::Seconds));
-    subsection(text, "Time and memory", &cost);
+    all.add("Last words", training::last_words(overview).unwrap_or_default());
+    all.put("ROC curves", vec![figures(Subject::RocPanels), Block::Narrow(of(Subject::RocOfCells))]);
+    all.put("Calibration", vec![figures(Subject::Reliability)]);
+    all.put("Predicted probabilities", vec![figures(Subject::Scores)]);
+    all.put("Training", vec![Block::Words(training::training(overview, arms)), figures(Subject::Epochs)]);
+    all.put("Gradients and recurrent kernels", vec![figures(Subject::Explanations)]);
+    all.put("Time and memory", vec![Block::Words(training::cost(overview, arms)), figures(Subject::Seconds)]);
+    let files = "A row an arm is in `arms.csv`, a row a run in `results.csv` and `results.parquet` with every digit, for a paper in `results.tex`.";
+    Section { title: "Results", folded: false, blocks: vec![Block::Words(files.into())], parts: all.0 }
 }
 
-fn audit_section(audit: &Findings) -> String {
-    let sections = audit.sections().into_iter();
-    let body: String = sections.map(|(title, body)| format!("### {title}\n\n{}\n\n", body.trim_end())).collect();
-    format!("Of \"{}\": {}\n{body}", audit.title, audit.introduction())
+fn audited<'p>(audit: &Findings) -> Section<'p> {
+    let mut parts = Sections::default();
+    for (title, body) in audit.sections() {
+        parts.add(title, body);
+    }
+    let lead = format!("Of \"{}\": {}", audit.title, audit.introduction());
+    Section { title: "Audit of the printed figures", folded: false, blocks: vec![Block::Words(lead)], parts: parts.0 }
+}
+
+/// Sections so far; one that has nothing to say does not come in.
+#[derive(Debug, Default)]
+struct Sections<'d>(Vec<Section<'d>>);
+
+impl<'d> Sections<'d> {
+    fn add(&mut self, title: &'static str, words: String) {
+        self.put(title, vec![Block::Words(words)]);
+    }
+
+    fn fold(&mut self, title: &'static str, words: String) {
+        let before = self.0.len();
+        self.add(title, words);
+        self.0.iter_mut().skip(before).for_each(|section| section.folded = true);
+    }
+
+    fn put(&mut self, title: &'static str, mut blocks: Vec<Block<'d>>) {
+        blocks.retain(|block| !block.is_empty());
+        if !blocks.is_empty() {
+            self.0.push(Section { title, folded: false, blocks, parts: Vec::new() });
+        }
+    }
 }
 
 fn data(overview: &Overview<'_>) -> String {
@@ -133,43 +181,4 @@ fn data(overview: &Overview<'_>) -> String {
     let longest = overview.recorded().map(|(_, record)| record.protocol.max_length).max();
     let uncut = || data.splits().map(|(_, split)| split.lengths.quantile(1.0) as usize).into_iter().max();
     summary_table(data, longest.or_else(uncut).unwrap_or(0))
-}
-
-/// Text of one line in which Markdown and HTML see no sign of theirs.
-pub(super) fn plain(title: &str) -> String {
-    let sign = |c: char| matches!(c, '\\' | '<' | '`' | '[' | '*' | '_');
-    title.chars().flat_map(|c| sign(c).then_some('\\').into_iter().chain([c])).collect()
-}
-
-/// A section, unless it has nothing to say.
-fn section(text: &mut String, title: &str, body: &str) {
-    if !body.trim().is_empty() {
-        text.push_str(&format!("\n## {title}\n\n{}\n", body.trim_end()));
-    }
-}
-
-/// A part of a section, unless it has nothing to say.
-fn subsection(text: &mut String, title: &str, body: &str) {
-    if !body.trim().is_empty() {
-        text.push_str(&format!("\n### {title}\n\n{}\n", body.trim_end()));
-    }
-}
-
-fn figures(drawings: &[(Subject, Drawing)], subject: Subject) -> String {
-    let own = drawings.iter().filter(|(own, _)| *own == subject).map(|(_, drawing)| drawing);
-    own.map(|Drawing { caption, name, .. }| format!("![{caption}]({name}.png)\n\n*{caption}*\n\n")).collect()
-}
-
-/// Narrow figures in a table of one row, up to three to a table.
-fn side_by_side(drawings: &[(Subject, Drawing)], subject: Subject) -> String {
-    let own: Vec<_> = drawings.iter().filter(|(own, _)| *own == subject).map(|(_, drawing)| drawing).collect();
-    let mut text = String::new();
-    for row in own.chunks(3) {
-        let images: Vec<_> =
-            row.iter().map(|drawing| format!("![{}]({}.png)", drawing.caption, drawing.name)).collect();
-        let blank = vec![" "; row.len()].join(" | ");
-        let rule = vec!["---"; row.len()].join(" | ");
-        text.push_str(&format!("| {blank} |\n| {rule} |\n| {} |\n\n", images.join(" | ")));
-    }
-    text
 }

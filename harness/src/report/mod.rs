@@ -1,6 +1,6 @@
 //! Tables and figures, each a pure function of records.
 //!
-//! [`write()`] turns a study's records into `report.md`, tables in three formats and figures. It reads records and
+//! [`write()`] turns a study's records into `report.md` and `report.html`, which say the same, tables in three formats and figures. It reads records and
 //! predictions and nothing else: no clock, no environment, no framework. The same records give the same bytes.
 
 mod arms;
@@ -12,7 +12,9 @@ mod earlier;
 mod figures;
 mod files;
 mod latex;
+mod markdown;
 mod overview;
+mod page;
 mod published;
 mod results;
 mod scores;
@@ -64,6 +66,12 @@ pub enum ReportError {
     /// A figure can't be drawn or written.
     #[error(transparent)]
     Drawing(#[from] DrawingError),
+    /// The page can't be made.
+    #[error("report.html: {source}")]
+    Page {
+        /// Why.
+        source: minijinja::Error,
+    },
     /// The published figures that this build carries are broken.
     #[error("published.toml: {reason}")]
     Published {
@@ -84,7 +92,7 @@ pub struct Sources<'s> {
 }
 
 /// Writes the report of a study into `directory`, which is created where it is missing, and returns the files written:
-/// `report.md`, `results.csv`, `arms.csv`, `results.tex`, `results.parquet`, then the figures, SVG before PNG.
+/// `report.md`, `report.html`, `results.csv`, `arms.csv`, `results.tex`, `results.parquet`, then the figures, SVG before PNG.
 ///
 /// Each file is there whole or not at all. Figures that need a finished run or epoch are left out while there is none; a figure of the earlier report there
 /// that is not drawn again is removed. A run that can't be believed is named with the reason and stops nothing.
@@ -104,14 +112,17 @@ fn draw(results: &StudyResults, sources: &Sources<'_>, directory: &Path) -> Resu
     let frame = results::results_frame(&overview, sources.published)?;
     let drawings = figures::draw_all(&overview, &arms, &differences, directory)?;
 
-    let files = [REPORT, "results.csv", "arms.csv", "results.tex", "results.parquet"].map(|name| directory.join(name));
-    let [report, csv, by_arm, tex, parquet] = &files;
+    let files = [REPORT, "report.html", "results.csv", "arms.csv", "results.tex", "results.parquet"]
+        .map(|name| directory.join(name));
+    let [report, page, csv, by_arm, tex, parquet] = &files;
     results::write_csv(&frame, csv)?;
     arms_file::write(&arms, sources.published, by_arm)?;
     write_text(tex, &latex::results(&overview, &frame))?;
     results::write_parquet(&frame, parquet)?;
     let parts = document::Parts { arms: &arms, differences: &differences, sources, frame: &frame, drawings: &drawings };
-    write_text(report, &document::document(&overview, &parts))?;
+    let document = document::document(&overview, &parts);
+    write_text(report, &markdown::markdown(&document))?;
+    write_text(page, &page::page(&document)?)?;
     Ok(files.into_iter().chain(drawings.into_iter().flat_map(|(_, drawing)| drawing.paths)).collect())
 }
 

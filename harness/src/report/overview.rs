@@ -1,6 +1,7 @@
 //! The study as reports see it: its axes in the order of the plan, and how runs are called.
 
 use harness_contract::CellKind;
+use harness_drawing::Owner;
 
 use crate::plan::RunKey;
 use crate::record::{EpochRecord, RunRecord, RunResult, StudyResults};
@@ -77,16 +78,21 @@ impl<'a> Overview<'a> {
         groups
     }
 
-    /// A run's name among the others, e.g. `libtorch LSTM`, with variant and seed where the study has several.
+    /// An arm's name among the others, e.g. `libtorch LSTM`, with its variant where the study has several.
+    pub(super) fn arm_name(&self, backend: &str, cell: CellKind, variant: &str) -> String {
+        let name = format!("{backend} {}", cell.title());
+        if self.has_variants() { format!("{name}, {variant}") } else { name }
+    }
+
+    /// A run's name among the others: its arm's, with its seed where the study has several.
     pub(super) fn run_name(&self, key: &RunKey) -> String {
-        let mut name = format!("{} {}", key.backend, key.cell.title());
-        if self.has_variants() {
-            name.push_str(&format!(", {}", key.variant));
-        }
-        if self.has_seeds() {
-            name.push_str(&format!(", seed {}", key.seed));
-        }
-        name
+        let name = self.arm_name(&key.backend, key.cell, &key.variant);
+        if self.has_seeds() { format!("{name}, seed {}", key.seed) } else { name }
+    }
+
+    /// Whose a run's lines in a figure are.
+    pub(super) fn owner(&self, key: &RunKey) -> Owner {
+        Owner { group: self.arm_name(&key.backend, key.cell, &key.variant), member: Some(format!("seed {}", key.seed)) }
     }
 
     /// Runs with their records, in the order of the plan.

@@ -164,7 +164,7 @@ fn what_explains_a_failure_is_drawn_where_it_was_recorded() {
         assert!(labels.contains(&expected), "{expected}: {labels:?}");
     }
     // Ten epochs and the initial weights: the largest singular value and the spectral radius of three cells.
-    assert_eq!(super::figures::curves(&svg, super::figures::FIRST, 11), 6);
+    assert_eq!(super::figures::curves(&svg, super::figures::FIRST, 11, false), 6);
     assert!(report.text("report.md").contains("### Gradients and recurrent kernels"));
 }
 

@@ -18,10 +18,10 @@ pub(crate) fn labels(svg: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The points of the solid lines of a colour that have at least so many.
-pub(crate) fn curves(svg: &str, color: &str, points: usize) -> usize {
-    let lines =
-        svg.lines().filter(|line| line.starts_with("<polyline") && line.contains(&format!("stroke=\"{color}\"")));
+/// Lines of a colour that have at least so many points, solid or dashed.
+pub(crate) fn curves(svg: &str, color: &str, points: usize, dashed: bool) -> usize {
+    let own = |line: &&str| line.starts_with("<polyline") && line.contains(&format!("stroke=\"{color}\""));
+    let lines = svg.lines().filter(own).filter(|line| line.contains("stroke-dasharray") == dashed);
     lines.filter(|line| line.matches(',').count() >= points).count()
 }
 
@@ -29,8 +29,8 @@ pub(crate) fn curves(svg: &str, color: &str, points: usize) -> usize {
 fn roc_panels_have_a_curve_or_say_why_not() {
     let svg = mixed().text("roc-panel.svg");
     insta::assert_snapshot!(labels(&svg).join("\n"));
-    assert_eq!(curves(&svg, FIRST, 20), 3, "one curve for each completed run");
-    assert_eq!(curves(&svg, SECOND, 2), 0);
+    assert_eq!(curves(&svg, FIRST, 20, false), 3, "one curve for each completed run");
+    assert_eq!(curves(&svg, SECOND, 3, true), 0);
 }
 
 #[test]
@@ -38,8 +38,8 @@ fn a_cell_shows_both_frameworks() {
     let report = Report::of(fixture::completed_plan(), 2_000);
     let svg = report.text("roc-lstm.svg");
     insta::assert_snapshot!(labels(&svg).join("\n"));
-    assert_eq!(curves(&svg, FIRST, 20), 1);
-    assert!(curves(&svg, SECOND, 2) > 20, "the second backend is dashed, which is many short lines");
+    assert_eq!(curves(&svg, FIRST, 20, false), 1);
+    assert_eq!(curves(&svg, SECOND, 20, true), 1, "the second backend is dashed");
 }
 
 #[test]
@@ -47,8 +47,10 @@ fn learning_curves_show_every_epoch_and_where_a_run_stopped() {
     let svg = mixed().text("learning-curves.svg");
     insta::assert_snapshot!(labels(&svg).join("\n"));
     // Validation loss and accuracy of three completed runs of ten epochs, and of one that stopped after six.
-    assert_eq!(curves(&svg, FIRST, 10), 6);
-    assert_eq!(curves(&svg, SECOND, 6), 2);
+    assert_eq!(curves(&svg, FIRST, 10, false), 6);
+    assert_eq!(curves(&svg, SECOND, 6, false), 2);
+    // And training loss, dashed.
+    assert_eq!((curves(&svg, FIRST, 10, true), curves(&svg, SECOND, 6, true)), (3, 1));
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! Reports of synthetic studies: what people read, what programs read, and what a figure shows.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 mod arms;
 mod bench;
+mod browser;
 mod defaults;
 mod diagnosis;
 mod figures;
 mod fixture;
 mod lockstep;
+mod page;
 mod records;
 mod tables;
 
@@ -109,6 +112,7 @@ fn files_come_in_a_fixed_order_and_all_exist() {
         names(&report.files),
         [
             "report.md",
+            "report.html",
             "results.csv",
             "arms.csv",
             "results.tex",
@@ -161,7 +165,10 @@ fn a_study_without_a_finished_run_still_has_a_report() {
         (backend, cell, variant, seed, fate)
     });
     let report = Report::of(plan.collect(), 100);
-    assert_eq!(names(&report.files), ["report.md", "results.csv", "arms.csv", "results.tex", "results.parquet"]);
+    assert_eq!(
+        names(&report.files),
+        ["report.md", "report.html", "results.csv", "arms.csv", "results.tex", "results.parquet"]
+    );
     let text = report.text("report.md");
     assert!(text.contains("6 runs: 3 not run yet, 3 unsupported"), "{text}");
     assert!(text.contains("**unsupported**: `study-backend-tensorflow` is not there"), "{text}");

@@ -97,6 +97,8 @@ fn over_steps<'r>(
     let panel = |row: usize, own: &Vec<Curve>| {
         let seen = own.iter().rev().filter(|curve| !curve.rows[row].is_empty());
         let line = |curve: &Curve| Line {
+            owner: None,
+            quantity: String::new(),
             values: curve.rows[row].clone(),
             stroke: curve.stroke,
             marker: None,

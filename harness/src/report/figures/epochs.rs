@@ -18,6 +18,8 @@ struct Quantity {
     /// The same before the first epoch, where it is known.
     start: Option<fn(&Observation) -> f64>,
     name: &'static str,
+    /// What its values are.
+    of_what: &'static str,
     /// Drawn with hollow markers and thinner.
     second: bool,
 }
@@ -34,10 +36,27 @@ struct Row {
 
 /// Loss and validation accuracy, a figure for each variant that has a finished epoch.
 pub(super) fn learning_curves(overview: &Overview<'_>) -> Vec<LinePanels> {
-    let train = Quantity { of: |epoch| epoch.train_loss, start: None, name: "training", second: true };
-    let validation = Quantity { of: |epoch| epoch.validation.log_loss, start: None, name: "validation", second: false };
-    let accuracy =
-        Quantity { of: |epoch| epoch.validation.confusion.accuracy(), start: None, name: "validation", second: false };
+    let train = Quantity {
+        of: |epoch| epoch.train_loss,
+        start: None,
+        name: "training",
+        of_what: "training loss",
+        second: true,
+    };
+    let validation = Quantity {
+        of: |epoch| epoch.validation.log_loss,
+        start: None,
+        name: "validation",
+        of_what: "validation loss",
+        second: false,
+    };
+    let accuracy = Quantity {
+        of: |epoch| epoch.validation.confusion.accuracy(),
+        start: None,
+        name: "validation",
+        of_what: "validation accuracy",
+        second: false,
+    };
     let chance = Stroke { color: MUTED, width: RULE, dash: Some((2.0, 2.0)) };
     let figure = |variant: &&str| {
         let records = records_of(overview, variant);
@@ -69,8 +88,20 @@ pub(super) fn learning_curves(overview: &Overview<'_>) -> Vec<LinePanels> {
 
 /// Gradient norms, a figure for each variant that has a finished epoch.
 pub(super) fn gradient_norms(overview: &Overview<'_>) -> Vec<LinePanels> {
-    let mean = Quantity { of: |epoch| epoch.gradient_norm_mean, start: None, name: "mean", second: false };
-    let largest = Quantity { of: |epoch| epoch.gradient_norm_max, start: None, name: "maximum", second: true };
+    let mean = Quantity {
+        of: |epoch| epoch.gradient_norm_mean,
+        start: None,
+        name: "mean",
+        of_what: "mean gradient norm",
+        second: false,
+    };
+    let largest = Quantity {
+        of: |epoch| epoch.gradient_norm_max,
+        start: None,
+        name: "maximum",
+        of_what: "largest gradient norm",
+        second: true,
+    };
     let figure = |variant: &&str| {
         let records = records_of(overview, variant);
         let norms = range(&records, &[mean, largest])?;
@@ -104,10 +135,29 @@ pub(super) fn gradient_norms(overview: &Overview<'_>) -> Vec<LinePanels> {
 
 /// Singular values and spectral radius of the recurrent blocks, a figure for each variant that has recorded them.
 pub(super) fn recurrent_spectra(overview: &Overview<'_>) -> Vec<LinePanels> {
-    let quantity = |start: fn(&Observation) -> f64, of, name, second| Quantity { of, start: Some(start), name, second };
-    let largest = quantity(largest_value, |epoch| largest_value(&epoch.observation), "largest", false);
-    let least = quantity(least_value, |epoch| least_value(&epoch.observation), "least singular value", true);
-    let radius = quantity(largest_radius, |epoch| largest_radius(&epoch.observation), "largest", false);
+    let quantity = |start: fn(&Observation) -> f64, of, name, of_what, second| Quantity {
+        of,
+        start: Some(start),
+        name,
+        of_what,
+        second,
+    };
+    let largest =
+        quantity(largest_value, |epoch| largest_value(&epoch.observation), "largest", "largest singular value", false);
+    let least = quantity(
+        least_value,
+        |epoch| least_value(&epoch.observation),
+        "least singular value",
+        "least singular value",
+        true,
+    );
+    let radius = quantity(
+        largest_radius,
+        |epoch| largest_radius(&epoch.observation),
+        "largest",
+        "largest spectral radius",
+        false,
+    );
     let figure = |variant: &&str| {
         let records = records_of(overview, variant);
         let values = range(&records, &[largest, least])?;
@@ -221,14 +271,23 @@ fn over_epochs(
         let epochs = record.epochs.iter().map(|epoch| (f64::from(epoch.epoch), (quantity.of)(epoch)));
         let values: Vec<_> = start.into_iter().chain(epochs).filter(|(_, value)| !value.is_nan()).collect();
         let stopped = record.outcome != Outcome::Completed;
+        let owner = Some(overview.owner(&record.key));
+        let shown = quantity.of_what.to_owned();
         if !several {
-            return vec![Line { values, stroke, marker, stopped }];
+            return vec![Line { owner, quantity: shown, values, stroke, marker, stopped }];
         }
         // A marker at every epoch of every seed would hide the lines; one at the end tells the backends apart without colour.
         let last = values.last().copied().into_iter().collect();
         vec![
-            Line { values, stroke: Stroke { width: 0.6 * stroke.width, ..stroke }, marker: None, stopped },
-            Line { values: last, stroke, marker, stopped: false },
+            Line {
+                owner: owner.clone(),
+                quantity: shown,
+                values,
+                stroke: Stroke { width: 0.6 * stroke.width, ..stroke },
+                marker: None,
+                stopped,
+            },
+            Line { owner, quantity: String::new(), values: last, stroke, marker, stopped: false },
         ]
     };
     // First quantities lie above second ones, so those are drawn before.

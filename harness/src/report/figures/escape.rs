@@ -16,7 +16,7 @@ pub(super) fn escape_curves(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Result
     let Some(horizon) = horizon else { return Ok(Vec::new()) };
     let caption = "Share of completed runs that have escaped (validation AUC of at least 0.60) by the end of an epoch: one less Kaplan and Meier's estimate, in which a run that never escaped is \
                    censored at its last epoch. A marker is an epoch in which a run escaped; the numbers are how many of how many did.";
-    let rows = rows_of(overview, arms, true, &|arms| Ok(facet(arms)))?;
+    let rows = rows_of(overview, arms, true, &|arms| Ok(facet(overview, arms)))?;
     let number = rows.len().div_ceil(MOST_FACET_ROWS);
     let part = |(place, rows): (usize, &[FacetRow])| Facets {
         name: part_name("escape-curves", place, number),
@@ -31,7 +31,7 @@ pub(super) fn escape_curves(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Result
     Ok(rows.chunks(MOST_FACET_ROWS).enumerate().map(part).collect())
 }
 
-fn facet(arms: &[&Arm<'_>]) -> Facet {
+fn facet(overview: &Overview<'_>, arms: &[&Arm<'_>]) -> Facet {
     let mut facet = Facet::default();
     for arm in arms {
         let style = series_style(arm.backend);
@@ -44,12 +44,12 @@ fn facet(arms: &[&Arm<'_>]) -> Facet {
             share = 1.0 - step.surviving;
             line.push((step.time, share));
             if step.events > 0 {
-                facet.marks.push(((step.time, share), style.marker, style.color, false));
+                facet.marks.push((arm.owner(overview), (step.time, share), style.marker, style.color, false));
             }
         }
         // Once every run has escaped, nothing more can happen.
         line.push((f64::from(arm.completed().map(|(_, own)| own.horizon).max().unwrap_or(0)), share));
-        facet.lines.push((line, style.stroke()));
+        facet.lines.push((arm.owner(overview), line, style.stroke()));
         let number = observations.iter().filter(|own| own.happened).count();
         let key = Key::Line(style.stroke(), Some((style.marker, false)));
         facet.facts.push(Entry { key, text: format!("{number} of {}", observations.len()) });

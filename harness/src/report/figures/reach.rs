@@ -37,7 +37,7 @@ pub(super) fn input_gradients(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Resu
         let Some(range) = Spread::of(norms) else { continue };
         let steps = seen.iter().map(|own| own.mean_log.len()).max().unwrap_or(1);
         let (x, y) = (Axis::covering(0.0, steps as f64, 4), Axis::decades(range.min, range.max));
-        let rows = rows_of(overview, arms, true, &|arms| Ok(facet(arms, moment, &x, &y)))?;
+        let rows = rows_of(overview, arms, true, &|arms| Ok(facet(overview, arms, moment, &x, &y)))?;
         let last_word = Stroke { color: MUTED, width: 1.0, dash: Some((1.2, 1.8)) };
         let mut legend = backend_entries(overview, arms);
         legend.push(Entry { key: Key::Line(last_word, None), text: "the last word stands here (median)".into() });
@@ -65,19 +65,23 @@ fn gradients<'r>(run: &'r ArmRun<'_>, moment: Moment) -> Option<&'r InputGradien
     (moment.epoch)(&run.record()?.epochs)?.observation.input_gradients.as_ref()
 }
 
-fn facet(arms: &[&Arm<'_>], moment: Moment, x: &Axis, y: &Axis) -> Facet {
+fn facet(overview: &Overview<'_>, arms: &[&Arm<'_>], moment: Moment, x: &Axis, y: &Axis) -> Facet {
     let mut facet = Facet::default();
     for arm in arms {
         let style = series_style(arm.backend);
-        let seen: Vec<_> = arm.runs.iter().filter_map(|run| gradients(run, moment)).collect();
+        let seen: Vec<_> = arm.runs.iter().filter_map(|run| Some((run, gradients(run, moment)?))).collect();
         let width = if seen.len() > 1 { 0.7 } else { 1.3 };
-        for own in &seen {
-            facet.lines.push((line(own, x, y), Stroke { width, ..style.stroke() }));
+        for (run, own) in &seen {
+            facet.lines.push((run.owner(overview), line(own, x, y), Stroke { width, ..style.stroke() }));
         }
-        let positions = seen.iter().flat_map(|own| own.rows.iter().map(|row| last_word(own, row.padded_after)));
+        let positions = seen.iter().flat_map(|(_, own)| own.rows.iter().map(|row| last_word(own, row.padded_after)));
         if let Some(position) = Spread::of(positions) {
             let ends = vec![(position.median, y.low()), (position.median, y.high())];
-            facet.lines.push((ends, Stroke { color: style.color, width: 1.0, dash: Some((1.2, 1.8)) }));
+            facet.lines.push((
+                arm.owner(overview),
+                ends,
+                Stroke { color: style.color, width: 1.0, dash: Some((1.2, 1.8)) },
+            ));
         }
     }
     if facet.lines.is_empty() {

@@ -29,7 +29,7 @@ pub(super) fn panels(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Result<Vec<Fa
                    logit is above 0; it is hollow where the run did not escape. With several seeds the band runs from the lowest to the highest seed that escaped, and the numbers are how many of \
                    how many runs escaped and, where there is room, the least and greatest AUC among these (among all where none did). With one seed there is no band, and ± is half of DeLong's 95 % \
                    interval, over test reviews alone.";
-    let rows = rows_of(overview, arms, false, &|arms| roc_facet(arms, overview.variants.len() > HIGH_ROWS))?;
+    let rows = rows_of(overview, arms, false, &|arms| roc_facet(overview, arms, overview.variants.len() > HIGH_ROWS))?;
     Ok(parts("roc-panel", caption, ("false positive rate", "true positive rate"), overview, arms, rows))
 }
 
@@ -38,7 +38,7 @@ pub(super) fn reliability(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Result<V
     let caption = "Reliability on the test split, a line for every seed: of the reviews whose predicted probability falls into a tenth of the axis, the share that is positive, against the mean \
                    probability. On the diagonal probabilities mean what they say. A tenth without reviews has no point. ECE is the expected calibration error, the mean over reviews of the distance from the \
                    diagonal; with several seeds the least and the greatest among those that escaped (among all where none did).";
-    let rows = rows_of(overview, arms, false, &|arms| Ok(reliability_facet(arms)))?;
+    let rows = rows_of(overview, arms, false, &|arms| Ok(reliability_facet(overview, arms)))?;
     Ok(parts("reliability", caption, ("predicted probability", "share positive"), overview, arms, rows))
 }
 
@@ -50,7 +50,7 @@ pub(super) fn of_cells(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Result<Vec<
     }
     for cell in &overview.cells {
         let own: Vec<&Arm<'_>> = arms.iter().filter(|arm| arm.group.cell == *cell).collect();
-        let mut facet = roc_facet(&own, false)?;
+        let mut facet = roc_facet(overview, &own, false)?;
         facet.title = Some(cell.title().to_owned());
         for (entry, arm) in facet.facts.iter_mut().zip(&own) {
             entry.text = format!("{}: {}", arm.group.backend, entry.text);
@@ -106,7 +106,7 @@ fn has_escaped(run: &ArmRun<'_>) -> bool {
 }
 
 /// The curves of some arms in one panel; a low panel has room for the `short` facts alone.
-fn roc_facet(arms: &[&Arm<'_>], short: bool) -> Result<Facet, MetricsError> {
+fn roc_facet(overview: &Overview<'_>, arms: &[&Arm<'_>], short: bool) -> Result<Facet, MetricsError> {
     let mut facet = Facet::default();
     for arm in arms {
         let runs = drawn(arm);
@@ -121,15 +121,15 @@ fn roc_facet(arms: &[&Arm<'_>], short: bool) -> Result<Facet, MetricsError> {
             if has_escaped(run) {
                 escaped.push(line.clone());
             }
-            facet.lines.push((line, stroke(arm, runs.len())));
+            facet.lines.push((run.owner(overview), line, stroke(arm, runs.len())));
             if let Some(test) = run.test() {
                 let negatives = (test.confusion.fp + test.confusion.tn) as f64;
                 let at = (test.confusion.fp as f64 / negatives, test.confusion.recall());
-                facet.marks.push((at, style.marker, style.color, !has_escaped(run)));
+                facet.marks.push((run.owner(overview), at, style.marker, style.color, !has_escaped(run)));
             }
         }
         if escaped.len() > 1 {
-            facet.bands.push((band(&escaped), tint(style.color, 0.25)));
+            facet.bands.push((arm.owner(overview), band(&escaped), tint(style.color, 0.25)));
         }
         facet.facts.push(fact(arm, &runs, arms.len() > 1, short));
     }
@@ -137,7 +137,7 @@ fn roc_facet(arms: &[&Arm<'_>], short: bool) -> Result<Facet, MetricsError> {
     Ok(facet)
 }
 
-fn reliability_facet(arms: &[&Arm<'_>]) -> Facet {
+fn reliability_facet(overview: &Overview<'_>, arms: &[&Arm<'_>]) -> Facet {
     let mut facet = Facet::default();
     for arm in arms {
         let runs = drawn(arm);
@@ -146,9 +146,11 @@ fn reliability_facet(arms: &[&Arm<'_>]) -> Facet {
             let style = series_style(arm.backend);
             // A run whose probabilities lie in a tenth or two has a line too short to be seen.
             if runs.len() == 1 || line.len() <= 2 {
-                facet.marks.extend(line.iter().map(|at| (*at, style.marker, style.color, !has_escaped(run))));
+                let marks =
+                    line.iter().map(|at| (run.owner(overview), *at, style.marker, style.color, !has_escaped(run)));
+                facet.marks.extend(marks);
             }
-            facet.lines.push((line, stroke(arm, runs.len())));
+            facet.lines.push((run.owner(overview), line, stroke(arm, runs.len())));
         }
         let text = Spread::of(representative(&runs).into_iter().filter_map(calibration_error))
             .map_or_else(|| standing_of(arm), |own| format!("ECE {}", range(own)));
