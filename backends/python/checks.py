@@ -90,6 +90,16 @@ def every(form):
 
 CLIP = {"norm": is_number, "stabiliser": is_number, "form": one_of("gradient", "occurrences", "each-variable")}
 
+class Maybe:
+    """The form of a key that may be absent."""
+
+    def __init__(self, form):
+        self.form = form
+
+    def __call__(self, value):
+        return self.form(value)
+
+
 SPEC = {
     "cell": one_of(*GATES),
     **dict.fromkeys(["vocabulary_size", "embedding_size", "hidden_size", "layers"], is_count),
@@ -99,6 +109,7 @@ SPEC = {
     "pooling": one_of("last-step", "last-valid-step"),
     "masking": is_flag,
     "dropout": {"after_embedding": is_number, "between_layers": is_number, "after_last": is_number, "seed": is_count},
+    "label_smoothing": Maybe(is_number),
     "adam": {
         "beta1": is_number,
         "beta2": is_number,
@@ -121,7 +132,7 @@ TENSORS = every({"name": lambda value: isinstance(value, str), "shape": every(is
 REQUESTS = {
     "hello": {"protocol": is_count},
     "build": {"spec": SPEC, "tensors": TENSORS},
-    "train-batch": {"batch": BATCH, "learning_rate": is_number},
+    "train-batch": {"batch": BATCH, "learning_rate": is_number, "update_norm": Maybe(is_flag)},
     "predict-batch": {"batch": BATCH},
     "weights": {},
     "input-gradient-norms": {"batch": BATCH},
@@ -137,9 +148,6 @@ REQUESTS = {
     },
 }
 
-# Keys that may be absent, by request, with their forms.
-OPTIONAL = {"train-batch": {"update_norm": is_flag}}
-
 
 def request(header):
     """The request in a header, with all of its keys and no others."""
@@ -152,8 +160,7 @@ def request(header):
     if not isinstance(found, dict) or not one_of(*REQUESTS)(found.get("request")):
         not_understood(f"`request` is none of {', '.join(REQUESTS)}")
     name = found["request"]
-    optional = {key: form for key, form in OPTIONAL.get(name, {}).items() if key in found}
-    if problem := misfit(found, {"request": one_of(name), **REQUESTS[name], **optional}, name):
+    if problem := misfit(found, {"request": one_of(name), **REQUESTS[name]}, name):
         not_understood(problem)
     return found
 
@@ -171,7 +178,7 @@ def not_understood(reason):
 
 
 def misfit(value, form, place):
-    """Where a value has not its form, in words, or None: a form is a test, or an object of forms with exactly these keys."""
+    """Where a value has not its form, in words, or None: a form is a test, or an object of forms with these keys and no others."""
     if callable(form):
         return None if form(value) else f"`{place}` can't be {json.dumps(value)[:80]}"
     if not isinstance(value, dict):
@@ -179,8 +186,9 @@ def misfit(value, form, place):
     for key in value.keys() - form.keys():
         return f"`{place}` has no key `{key}`"
     for key in form.keys() - value.keys():
-        return f"`{place}` lacks the key `{key}`"
-    return next((problem for key in form if (problem := misfit(value[key], form[key], f"{place}.{key}"))), None)
+        if not isinstance(form[key], Maybe):
+            return f"`{place}` lacks the key `{key}`"
+    return next((problem for key in value if (problem := misfit(value[key], form[key], f"{place}.{key}"))), None)
 
 
 def fits(value, form):
@@ -205,9 +213,9 @@ def spec(spec):
     refuse_over("parameters", sum(math.prod(shape) for shape in parameters(spec).values()))
     refuse_unless(spec["dropout"]["seed"] < 1 << 64, "dropout.seed", "must fit 64 bits")
     rates = [("dropout", place) for place in ["after_embedding", "between_layers", "after_last"]]
-    for part, field in rates + [("adam", "beta1"), ("adam", "beta2")]:
-        rate = spec[part][field]
-        refuse_unless(0 <= rate < 1, f"{part}.{field}", f"{rate} does not lie in [0, 1)")
+    places = [(f"{part}.{field}", spec[part][field]) for part, field in rates + [("adam", "beta1"), ("adam", "beta2")]]
+    for place, rate in [*places, ("label_smoothing", spec.get("label_smoothing", 0))]:
+        refuse_unless(0 <= rate < 1, place, f"{rate} does not lie in [0, 1)")
     refuse_unless(positive(spec["adam"]["epsilon"]), "adam.epsilon", "must be a positive number")
     if clip := spec["clip"]:
         refuse_unless(positive(clip["norm"]), "clip.norm", "must be a positive number")
@@ -243,8 +251,9 @@ def capabilities(spec, can):
         ("layer_norm", spec["layer_norm"]),
         ("masking", spec["masking"]),
         ("dropout", dropout),
+        ("label_smoothing", spec.get("label_smoothing", 0) > 0),
     ]:
-        if wanted and not can[setting]:
+        if wanted and not can.get(setting, False):
             unsupported(setting, f"only models without {setting}")
     listed("device", spec["device"], can["devices"])
     if can["max_layers"] is not None and spec["layers"] > can["max_layers"]:

@@ -40,6 +40,7 @@ CAPABILITIES = {
     "masking": True,
     "dropout": True,
     "input_gradient_norms": True,
+    "label_smoothing": True,
     "update_norm": True,
     "state": "float32",
     "devices": ["cpu"],
@@ -131,7 +132,7 @@ class Model:
             clipnorm=clip["norm"] if kerases(clip) == "clipnorm" else None,
         )
         self.optimizer.build(self.variables)
-        self.loss = keras.losses.BinaryCrossentropy(from_logits=True)
+        self.loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=spec.get("label_smoothing", 0.0))
         tokens = [tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([None], tf.int32), tf.TensorSpec([], tf.bool)]
         labels = tf.TensorSpec([None], tf.float32)
         # Compiled once for batches of any shape, when first called.

@@ -33,6 +33,7 @@ CAPABILITIES = {
     "masking": True,
     "dropout": True,
     "input_gradient_norms": True,
+    "label_smoothing": True,
     "update_norm": True,
     "state": "float32",
     "devices": ["cpu"],
@@ -129,7 +130,7 @@ class Model:
             group["lr"] = learning_rate
         self.optimizer.zero_grad()
         inputs = Inputs(batch, self.spec)
-        loss = loss_of(self.network(self.network.embedding(inputs.tokens), inputs), batch)
+        loss = loss_of(self.network(self.network.embedding(inputs.tokens), inputs), batch, self.spec)
         loss.backward()
         norm, clipped = self.clip()
         self.optimizer.step()
@@ -165,7 +166,7 @@ class Model:
         self.network.eval()
         inputs = Inputs(batch, self.spec)
         embedded = self.network.embedding(inputs.tokens).detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(loss_of(self.network(embedded, inputs), batch), embedded)
+        (gradient,) = torch.autograd.grad(loss_of(self.network(embedded, inputs), batch, self.spec), embedded)
         return inputs.restored(gradient.norm(dim=-1).numpy())
 
 
@@ -257,9 +258,11 @@ class Network(torch.nn.Module):
         return {name: p.detach().numpy().copy() for name, p in self.named_parameters() if p.requires_grad}
 
 
-def loss_of(logits, batch):
-    """Mean binary cross-entropy."""
-    return torch.nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(batch.labels.astype(np.float32)))
+def loss_of(logits, batch, spec):
+    """Mean binary cross-entropy. PyTorch has label smoothing for classes only (`CrossEntropyLoss`), so targets are smoothed by hand."""
+    smoothing = spec.get("label_smoothing", 0.0)
+    targets = torch.from_numpy(batch.labels.astype(np.float32)) * (1.0 - smoothing) + 0.5 * smoothing
+    return torch.nn.functional.binary_cross_entropy_with_logits(logits, targets)
 
 
 if __name__ == "__main__":

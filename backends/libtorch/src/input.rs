@@ -73,9 +73,13 @@ impl Occurrences {
 }
 
 /// The labels as targets of the loss, `[rows]`.
-pub(crate) fn targets(batch: LabelledBatch<'_>, options: (tch::Kind, Device)) -> Result<Tensor, TchError> {
-    let labels: Vec<_> = batch.labels().iter().map(|&label| f32::from(label)).collect();
-    Tensor::f_from_slice(&labels)?.f_to_device(options.1)?.f_to_kind(options.0)
+pub(crate) fn targets(
+    batch: LabelledBatch<'_>,
+    spec: &ModelSpec,
+    options: (tch::Kind, Device),
+) -> Result<Tensor, TchError> {
+    let targets: Vec<_> = batch.labels().iter().map(|&label| spec.target(label)).collect();
+    Tensor::f_from_slice(&targets)?.f_to_device(options.1)?.f_to_kind(options.0)
 }
 
 /// `[rows, time]` as `[time, rows]`, both row-major.

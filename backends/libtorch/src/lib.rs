@@ -95,6 +95,7 @@ fn capabilities() -> Capabilities {
         masking: true,
         dropout: true,
         input_gradient_norms: true,
+        label_smoothing: true,
         update_norm: true,
         state: Some(Element::Float32),
         devices: std::iter::once(Device::Cpu).chain((0..cards).map(Device::Cuda)).collect(),

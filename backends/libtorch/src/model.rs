@@ -54,7 +54,7 @@ impl LibtorchModel {
     fn train(&mut self, batch: LabelledBatch<'_>, learning_rate: f64, measured: bool) -> Result<StepReport, TchError> {
         let (spec, options) = (self.network.spec.clone(), self.network.options);
         let (input, aligned) = Input::new(batch.tokens(), &spec, options.1)?;
-        let targets = input::targets(batch, options)?;
+        let targets = input::targets(batch, &spec, options)?;
         let masks = dropout::draw(&spec, self.drawn + 1, input.time, input.rows, options)?;
         let gradient = self.network.gradient(&input, &targets, &masks)?;
         let occurrences = Occurrences::new(&aligned, spec.vocabulary_size);
@@ -84,7 +84,7 @@ impl LibtorchModel {
     fn token_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, TchError> {
         let options = self.network.options;
         let (input, aligned) = Input::new(batch.tokens(), &self.network.spec, options.1)?;
-        let targets = input::targets(batch, options)?;
+        let targets = input::targets(batch, &self.network.spec, options)?;
         let gradient = self.network.gradient(&input, &targets, &Masks::default())?;
         let norms = norm::of_rows(&gradient.tokens.f_transpose(0, 1)?)?;
         Ok(GradientNorms { norms: aligned.restore(&norms, batch.tokens().time()) })

@@ -63,6 +63,7 @@ impl Backend for ReferenceBackend {
                 layer_norm: true,
                 masking: true,
                 dropout: true,
+                label_smoothing: true,
                 input_gradient_norms: true,
                 update_norm: true,
                 state: Some(Element::Float64),

@@ -191,7 +191,8 @@ pub fn backward_in(
     let width = spec.hidden_size * spec.directions();
     let mut gradient = Parameters::zeros(spec);
 
-    let (loss, d_logits) = binary_cross_entropy_in(precision, &pass.logits, labels);
+    let targets: Vec<_> = labels.iter().map(|&label| spec.target(label)).collect();
+    let (loss, d_logits) = binary_cross_entropy_in(precision, &pass.logits, &targets);
     let mut d_x = vec![0.0; pass.pooled.len()];
     for (row, d_logit) in d_logits.chunks_exact(1).enumerate() {
         let columns = row * width..(row + 1) * width;

@@ -63,6 +63,7 @@ impl Backend for TensorFlow {
                 masking: true,
                 dropout: true,
                 input_gradient_norms: true,
+                label_smoothing: true,
                 update_norm: true,
                 state: Some(Element::Float32),
                 devices: vec![Device::Cpu],

@@ -183,7 +183,7 @@ impl Model for TensorFlowModel {
         let [rate, epsilon, shrink] = &train.hyperparameters;
 
         let mut feeds = feed_batch(&train.batch, &aligned, &tokens, time)?;
-        feeds.push((&train.labels, labels(batch)?));
+        feeds.push((&train.labels, targets(batch, &self.spec)?));
         let [feed_listed, feed_occurrences, feed_segments, feed_rows] = &train.words;
         feeds.push((feed_listed, Feed::ints(&[listed.len()], listed)?));
         feeds.push((feed_occurrences, Feed::ints(&[tokens.len()], &words.occurrences)?));
@@ -276,7 +276,7 @@ impl Model for TensorFlowModel {
         let aligned = align(batch.tokens(), &self.spec);
         let tokens = time_major(&aligned, aligned.time);
         let mut feeds = feed_batch(&program.batch, &aligned, &tokens, aligned.time)?;
-        feeds.push((&program.labels, labels(batch)?));
+        feeds.push((&program.labels, targets(batch, &self.spec)?));
         let execution = Execution { feeds, fetches: vec![&program.norms], targets: vec![] };
         let fetched = self.session.run::<f32>("take the gradient of the inputs", &execution)?;
         let norms: Vec<_> = fetched.iter().flat_map(|tensor| tensor.iter().copied()).collect();
@@ -296,9 +296,11 @@ fn time_major(aligned: &Aligned<'_>, time: usize) -> Vec<i32> {
     tokens
 }
 
-fn labels(batch: LabelledBatch<'_>) -> Result<Feed, BackendError> {
-    let labels: Vec<_> = batch.labels().iter().map(|&label| f32::from(label)).collect();
-    Feed::floats(&[labels.len()], &labels)
+/// The labels as targets of the loss, `[rows]`.
+#[expect(clippy::cast_possible_truncation, reason = "the model is float32")]
+fn targets(batch: LabelledBatch<'_>, spec: &ModelSpec) -> Result<Feed, BackendError> {
+    let targets: Vec<_> = batch.labels().iter().map(|&label| spec.target(label) as f32).collect();
+    Feed::floats(&[targets.len()], &targets)
 }
 
 /// Feeds what every program takes of a batch; `tokens` are those of `time` steps.

@@ -46,6 +46,9 @@ pub struct Capabilities {
     /// Whether dropout is implemented.
     #[serde(default)]
     pub dropout: bool,
+    /// Whether labels can be smoothed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub label_smoothing: bool,
     /// Whether [`crate::Model::input_gradient_norms`] is implemented.
     #[serde(default)]
     pub input_gradient_norms: bool,
@@ -82,6 +85,7 @@ impl Default for Capabilities {
             layer_norm: false,
             masking: false,
             dropout: false,
+            label_smoothing: false,
             input_gradient_norms: false,
             update_norm: false,
             state: None,
@@ -131,6 +135,7 @@ impl Capabilities {
             layer_norm,
             masking,
             dropout,
+            label_smoothing,
             input_gradient_norms,
             update_norm,
             state,
@@ -155,6 +160,7 @@ impl Capabilities {
             ("layer norm", yes_or_no(layer_norm)),
             ("masking", yes_or_no(masking)),
             ("dropout", yes_or_no(dropout)),
+            ("label smoothing", yes_or_no(label_smoothing)),
             ("input gradient norms", yes_or_no(input_gradient_norms)),
             ("update norm", yes_or_no(update_norm)),
             ("state", state.as_ref().map_or_else(|| "no".into(), |element| format!("in {}", name(element)))),
@@ -186,6 +192,7 @@ impl Capabilities {
             ("layer_norm", spec.layer_norm, self.layer_norm),
             ("masking", spec.masking, self.masking),
             ("dropout", spec.dropout.is_active(), self.dropout),
+            ("label_smoothing", spec.label_smoothing > 0.0, self.label_smoothing),
         ] {
             if wanted && !there {
                 return Err(Unsupported {

@@ -26,6 +26,8 @@ pub struct Protocol {
     pub evaluation_batch_size: usize,
     /// Adam's learning rate before any scheduler acts.
     pub learning_rate: f64,
+    /// The share of each label that goes to the other one in the training loss; 0 is none.
+    pub label_smoothing: f64,
     /// In which order an epoch takes the training split.
     pub shuffle: Shuffle,
     /// Longer reviews are cut to this many tokens.
@@ -227,6 +229,7 @@ impl Protocol {
                 after_last: rate_at(DropoutPlace::AfterLast),
                 seed,
             },
+            label_smoothing: self.label_smoothing,
             adam: self.adam,
             clip: (self.clip_norm > 0.0).then_some(ClipSpec {
                 norm: self.clip_norm,

@@ -118,7 +118,7 @@ fn follows_the_formulas(spec: &ModelSpec, kind: Kind, tolerance: f64) {
     for t in 1..=STEPS {
         let learning_rate = LEARNING_RATES[t as usize % 3];
         let (input, aligned) = Input::new(rows.tokens(), spec, Device::Cpu).unwrap();
-        let targets = input::targets(rows.batch(), network.options).unwrap();
+        let targets = input::targets(rows.batch(), &network.spec, network.options).unwrap();
         let gradient = network.gradient(&input, &targets, &Masks::default()).unwrap();
         let occurrences = Occurrences::new(&aligned, spec.vocabulary_size);
         let compact = embedding::collect(&gradient.tokens, occurrences, spec.adam.repeated_words, 1).unwrap();

@@ -35,7 +35,7 @@ impl Difference {
         let spec = self.network.spec.clone();
         let options = self.network.options;
         let (input, aligned) = Input::new(self.rows.tokens(), &spec, options.1).unwrap();
-        let targets = input::targets(self.rows.batch(), options).unwrap();
+        let targets = input::targets(self.rows.batch(), &self.network.spec, options).unwrap();
         let masks = dropout::draw(&spec, 1, input.time, input.rows, options).unwrap();
         let gradient = self.network.gradient(&input, &targets, &masks).unwrap();
         let occurrences = Occurrences::new(&aligned, spec.vocabulary_size);

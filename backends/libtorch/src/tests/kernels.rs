@@ -38,7 +38,7 @@ fn both_kernels_give_the_same_logits_and_gradients() {
                 let rows = Rows::new(&spec, rows, time, Side::Front, 3);
                 let mut network = Network::new(&spec, &small_weights(&spec), Kind::Float).unwrap();
                 let (input, _) = Input::new(rows.tokens(), &spec, network.options.1).unwrap();
-                let targets = input::targets(rows.batch(), network.options).unwrap();
+                let targets = input::targets(rows.batch(), &network.spec, network.options).unwrap();
                 let masks = dropout::draw(&spec, 1, input.time, input.rows, network.options).unwrap();
                 let gradient = network.gradient(&input, &targets, &masks).unwrap();
                 let logits = network.logits(&input).unwrap();
@@ -107,7 +107,7 @@ fn both_kernels_train_alike_over_twenty_steps() {
 fn computed(spec: &ModelSpec, rows: &Rows) -> (Tensor, Tensor, Tensor, Tensor) {
     let mut network = Network::new(spec, &small_weights(spec), Kind::Float).unwrap();
     let (input, _) = Input::new(rows.tokens(), spec, network.options.1).unwrap();
-    let targets = input::targets(rows.batch(), network.options).unwrap();
+    let targets = input::targets(rows.batch(), &network.spec, network.options).unwrap();
     let masks = dropout::draw(spec, 1, input.time, input.rows, network.options).unwrap();
     let gradient = network.gradient(&input, &targets, &masks).unwrap();
     (Tensor::from(gradient.loss), gradient.tokens, gradient.core, network.logits(&input).unwrap())

@@ -76,6 +76,11 @@ fn exact_bias_corrections_where_float32_is_asked_for_are_caught_by_the_trajector
 }
 
 #[test]
+fn a_loss_of_labels_as_they_are_where_they_are_to_be_smoothed_is_caught_by_the_trajectories() {
+    caught(Mistake::LabelSmoothingIgnored, &["adam-losses", "adam-weights"]);
+}
+
+#[test]
 fn clipping_by_the_other_norm_is_caught_by_the_gradients_and_the_trajectories() {
     caught(Mistake::ClipFormIgnored, &["clipped-gradients", "adam-weights"]);
 }

@@ -90,6 +90,8 @@ pub(crate) enum Mistake {
     UpdateNormOfTheGradient,
     /// Measuring an update takes the masks of another step.
     MeasuringDraws,
+    /// The loss takes labels as they are.
+    LabelSmoothingIgnored,
     /// Id 0 at either end of a row's words is masked like padding.
     IdZeroMasked,
 }
@@ -128,6 +130,7 @@ impl Backend for Planted {
             Mistake::ClipFormIgnored => {
                 spec.clip = spec.clip.map(|clip| ClipSpec { form: ClipForm::Gradient, ..clip });
             }
+            Mistake::LabelSmoothingIgnored => spec.label_smoothing = 0.0,
             Mistake::MaskIgnored => spec.masking = false,
             Mistake::SeedRounded => spec.dropout.seed = spec.dropout.seed as f64 as u64,
             Mistake::DeviceMissing if spec.device != Device::Cpu => {

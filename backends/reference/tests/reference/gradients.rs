@@ -23,7 +23,8 @@ fn batch(side: Side) -> (Vec<i32>, [i32; 3], [u8; 3]) {
 
 fn loss(spec: &ModelSpec, weights: &Parameters, inputs: &Inputs, masks: &DropoutMasks, labels: &[u8]) -> f64 {
     let pass = forward(spec, weights, inputs, masks);
-    backend_reference::binary_cross_entropy(&pass.logits, labels).0
+    let targets: Vec<_> = labels.iter().map(|&label| spec.target(label)).collect();
+    backend_reference::binary_cross_entropy(&pass.logits, &targets).0
 }
 
 /// Compares every entry of every tensor, and that all tensors have a gradient at all.
@@ -90,6 +91,11 @@ fn every_parameter_with_one_two_and_three_layers() {
 #[test]
 fn every_parameter_with_one_bias_vector() {
     for_all_cells(Side::End, |spec| spec.bias_vectors = BiasVectors::One);
+}
+
+#[test]
+fn every_parameter_with_smoothed_labels() {
+    for_all_cells(Side::End, |spec| spec.label_smoothing = 0.3);
 }
 
 #[test]

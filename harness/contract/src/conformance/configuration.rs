@@ -48,7 +48,11 @@ enum Scale {
 pub(super) fn draw(seed: u64, kernels: &[Kernel], a: &Capabilities, b: &Capabilities) -> Option<Configuration> {
     let mut random = Random::named(&format!("configuration {seed}"));
     for _ in 0..ATTEMPTS {
-        let spec = spec(&mut random, kernels, a);
+        let spec = ModelSpec {
+            // From a stream of its own: what else a seed draws is older than this setting.
+            label_smoothing: one_of(&mut Random::named(&format!("label smoothing {seed}")), [0.0, 0.0, 0.0, 0.1, 0.5]),
+            ..spec(&mut random, kernels, a)
+        };
         let of_b = ModelSpec {
             kernel: b.kernels.first().copied().unwrap_or(Kernel::Stock),
             device: b.devices.first().copied().unwrap_or(Device::Cpu),

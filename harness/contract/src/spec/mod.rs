@@ -43,6 +43,9 @@ pub struct ModelSpec {
     pub masking: bool,
     /// Dropout rates and seed.
     pub dropout: DropoutSpec,
+    /// The share of a label that goes to the other one in the loss, in `[0, 1)`; 0 is none, and then it is not written. See [`Self::target`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub label_smoothing: f64,
     /// The optimiser.
     pub adam: AdamSpec,
     /// Clipping by global norm, if any. It comes before weight decay. Written `null` where there is none: the key must be there.
@@ -105,6 +108,7 @@ impl ModelSpec {
             pooling: Pooling::LastStep,
             masking: false,
             dropout: DropoutSpec::NONE,
+            label_smoothing: 0.0,
             adam: AdamSpec::PYTORCH,
             clip: None,
             weight_decay: WeightDecaySpec { rate: 0.0, form: WeightDecayForm::Coupled },
@@ -123,6 +127,13 @@ impl ModelSpec {
             Some(ClipSpec { form: ClipForm::Occurrences, .. }) => RepeatedWords::SumThenSquare,
             _ => self.adam.repeated_words,
         }
+    }
+
+    /// What the loss takes for a label, 0 or 1: `label (1 - s) + s / 2` with label smoothing `s`, as in Keras' `BinaryCrossentropy.call`
+    /// (keras/src/losses/losses.py `binary_crossentropy`).
+    #[must_use]
+    pub fn target(&self, label: u8) -> f64 {
+        f64::from(label) * (1.0 - self.label_smoothing) + 0.5 * self.label_smoothing
     }
 
     /// 2 for a bidirectional model, else 1.
@@ -171,6 +182,7 @@ impl ModelSpec {
             ("dropout.after_embedding", self.dropout.after_embedding),
             ("dropout.between_layers", self.dropout.between_layers),
             ("dropout.after_last", self.dropout.after_last),
+            ("label_smoothing", self.label_smoothing),
             ("adam.beta1", self.adam.beta1),
             ("adam.beta2", self.adam.beta2),
         ] {
@@ -194,4 +206,9 @@ impl ModelSpec {
         }
         Ok(())
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
 }

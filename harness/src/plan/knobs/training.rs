@@ -3,7 +3,7 @@
 use harness_contract::bounds;
 
 use super::values::{Range, names};
-use super::{Knob, Origin, Values};
+use super::{Knob, Needs, Origin, Values};
 use crate::plan::protocol::{Checkpoint, Shuffle};
 
 pub(super) const KNOBS: &[Knob] = &[
@@ -45,6 +45,16 @@ pub(super) const KNOBS: &[Knob] = &[
         meaning: "Adam's learning rate before any schedule acts.",
         values: Values::Number(Range::above(0.0, 1000.0)),
         default: Origin::Published("1e-3"),
+        ..Knob::PLAIN
+    },
+    Knob {
+        name: "label_smoothing",
+        meaning: "The share of each label that goes to the other one in the training loss (Keras' `BinaryCrossentropy(label_smoothing=)`); 0 is none. Validation and test see labels as they are.",
+        values: Values::Number(Range::below(0.0, 1.0)),
+        default: Origin::Program("0.0"),
+        off: "0.0",
+        needs: Needs::Able("label_smoothing", |can| can.label_smoothing),
+        spec: &["label_smoothing"],
         ..Knob::PLAIN
     },
     Knob {

@@ -66,6 +66,11 @@ pub(super) fn run(suite: &mut Suite<'_>) {
             trajectory(suite, &ModelSpec { adam, ..spec }, measures)
         });
     }
+    for label_smoothing in [0.1, 0.5] {
+        suite.check_together(checks, &format!("labels smoothed by {label_smoothing}"), |suite, measures| {
+            trajectory(suite, &ModelSpec { label_smoothing, ..suite.spec(Stack::PLAIN[1]) }, measures)
+        });
+    }
     suite.check_together(checks, "betas of 0", |suite, measures| {
         let spec = suite.spec(Stack::PLAIN[1]);
         let adam = AdamSpec { beta1: 0.0, beta2: 0.0, epsilon: 1e-2, ..spec.adam };
