@@ -25,7 +25,7 @@ claims: build
 
 # Make the runs that the claims are judged by, which takes many hours; the same command goes on where it stopped. Archives go to reports/.
 claims-run *NAMES="headline escape attribution": build
-    for name in {{ NAMES }}; do {{ study }} run harness/studies/$name.toml --jobs auto || [ $? = 3 ] || exit 1; just pack $name; done
+    for name in {{ NAMES }}; do {{ study }} run harness/studies/$name.toml --jobs auto || [ $? = 3 ] || exit 1; {{ just_executable() }} pack $name; done
 
 # Write the runs that runs/NAME has so far as the archive reports/NAME.tar.zst.
 pack NAME:
@@ -87,6 +87,13 @@ trajectories steps="200" out="reports/trajectories": build
     {{ walk }} libtorch tensorflow --steps {{ steps }} --out {{ out }}/libtorch-tensorflow
     {{ walk }} libtorch libtorch --set-a kernel=stock --set-b kernel=fused --steps {{ steps }} --out {{ out }}/libtorch-stock-fused
     {{ walk }} tensorflow tensorflow --set-a kernel=stock --set-b kernel=fused --steps {{ steps }} --out {{ out }}/tensorflow-stock-fused
+
+# Put the program and the backends into DIR, where a shell finds them. The native runtimes stay here, so this folder has to stay, too.
+install dir=(home_directory() / ".local/bin"): build
+    mkdir -p {{ quote(dir) }}
+    for name in study study-backend-libtorch study-backend-tensorflow study-backend-reference study-backend-reference-float32; do install -m 755 {{ parent_directory(study) }}/$name {{ quote(dir) }} || exit 1; done
+    for name in keras pytorch; do ln -sf {{ quote(justfile_directory()) }}/backends/python/study-backend-$name {{ quote(dir) }} || exit 1; done
+    @case ":$PATH:" in *:{{ quote(dir) }}:*) ;; *) echo "add {{ dir }} to PATH" >&2 ;; esac
 
 # Format the code.
 fmt:

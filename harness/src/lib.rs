@@ -20,4 +20,5 @@ pub mod plan;
 pub mod record;
 pub mod report;
 pub mod run;
+pub mod tensorboard;
 pub mod train;

@@ -10,7 +10,7 @@ use super::record::Factor;
 use crate::plan::{Asked, Overrides, PlanError, Protocol, ResolvedRun, Study, resolve, resolve_data};
 
 /// The published grid, whose settings are measured unless another study is named.
-const STUDY: &str = include_str!("../../studies/grid.toml");
+const STUDY: &str = "grid";
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,15 +36,12 @@ pub struct Configuration {
     pub vocabulary_size: usize,
 }
 
-/// The study whose settings are measured: the one in `path`, or the published grid.
+/// The study whose settings are measured: the one of this path or name, or the published grid.
 ///
 /// # Errors
 /// If it can't be read or makes no sense.
 pub(crate) fn base_study(path: Option<&Path>) -> Result<Study, PlanError> {
-    match path {
-        Some(path) => Study::read(path),
-        None => Study::parse(STUDY, Path::new("harness/studies/grid.toml")),
-    }
+    Study::find(path.unwrap_or(Path::new(STUDY)))
 }
 
 /// The configurations of `study`'s backends, those of a group beside each other.

@@ -29,9 +29,10 @@ pub struct Common {
     /// Use this executable for a backend, e.g. `mine=./study-backend-mine`
     #[arg(long = "backend", global = true, value_name = "NAME=PATH", value_parser = name_and_path)]
     pub backends: Vec<(BackendName, PathBuf)>,
-    /// Where the corpus and its encoded splits are kept
-    #[arg(long, global = true, value_name = "DIR", default_value = "data")]
-    pub data_dir: PathBuf,
+    /// Where the corpus and its encoded splits are kept [default: STUDY_DATA_DIR, else `data` of the repository, else
+    /// `study` where this platform keeps a user's data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
     /// The descriptor of another corpus or of a mirror, in the form of data/imdb.toml
     #[arg(long, global = true, value_name = "FILE")]
     pub sources: Option<PathBuf>,
@@ -55,7 +56,7 @@ pub struct ClaimsArguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a study: every run that has not ended yet, then the report
-    #[command(after_help = "Example: study run harness/studies/grid.toml --jobs auto")]
+    #[command(after_help = "Example: study run grid --jobs auto")]
     Run(RunArguments),
     /// Carry out one resolved run, as a grid or a cluster does, and print its events
     #[command(after_help = "Example: study run-one runs/grid/resolved/libtorch-gru-base-s1.json")]
@@ -125,7 +126,8 @@ pub enum Command {
 /// Arguments of `study run`.
 #[derive(Debug, Args)]
 pub struct RunArguments {
-    /// The study file
+    /// The study file, or the name of a study that comes with the program, e.g. `grid` or `demo`
+    #[arg(value_name = "FILE_OR_NAME")]
     pub study: PathBuf,
     /// Change one setting of every run, e.g. `epochs=2`, `adam.epsilon=1e-7`, `data.train=4000`
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
@@ -145,6 +147,9 @@ pub struct RunArguments {
     /// Print the plan as JSON
     #[arg(long, requires = "dry_run")]
     pub json: bool,
+    /// Write TensorBoard event files of every run too, while it is made, into the folder `tensorboard` of its study
+    #[arg(long)]
+    pub tensorboard: bool,
     /// Where records and report go [default: runs/NAME]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -176,6 +181,9 @@ pub struct ReportArguments {
     /// Where the report goes [default: DIR/report, or NAME-report beside an archive NAME.tar.zst]
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Write TensorBoard event files of every run too, into the study's folder `tensorboard`, or that of --out
+    #[arg(long)]
+    pub tensorboard: bool,
     /// Give verdicts on these claims, e.g. reports/claims.toml
     #[arg(long, value_name = "FILE")]
     pub claims: Option<PathBuf>,
@@ -296,8 +304,8 @@ pub struct AuditArguments {
 /// Arguments of `study data`.
 #[derive(Debug, Args)]
 pub struct DataArguments {
-    /// Take the data settings of this study
-    #[arg(long, value_name = "FILE")]
+    /// Take the data settings of this study, a file or a name as for `study run`
+    #[arg(long, value_name = "FILE_OR_NAME")]
     pub study: Option<PathBuf>,
     /// Change one data setting, e.g. `data.train=4000`
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
@@ -372,8 +380,8 @@ fn check_names() -> PossibleValuesParser {
 pub struct BenchArguments {
     /// The backends; those of the study unless given
     pub names: Vec<String>,
-    /// The study whose settings are measured [default: the published grid]
-    #[arg(long, value_name = "FILE")]
+    /// The study whose settings are measured, a file or a name as for `study run` [default: the published grid]
+    #[arg(long, value_name = "FILE_OR_NAME")]
     pub study: Option<PathBuf>,
     /// Change one setting of everything measured, e.g. `threads=1`, `device=cuda:0`, `batch_size=512`
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_and_value)]
@@ -452,8 +460,9 @@ pub struct LockstepArguments {
     pub a: String,
     /// The second; the same name compares a backend with itself, e.g. with `--set-b kernel=stock`
     pub b: String,
-    /// Take data, cells and settings of this study; the published study's model on the whole corpus otherwise
-    #[arg(long, value_name = "FILE")]
+    /// Take data, cells and settings of this study, a file or a name as for `study run`; the published study's model on the
+    /// whole corpus otherwise
+    #[arg(long, value_name = "FILE_OR_NAME")]
     pub study: Option<PathBuf>,
     /// The study's variant, where it has several
     #[arg(long, value_name = "NAME")]

@@ -13,6 +13,7 @@ use super::check::open;
 use super::data::encoded_data;
 use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, say};
 use super::measurement::keep_in;
+use super::places::data_directory;
 use crate::bench::peers::{
     Comparing, EncodingRecord, EncodingTask, Framework, GridShape, PeerEvent, PeerMeasured, PeersRecord, Scripts,
     UNCOUNTED_STEPS, compare, compare_encoding, export, grid_record,
@@ -77,7 +78,7 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
     };
     let settings = resolve_data(&study, &overrides(cores)).map_err(|error| doing(&error))?;
     let data = encoded_data(&settings, &arguments.from, common)?;
-    let arrays = common.data_dir.join("peers");
+    let arrays = data_directory(common.data_dir.as_deref())?.join("peers");
     export(&data, &arrays).map_err(|error| doing(&error))?;
 
     let (rounds, steps, batches) = if arguments.quick { (2, 3, 1) } else { (5, 8, 2) };
@@ -199,9 +200,10 @@ fn encoding(
     arrays: &Path,
     threads: usize,
 ) -> Result<Option<EncodingRecord>, CliError> {
+    let data_dir = data_directory(common.data_dir.as_deref())?;
     let corpus = match &arguments.from {
         Source::Named(path) => path.clone(),
-        Source::Default => common.data_dir.join("downloads").join("reviews.json"),
+        Source::Default => data_dir.join("downloads").join("reviews.json"),
     };
     if !corpus.is_file() || corpus.extension().is_none_or(|extension| extension != "json") {
         say("encoding is left out: it needs the corpus as the package's reviews.json");
@@ -216,7 +218,7 @@ fn encoding(
     }
     let task = EncodingTask {
         corpus,
-        tokenizer: tokenizer_path(&common.data_dir, &data.summary),
+        tokenizer: tokenizer_path(&data_dir, &data.summary),
         arrays,
         arguments: own,
         data,

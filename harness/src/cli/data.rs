@@ -4,6 +4,7 @@ use std::fs;
 
 use super::args::{Common, DataArguments};
 use super::exit::{COMPLETED, CliError, print, print_json, say};
+use super::places::data_directory;
 use crate::data::{CorpusDescriptor, DataSettings, EncodedData, Source, prepare, summary_table};
 use crate::plan::{Overrides, Study, resolve_data};
 
@@ -18,7 +19,7 @@ pub(super) fn data(arguments: &DataArguments, common: &Common) -> Result<u8, Cli
     let overrides = Overrides { set: arguments.set.clone(), ..Overrides::default() };
     let settings = match &arguments.study {
         Some(path) => {
-            let study = Study::read(path).map_err(|error| CliError::new("read the study", error))?;
+            let study = Study::find(path).map_err(|error| CliError::new("read the study", error))?;
             resolve_data(&study, &overrides)
         }
         None => crate::plan::override_data(&DataSettings::default(), "the published study", &overrides),
@@ -34,7 +35,8 @@ pub(super) fn data(arguments: &DataArguments, common: &Common) -> Result<u8, Cli
 
 /// The encoded splits that `settings` ask for, fetched and made if need be, with progress on stderr.
 pub(super) fn encoded_data(settings: &DataSettings, from: &Source, common: &Common) -> Result<EncodedData, CliError> {
-    prepare(&descriptor(settings, common)?, settings, from, &common.data_dir, &|line| say(line))
+    let data_dir = data_directory(common.data_dir.as_deref())?;
+    prepare(&descriptor(settings, common)?, settings, from, &data_dir, &|line| say(line))
         .map_err(|error| CliError::new("prepare the corpus", error))
 }
 

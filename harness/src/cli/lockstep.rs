@@ -103,7 +103,7 @@ pub(super) fn lockstep(arguments: &LockstepArguments, common: &Common) -> Result
 
 fn request(arguments: &LockstepArguments) -> Result<SidesRequest, CliError> {
     let study = match &arguments.study {
-        Some(path) => Study::read(path),
+        Some(path) => Study::find(path),
         None => Study::parse(PUBLISHED, Path::new("the published study")),
     }
     .map_err(|error| CliError::new("read the study", error))?;

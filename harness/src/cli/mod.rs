@@ -21,6 +21,7 @@ mod lockstep_progress;
 mod look;
 mod measurement;
 mod memory;
+mod places;
 mod progress;
 mod report;
 mod run;

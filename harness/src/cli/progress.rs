@@ -125,7 +125,8 @@ impl Display {
         }
     }
 
-    fn line(&self, text: &str) {
+    /// Shows a line.
+    pub(super) fn line(&self, text: &str) {
         match &self.bars {
             // A terminal that has gone away is no reason to stop.
             Some(bars) => drop(bars.all.println(text)),

@@ -9,6 +9,7 @@ use super::claims::judged;
 use super::exit::{COMPLETED, CliError, print};
 use crate::record::StudyResults;
 use crate::report::{self, Sources};
+use crate::tensorboard::write_study;
 
 /// Writes a study's report and prints the files it consists of.
 pub(super) fn report(arguments: &ReportArguments) -> Result<u8, CliError> {
@@ -19,6 +20,12 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<u8, CliError> {
     let claims = claims.map(|(_, judged)| judged);
     let sources = Sources { published: None, claims: claims.as_ref(), audit: audit.as_ref() };
     write(&study.results, sources, &out)?;
+    if arguments.tensorboard {
+        let beside = arguments.out.is_none() && arguments.study.is_dir();
+        let folder = if beside { &arguments.study } else { &out }.join("tensorboard");
+        write_study(&study.results, &folder).map_err(|error| CliError::new("write event files", error))?;
+        print(&format!("{}\n", folder.display()))?;
+    }
     Ok(COMPLETED)
 }
 

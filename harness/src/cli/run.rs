@@ -7,18 +7,22 @@ use super::args::{Common, Jobs, RunArguments};
 use super::data::{descriptor, encoded_data};
 use super::exit::{COMPLETED, CliError, INTERRUPTED, NOT_ALL_COMPLETED, print, print_json, say};
 use super::memory::{estimate, needs};
+use super::places::data_directory;
 use super::progress::Display;
 use super::report::write_report;
 use crate::plan::{Overrides, Study, plan_json, plan_text, resolve, resolve_data};
+use crate::record::read_study;
 use crate::run::{
     Catalogue, Circumstances, Interrupt, Memory, Registry, Surroundings, allowed_cores, prepare, run_grid,
 };
+use crate::tensorboard::Live;
 
 /// Runs a study.
 pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliError> {
-    let study = Study::read(&arguments.study).map_err(|error| CliError::new("read the study", error))?;
+    let study = Study::find(&arguments.study).map_err(|error| CliError::new("read the study", error))?;
     let directory = arguments.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&study.file.name));
-    check_paths(&directory, common)?;
+    let data_dir = data_directory(common.data_dir.as_deref())?;
+    check_paths(&directory, &data_dir, common)?;
     let cores = allowed_cores().len();
     let jobs = match arguments.jobs {
         Jobs::Auto => cores,
@@ -57,7 +61,7 @@ pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliEr
     let surroundings = Surroundings {
         catalogue: &catalogue,
         data: &data.summary,
-        data_dir: &common.data_dir,
+        data_dir: &data_dir,
         directory: &directory,
         circumstances,
     };
@@ -66,24 +70,35 @@ pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliEr
     drop(data);
     let interrupt = interrupt_on_signals()?;
     let mut display = Display::new(&prepared.costs());
-    let summary = run_grid(&prepared, &interrupt, &mut |event| display.show(&event));
+    let mut live = arguments.tensorboard.then(|| event_files(&directory)).transpose()?;
+    let summary = run_grid(&prepared, &interrupt, &mut |event| {
+        display.show(&event);
+        // Runs go on without.
+        if let Err(error) = live.as_mut().map_or(Ok(()), |live| live.write(&event.key, &event.event)) {
+            display.line(&format!("no more event files for TensorBoard: {error}"));
+            live = None;
+        }
+    });
     display.finish();
     if summary.interrupted {
         say("stopped. Runs that had ended are kept; the same command does the rest.");
         return Ok(INTERRUPTED);
     }
     write_report(&directory, &directory.join("report"))?;
+    if let Some(live) = &live {
+        print(&format!("{}\n", live.folder().display()))?;
+    }
     if study.file.demonstration {
         say("\nThis was a demonstration on part of the corpus; its figures stand for nothing.\n\
-             The full study: study run harness/studies/grid.toml --jobs auto (or `just study`)");
+             The full study: study run grid --jobs auto");
     }
     Ok(if summary.not_completed == 0 { COMPLETED } else { NOT_ALL_COMPLETED })
 }
 
 /// Refuses places that a run's file can't name: those that are no UTF-8.
-fn check_paths(directory: &Path, common: &Common) -> Result<(), CliError> {
+fn check_paths(directory: &Path, data_dir: &Path, common: &Common) -> Result<(), CliError> {
     let named = common.backends.iter().map(|(_, program)| ("--backend", program.as_path()));
-    for (what, path) in [("--out", directory), ("--data-dir", &common.data_dir)].into_iter().chain(named) {
+    for (what, path) in [("--out", directory), ("--data-dir", data_dir)].into_iter().chain(named) {
         let absolute = std::path::absolute(path).map_err(|error| CliError::new(&format!("use {what}"), error))?;
         if absolute.to_str().is_none() {
             let reason = format!("{} is no UTF-8, and records have to name it", absolute.display());
@@ -91,6 +106,12 @@ fn check_paths(directory: &Path, common: &Common) -> Result<(), CliError> {
         }
     }
     Ok(())
+}
+
+/// Writes event files of the study in this directory, whose plan is there.
+fn event_files(directory: &Path) -> Result<Live, CliError> {
+    let study = read_study(directory).map_err(|error| CliError::new("read the plan", error))?;
+    Ok(Live::new(directory, &study.map(|study| study.runs).unwrap_or_default()))
 }
 
 /// A latch that the first SIGINT, SIGTERM or SIGHUP sets; the second one ends the program at once.

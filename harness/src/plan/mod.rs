@@ -10,6 +10,7 @@ mod name;
 pub(crate) mod protocol;
 mod resolve;
 mod settings;
+mod shipped;
 mod show;
 mod study_file;
 

@@ -71,6 +71,72 @@ fn a_data_folder_that_can_not_be_written_is_read_if_it_holds_what_is_needed() {
     everyone_may(&bench.path("data/encoded"), 0o755);
 }
 
+/// An empty home of someone without rights, in a folder with a space in its name, and the program with a backend in another.
+struct Stranger {
+    bench: Bench,
+    program: PathBuf,
+    home: PathBuf,
+}
+
+impl Stranger {
+    fn new() -> Self {
+        let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
+        everyone_may(&bench.path("."), 0o755);
+        let built = program(&bench);
+        let installed = bench.path("some where/bin");
+        fs::create_dir_all(&installed).unwrap();
+        fs::rename(built, installed.join("study")).unwrap();
+        // `study run` made this link for its own folder; here the backend is found beside the program.
+        drop(bench.study(&["fake"]));
+        fs::copy(bench.path("study-backend-fake"), installed.join("study-backend-fake")).unwrap();
+        let home = bench.path("the home");
+        fs::create_dir(&home).unwrap();
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&home, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        Self { program: installed.join("study"), home, bench }
+    }
+
+    /// The program in the home, with umask 027 and nothing in its environment but that home.
+    fn study(&self, arguments: &[&str]) -> Output {
+        let mut command = unprivileged(Path::new("/bin/sh"));
+        command.env_clear().env("HOME", &self.home).current_dir(&self.home);
+        command.args(["-c", "umask 027; exec \"$0\" \"$@\""]).arg(&self.program).args(arguments).output().unwrap()
+    }
+}
+
+#[test]
+fn from_an_empty_home_a_shipped_study_is_known_by_its_name_and_data_go_where_a_user_has_them() {
+    let stranger = Stranger::new();
+    let plan = stranger.study(&["run", "grid", "--dry-run"]);
+    assert_eq!(plan.status.code(), Some(0), "{}", text(&plan.stderr));
+    let plan = text(&plan.stdout);
+    assert!(plan.contains("run  libtorch-lstm-base-s1  can't be run: "), "no backend is installed here: {plan}");
+    let unknown = stranger.study(&["run", "grdi", "--dry-run"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).contains("those that do are attribution, demo, "), "{}", text(&unknown.stderr));
+
+    let [sources, study, reviews] =
+        ["sources.toml", "study.toml", "reviews.json"].map(|name| stranger.bench.path(name));
+    let [sources, study, reviews] = [&sources, &study, &reviews].map(|path| path.to_str().unwrap());
+    let run = stranger.study(&["--sources", sources, "run", study, "--from", reviews]);
+    assert_eq!(run.status.code(), Some(0), "{}", text(&run.stderr));
+    assert_eq!(text(&run.stdout).lines().next(), Some("runs/small/report/report.md"));
+    for kept in [".local/share/study/encoded", "runs/small/study.json", "runs/small/report/report.md"] {
+        let mode = fs::metadata(stranger.home.join(kept)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o027, 0, "{kept} has mode {mode:o}");
+    }
+    // Everything else works from there, too.
+    for arguments in
+        [["list"].as_slice(), &["show", "runs/small/fake-rnn-base-s1"], &["check", "runs/small"], &["backends", "fake"]]
+    {
+        let output = stranger.study(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
+    }
+    let written: Vec<_> = fs::read_dir(&stranger.home).unwrap().flatten().map(|entry| entry.file_name()).collect();
+    assert!(written.iter().all(|name| name == ".local" || name == "runs"), "{written:?}");
+}
+
 #[test]
 fn a_place_that_records_could_not_name_is_refused_before_anything_is_done() {
     let bench = Bench::new(&small_study(&["fake"], &["rnn"]));

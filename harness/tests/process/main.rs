@@ -15,4 +15,5 @@ mod random;
 mod resuming;
 mod run_one;
 mod support;
+mod tensorboard;
 mod workers;

@@ -260,7 +260,9 @@ impl Draw {
                 arguments.extend(["--from".into(), self.path()]);
             }
             "data" => arguments.extend(["--study", "other.toml"].map(Into::into)),
-            "completions" | "manual" | "help" | "backends" | "knobs" => {}
+            // Not the bundled ones, some of which load a framework.
+            "backends" | "knobs" => arguments.push("fake".into()),
+            "completions" | "manual" | "help" => {}
             _ => arguments.extend((0..=self.below(2)).map(|_| self.path())),
         }
         for _ in 0..self.below(4) {

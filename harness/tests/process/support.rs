@@ -58,6 +58,7 @@ impl Bench {
     pub(crate) fn study(&self, manners: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_study"));
         command.current_dir(self.folder.path()).args(["--sources", "sources.toml"]).stdin(Stdio::null());
+        command.env("STUDY_DATA_DIR", self.path("data"));
         for manner in manners {
             let worker = self.path(&format!("study-backend-{manner}"));
             if !worker.exists() {
