@@ -66,6 +66,10 @@ oracles-test: build
 golden *NAMES:
     python3 backends/python/golden.py {{ NAMES }}
 
+# Kill a grid of the real backends at ten random moments, go on each time, and compare every byte with an undisturbed one. `--seed N` draws other moments.
+kill-grid *OPTIONS: build
+    python3 harness/tests/torture/kill_grid.py {{ study }} {{ OPTIONS }}
+
 # Run the conformance suite on these backends, over the pipe, and write its tables to reports/conformance.
 conform *NAMES="reference tensorflow libtorch keras pytorch": build
     for name in {{ NAMES }}; do {{ study }} conform $name --study-size > reports/conformance/$name.md || exit 1; done

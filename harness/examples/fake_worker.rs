@@ -90,6 +90,11 @@ impl Backend for Fake {
     }
 
     fn resume(&mut self, spec: &ModelSpec, state: &ModelState) -> Result<Box<dyn Model>, BackendError> {
+        match self.manner.as_str() {
+            "forgetful" => return Err(BackendError::new(ErrorKind::State, "stream: nobody here draws from `dropout`")),
+            "exhausted" => return Err(BackendError::framework("take the state", "no memory")),
+            _ => {}
+        }
         let mut weights = WeightMap::new();
         for parameter in spec.parameters() {
             let data = state.float32(StatePart::Weights, &parameter.name)?.to_vec();
@@ -206,7 +211,7 @@ impl Model for FakeModel {
         }
         // One whose steps depend on how many there were, and take long enough to be interrupted.
         let mut pace = 10.0;
-        if self.manner == "counting" {
+        if ["counting", "forgetful", "exhausted"].contains(&self.manner.as_str()) {
             sleep(Duration::from_millis(10));
             pace += (self.steps % 7) as f32;
         }

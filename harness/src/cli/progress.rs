@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::exit::say;
 use crate::plan::RunKey;
-use crate::record::{Outcome, RunEvent};
+use crate::record::{LostState, Outcome, RunEvent};
 use crate::run::GridEvent;
 
 /// Shares of a run's work are counted in thousandths of its cost.
@@ -73,8 +73,12 @@ impl Display {
                 let what = if *extends { "extends a finished run" } else { "goes on" };
                 self.line(&format!("{key}  {what} after epoch {epoch}"));
             }
-            RunEvent::StateLost { reason } => {
-                self.line(&format!("{key}  starts anew: where it stood can't be read: {reason}"));
+            RunEvent::StateLost { lost: LostState { epoch, reason } } => {
+                let what = match epoch {
+                    Some(epoch) => format!("the backend refuses the state after epoch {epoch}"),
+                    None => "where it stood can't be read".into(),
+                };
+                self.line(&format!("{key}  starts anew: {what}: {reason}"));
             }
             RunEvent::Initial { .. } => {}
             RunEvent::Step { epoch, done, of, step } => {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::observation::Observation;
 use super::predictions::PredictionSplit;
 use super::schema::{EpochRecord, Outcome};
+use super::state::LostState;
 use super::steps::StepRecord;
 
 /// Something that happened to a run.
@@ -28,10 +29,10 @@ pub enum RunEvent {
         /// Whether it goes on from a finished run of fewer epochs.
         extends: bool,
     },
-    /// A state to go on from was there and can't be believed; the run starts anew.
+    /// A state to go on from was there and can't be believed, or the backend refuses it; the run starts anew.
     StateLost {
-        /// Why.
-        reason: String,
+        /// Which, and why.
+        lost: LostState,
     },
     /// The model was looked at before the first epoch.
     Initial {

@@ -23,7 +23,8 @@ pub use schema::{
     StudyRecord, Timing,
 };
 pub use state::{
-    Behind, KeptState, PlateauState, Resumption, TestedEpoch, TrainingState, read_state, remove_state, write_state,
+    Behind, KeptState, LostState, PlateauState, Resumption, TestedEpoch, TrainingState, read_state, remove_state,
+    write_state,
 };
 pub use steps::{STEPS_OF_A_MEAN, StepRecord, mean_losses, read_steps, write_steps};
 pub use store::{RecordError, RunResult, StudyResults, load_study, read_json, read_study, write_json};

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::observation::Observation;
 use super::run::FileRecord;
-use super::state::Resumption;
+use super::state::{LostState, Resumption};
 use super::version::FormatVersion;
 use crate::data::DataSummary;
 use crate::plan::{Protocol, RunKey};
@@ -295,6 +295,9 @@ pub struct RunRecord {
     /// Where it went on after an interruption, or from a finished run of fewer epochs; in this order.
     #[serde(default)]
     pub resumed: Vec<Resumption>,
+    /// States that were kept and that it did not go on from, since they could not be read or the backend refused them.
+    #[serde(default)]
+    pub lost: Vec<LostState>,
     /// The epoch whose weights were tested; 0 if none were.
     pub tested_epoch: u32,
     /// Metrics on the test split; `None` unless the run completed.

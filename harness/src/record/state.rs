@@ -78,6 +78,8 @@ pub struct Behind {
     pub steps: Vec<StepRecord>,
     /// Where it went on.
     pub resumed: Vec<Resumption>,
+    /// What it could not go on from.
+    pub lost: Vec<LostState>,
     /// The threads that the framework computed with lately.
     pub threads: Option<usize>,
     /// Wall-clock seconds it has taken.
@@ -99,6 +101,15 @@ pub struct Resumption {
     /// The threads that the framework computed with until then.
     #[serde(default)]
     pub threads: Option<usize>,
+}
+
+/// A state that was there and that a run did not go on from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostState {
+    /// The epoch that was finished then, where the backend refused the state; absent where it could not be read.
+    pub epoch: Option<u32>,
+    /// Why.
+    pub reason: String,
 }
 
 /// A state as it was kept.
@@ -124,6 +135,8 @@ struct StateRecord {
     start: Observation,
     epochs: Vec<EpochRecord>,
     resumed: Vec<Resumption>,
+    #[serde(default)]
+    lost: Vec<LostState>,
     #[serde(default)]
     threads: Option<usize>,
     wall_seconds: f64,
@@ -180,6 +193,7 @@ pub fn write_state(
         start: behind.start.clone(),
         epochs: behind.epochs.clone(),
         resumed: behind.resumed.clone(),
+        lost: behind.lost.clone(),
         threads: behind.threads,
         wall_seconds: behind.wall_seconds,
         first_step_seconds: behind.first_step_seconds,
@@ -303,6 +317,7 @@ fn put_together(
         epochs: record.epochs,
         steps,
         resumed: record.resumed,
+        lost: record.lost,
         threads: record.threads,
         wall_seconds: record.wall_seconds,
         first_step_seconds: record.first_step_seconds,
@@ -392,6 +407,7 @@ mod tests {
         Behind {
             steps: vec![step],
             resumed: vec![Resumption { epoch: 1, extends: None, threads: Some(2) }],
+            lost: vec![LostState { epoch: None, reason: "no such file".into() }],
             ..Behind::default()
         }
     }

@@ -165,6 +165,7 @@ impl Job {
             start: behind.start,
             epochs: behind.epochs,
             resumed: behind.resumed,
+            lost: behind.lost,
             tested_epoch: 0,
             test: None,
             peak_memory_bytes: behind.peak_memory_bytes,

@@ -53,11 +53,10 @@ pub fn run_one(
     let protocol = &job.settings.protocol;
     let mut log = EventLog::create(draft.directory())?;
     tell(&RunEvent::Started { epochs: protocol.epochs });
-    let standing = job.standing(draft.directory(), &mut |event| {
+    let (from, behind) = job.standing(draft.directory(), &mut |event| {
         log.note(&event);
         tell(&event);
     })?;
-    let (from, behind) = standing.map_or_else(Default::default, |kept| (Some(kept.training), kept.behind));
     let behind = Behind { threads: Some(protocol.threads), ..behind };
     let mut course = Course { behind, began: Instant::now(), log, unkept: None };
     let running = Running { job, data: &data, directory: draft.directory(), cores, interrupt, tell };
@@ -191,6 +190,13 @@ impl Course {
     fn note(&mut self, event: &RunEvent) {
         let behind = &mut self.behind;
         match event {
+            // Nothing of what lay behind belongs to a run that starts anew. What is refused stays on the disk until the first epoch's state takes its place,
+            // so that a run which ends before that says so as well.
+            RunEvent::StateLost { lost } => {
+                let mut lost_before = std::mem::take(&mut behind.lost);
+                lost_before.push(lost.clone());
+                *behind = Behind { lost: lost_before, threads: behind.threads, ..Behind::default() };
+            }
             RunEvent::Initial { observation } => behind.start = (**observation).clone(),
             RunEvent::Step { step, .. } => {
                 behind.first_step_seconds.get_or_insert_with(|| self.began.elapsed().as_secs_f64());

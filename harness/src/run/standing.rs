@@ -7,12 +7,13 @@ use harness_contract::Element;
 use super::job::Job;
 use crate::plan::{Protocol, fingerprint};
 use crate::record::{
-    KeptState, Outcome, RecordError, Resumption, RunEvent, load_run, read_state, remove_state, write_state,
+    Behind, KeptState, LostState, Outcome, RecordError, Resumption, RunEvent, TrainingState, load_run, read_state,
+    remove_state, write_state,
 };
 
 impl Job {
-    /// What this run goes on from, if there is anything; where it comes from another directory, nothing is changed there. A state in `draft` that is not gone on
-    /// from is removed.
+    /// What this run goes on from, if there is anything, and what lies behind it; where it comes from another directory, nothing is changed there. A state in
+    /// `draft` that can't be read is removed.
     ///
     /// # Errors
     /// If the disk refuses.
@@ -20,11 +21,12 @@ impl Job {
         &self,
         draft: &Path,
         tell: &mut dyn FnMut(RunEvent),
-    ) -> Result<Option<KeptState>, RecordError> {
+    ) -> Result<(Option<TrainingState>, Behind), RecordError> {
         let Some(element) = self.backend.info.capabilities.state else {
             remove_state(draft)?;
-            return Ok(None);
+            return Ok(Default::default());
         };
+        let mut lost = Vec::new();
         let mut found: Option<KeptState> = None;
         let mut elsewhere = false;
         // Where it was interrupted itself; and where its worker failed, which a record tells of.
@@ -36,7 +38,7 @@ impl Job {
                 }
                 Ok(_) => {}
                 Err(reason) => {
-                    tell(RunEvent::StateLost { reason });
+                    lost.push(LostState { epoch: None, reason });
                     if directory == draft {
                         remove_state(draft)?;
                     }
@@ -50,16 +52,19 @@ impl Job {
             extends = Some(shorter);
             found = Some(state);
         }
-        if let Some(state) = &mut found {
-            let epoch = state.training.epoch;
-            tell(RunEvent::Resumed { epoch, extends: extends.is_some() });
-            state.behind.resumed.push(Resumption { epoch, extends, threads: state.behind.threads });
-            if elsewhere {
-                // What lies there is set aside if this run fails as well, before its next epoch is over.
-                write_state(draft, &self.fingerprint, &state.training, &state.behind)?;
-            }
+        let Some(KeptState { training, mut behind }) = found else {
+            lost.iter().for_each(|lost| tell(RunEvent::StateLost { lost: lost.clone() }));
+            return Ok((None, Behind { lost, ..Behind::default() }));
+        };
+        let epoch = training.epoch;
+        tell(RunEvent::Resumed { epoch, extends: extends.is_some() });
+        behind.resumed.push(Resumption { epoch, extends, threads: behind.threads });
+        behind.lost.append(&mut lost);
+        if elsewhere {
+            // What lies there is set aside if this run fails as well, before its next epoch is over.
+            write_state(draft, &self.fingerprint, &training, &behind)?;
         }
-        Ok(found)
+        Ok((Some(training), behind))
     }
 
     /// The state of the longest finished run that is this one but for fewer epochs, with its fingerprint.

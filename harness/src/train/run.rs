@@ -12,7 +12,9 @@ use super::schedule::Schedule;
 use crate::data::{EncodedData, EncodedSplit};
 use crate::plan::Protocol;
 use crate::plan::protocol::Checkpoint;
-use crate::record::{EpochRecord, Prediction, PredictionSplit, RunEvent, TestedEpoch, Timing, TrainingState};
+use crate::record::{
+    EpochRecord, LostState, Prediction, PredictionSplit, RunEvent, TestedEpoch, Timing, TrainingState,
+};
 use harness_statistics::metrics::{Metrics, MetricsError, evaluate};
 
 /// What a run is to do, beside the model it is to do it with.
@@ -90,7 +92,7 @@ impl From<BatchError> for TrainError {
 
 /// Builds a model, trains it by the protocol and tests it; or goes on with one that has begun before, to the very bytes that it would have come to without an
 /// interruption. What `observe` was told of finished epochs is complete whatever
-/// happens after.
+/// happens after. A backend that refuses the state has it start anew, which is told before anything of the new beginning.
 ///
 /// The test split's labels never reach the backend: it is given token ids alone.
 ///
@@ -104,16 +106,13 @@ pub fn train(
     observe: &mut Observer<'_>,
 ) -> Result<Trained, TrainError> {
     let RunSettings { protocol, data, .. } = *run;
-    let mut model = match run.from {
-        None => backend.build(spec, initial)?,
-        Some(state) => backend.resume(spec, &state.model)?,
-    };
-    let mut learning_rate = run.from.map_or(protocol.learning_rate, |state| state.learning_rate);
-    let mut schedule = Schedule::at(protocol.scheduler, run.from.and_then(|state| state.plateau));
-    let mut kept: Option<TestedEpoch> = run.from.and_then(|state| state.tested.clone());
-    let mut escaped = run.from.and_then(|state| state.escaped);
-    let mut last_epoch = run.from.map_or(0, |state| state.epoch);
-    if run.from.is_none() {
+    let (mut model, from) = begin(backend, spec, initial, run.from, observe)?;
+    let mut learning_rate = from.map_or(protocol.learning_rate, |state| state.learning_rate);
+    let mut schedule = Schedule::at(protocol.scheduler, from.and_then(|state| state.plateau));
+    let mut kept: Option<TestedEpoch> = from.and_then(|state| state.tested.clone());
+    let mut escaped = from.and_then(|state| state.escaped);
+    let mut last_epoch = from.map_or(0, |state| state.epoch);
+    if from.is_none() {
         let start = observe_model(model.as_mut(), spec, protocol, &data.validation, 1)?;
         if !observe(Progress::Event(RunEvent::Initial { observation: Box::new(start) })) {
             return Err(TrainError::Interrupted);
@@ -188,6 +187,32 @@ pub fn train(
     let mut predictions = paired(PredictionSplit::Validation, &data.validation, &kept.validation);
     predictions.extend(paired(PredictionSplit::Test, &data.test, &test));
     Ok(Trained { tested_epoch: kept.epoch, predictions, test: metrics, weights: kept.weights })
+}
+
+/// The model in the state that is to be gone on from, and that state; or a new one and `None`, where there is no state or the backend refuses it.
+fn begin<'a>(
+    backend: &mut dyn TimedBackend,
+    spec: &ModelSpec,
+    initial: &WeightMap,
+    from: Option<&'a TrainingState>,
+    observe: &mut Observer<'_>,
+) -> Result<(Box<dyn TimedModel>, Option<&'a TrainingState>), TrainError> {
+    if let Some(state) = from {
+        match backend.resume(spec, &state.model) {
+            Ok(model) => return Ok((model, from)),
+            // These may not come a second time.
+            Err(error) if matches!(error.kind, ErrorKind::Connection | ErrorKind::Framework) => {
+                return Err(error.into());
+            }
+            Err(error) => {
+                let lost = LostState { epoch: Some(state.epoch), reason: error.message };
+                if !observe(Progress::Event(RunEvent::StateLost { lost })) {
+                    return Err(TrainError::Interrupted);
+                }
+            }
+        }
+    }
+    Ok((backend.build(spec, initial)?, None))
 }
 
 /// The model's weights, which are those of its spec and finite.

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use harness::record::{Outcome, Resumption};
+use harness::record::{LostState, Outcome, Resumption};
 
 use crate::support::{Bench, small_study};
 
@@ -50,6 +50,10 @@ fn a_run_that_is_killed_at_random_moments_comes_to_the_bytes_of_an_undisturbed_o
             .spawn()
             .unwrap();
         if kills < 10 {
+            // On a machine with other work most lives would end before the first epoch does.
+            if kills == 4 {
+                wait_for_a_state(&bench, "disturbed");
+            }
             sleep(Duration::from_millis(150 + drawn(&mut seed) % 400));
             kills += usize::from(child.try_wait().unwrap().is_none());
             child.kill().unwrap();
@@ -107,25 +111,35 @@ fn more_epochs_go_on_from_a_finished_run_whose_state_was_kept_and_the_record_say
     assert!(before.iter().all(|file| after.contains(file)));
 }
 
-#[test]
-fn a_state_that_was_damaged_is_told_and_the_run_starts_anew() {
-    let bench = Bench::new(&study());
-    let mut child = bench.run(&["counting"], &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    // Of a run that is being made: files come and go.
-    let files = || -> Vec<PathBuf> {
-        let folders = std::fs::read_dir(bench.path("runs/small/runs")).into_iter().flatten().flatten();
-        let files = folders.filter_map(|folder| std::fs::read_dir(folder.path()).ok()).flatten().flatten();
-        files.map(|file| file.path()).collect()
-    };
+/// The files of the runs that are being made in a folder, which come and go.
+fn files(bench: &Bench, folder: &str) -> Vec<PathBuf> {
+    let folders = std::fs::read_dir(bench.path(folder).join("runs")).into_iter().flatten().flatten();
+    let files = folders.filter_map(|folder| std::fs::read_dir(folder.path()).ok()).flatten().flatten();
+    files.map(|file| file.path()).collect()
+}
+
+fn wait_for_a_state(bench: &Bench, folder: &str) {
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !files().iter().any(|path| path.ends_with("state.json")) {
+    while !files(bench, folder).iter().any(|path| path.ends_with("state.json")) {
         assert!(Instant::now() < deadline, "no state is kept");
         sleep(Duration::from_millis(5));
     }
+}
+
+/// Begins the study's run and kills it as soon as it has kept a state.
+fn interrupted(bench: &Bench, manner: &str) {
+    let mut child = bench.run(&[manner], &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait_for_a_state(bench, "runs/small");
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn a_state_that_was_damaged_is_told_and_the_run_starts_anew() {
+    let bench = Bench::new(&study());
+    interrupted(&bench, "counting");
     // One that was being written as the process died lies beside the one that counts.
-    for path in files() {
+    for path in files(&bench, "runs/small") {
         if path.file_name().unwrap().to_str().unwrap().starts_with("state-") {
             std::fs::write(&path, b"no tensors").unwrap();
         }
@@ -134,5 +148,40 @@ fn a_state_that_was_damaged_is_told_and_the_run_starts_anew() {
     assert!(output.status.success());
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("starts anew: where it stood can't be read"), "{told}");
-    assert_eq!(bench.record("counting-rnn-base-s1").resumed, []);
+    let record = bench.record("counting-rnn-base-s1");
+    assert_eq!(record.resumed, []);
+    assert!(matches!(&record.lost[..], [LostState { epoch: None, .. }]), "{:?}", record.lost);
+}
+
+#[test]
+fn a_state_that_the_backend_refuses_is_noted_and_the_run_starts_anew() {
+    let bench = Bench::new(&study().replace("counting", "forgetful"));
+    assert!(bench.run(&["forgetful"], &["--out", "undisturbed"]).output().unwrap().status.success());
+    interrupted(&bench, "forgetful");
+    let output = bench.run(&["forgetful"], &[]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("starts anew: the backend refuses the state after epoch "), "{told}");
+    let record = bench.record("forgetful-rnn-base-s1");
+    assert_eq!((&record.outcome, &record.resumed[..]), (&Outcome::Completed, &[][..]));
+    let [LostState { epoch: Some(epoch), reason }] = &record.lost[..] else { panic!("{:?}", record.lost) };
+    assert!((1..=6).contains(epoch), "{epoch}");
+    assert_eq!(reason, "stream: nobody here draws from `dropout`");
+    // Nothing of what lay behind is counted twice.
+    let epochs: Vec<_> = record.epochs.iter().map(|epoch| epoch.epoch).collect();
+    assert_eq!(epochs, [1, 2, 3, 4, 5, 6]);
+    assert_eq!(bytes(&bench, "runs/small"), bytes(&bench, "undisturbed"));
+}
+
+#[test]
+fn a_framework_that_fails_to_take_a_state_fails_the_run_and_the_state_stays() {
+    let bench = Bench::new(&study().replace("counting", "exhausted"));
+    interrupted(&bench, "exhausted");
+    let output = bench.run(&["exhausted"], &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let record = bench.record("exhausted-rnn-base-s1");
+    assert!(matches!(&record.outcome, Outcome::Failed { reason, .. } if reason.contains("no memory")), "{record:?}");
+    assert_eq!(record.lost, []);
+    let left = files(&bench, "runs/small");
+    assert!(left.iter().any(|path| path.ends_with("state.json")), "{left:?}");
 }

@@ -232,6 +232,7 @@ fn record(
         environment: environment(1_767_225_600 + 3600 * u64::from(!is_torch)),
         epochs: (1..=epochs).map(|epoch| epoch_record(epoch, auc, seconds, &protocol, rng)).collect(),
         resumed: Vec::new(),
+        lost: Vec::new(),
         tested_epoch: if test.is_some() { epochs } else { 0 },
         test,
         peak_memory_bytes: Some(if is_torch { 612_368_384 } else { 1_395_864_371 }),

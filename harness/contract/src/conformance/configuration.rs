@@ -126,7 +126,8 @@ fn spec(random: &mut Random, kernels: &[Kernel], can: &Capabilities) -> ModelSpe
         masking: can.masking && random.below(2) == 0,
         dropout: DropoutSpec::NONE,
         adam: AdamSpec {
-            // None is 0: TensorFlow moves a moment by `(1 - beta) (g - m)`, which in float32 loses what is small beside the moment before.
+            // None is 0: Keras moves a moment by `(1 - beta) (g - m)`, which in float32 loses what is small beside the moment before, and no floor of the reference
+            // has that loss. `random_models.py` draws 0 as well, and holds it against Keras itself.
             beta1: one_of(random, [0.9, 0.9, 0.1, 0.5, 0.99]),
             beta2: one_of(random, [0.999, 0.999, 0.5, 0.9, 0.999_99]),
             epsilon: one_of(random, [1e-7, 1e-8, 1e-3, 1.0]),
