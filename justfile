@@ -45,6 +45,11 @@ test: setup
     python3 -m unittest discover --start-directory backends
     cargo test --release --workspace
 
+# Try everything that can go wrong, for an hour: signals, failing system calls, changed replies, flipped bits, archives and studies made to hurt. Another SEED tries others, fewer PERCENT less.
+torture seed="7" percent="100": build
+    cargo build --release -p harness --example fake_worker
+    STUDY_TORTURE_SEED={{ seed }} STUDY_TORTURE_PERCENT={{ percent }} cargo test --release -p harness --test process torture::table -- --ignored --nocapture
+
 # Check format, lints and documentation; any warning is an error.
 lint: setup
     cargo fmt --all --check

@@ -175,12 +175,19 @@ def fetch(runtimes: List[str], pins: Dict[str, Pin], into: Path) -> None:
 
 
 def is_whole(runtime: str, pins: Dict[str, Pin], into: Path) -> bool:
-    """Whether `runtime` is there, made from these pins, with each library at its full size."""
+    """Whether `runtime` is there, made from these pins, with each library as it was unpacked."""
     entry = read_installed(into).get(runtime)
     if not entry or entry["fingerprint"] != fingerprint(runtime, pins):
         return False
+    # A record that is older than the hashes has sizes alone.
+    hashes = entry.get("sha256", {})
     with contextlib.suppress(OSError):
-        return all((into / runtime / path).stat().st_size == size for path, size in entry["libraries"].items())
+        for path, size in entry["libraries"].items():
+            library = into / runtime / path
+            if library.stat().st_size != size or (path in hashes and sha256(library) != hashes[path]):
+                tell(f"{library} is not as it was unpacked; making {runtime} anew")
+                return False
+        return True
     return False
 
 
@@ -248,7 +255,8 @@ def install(runtime: str, wheels: Dict[str, Path], pins: Dict[str, Pin], into: P
     os.replace(unpacked, into / runtime)
     libraries = [path for path in sorted((into / runtime).rglob("*.so*")) if not path.is_symlink()]
     sizes = {str(path.relative_to(into / runtime)): path.stat().st_size for path in libraries}
-    installed[runtime] = {"fingerprint": fingerprint(runtime, pins), "libraries": sizes}
+    hashes = {path: sha256(into / runtime / path) for path in sizes}
+    installed[runtime] = {"fingerprint": fingerprint(runtime, pins), "libraries": sizes, "sha256": hashes}
     write_installed(installed, into)
 
 
@@ -261,6 +269,9 @@ def unpack(archive: zipfile.ZipFile, members: List[Members], into: Path) -> None
             raise SetupError(f"{Path(archive.filename).name} holds no {wanted.glob}: fetch_runtimes.py does not know it.")
         for name in matching:
             target = into / (wanted.becomes + name[len(wanted.prefix) :])
+            # A name may lead anywhere, and the folder of a wheel is no place to leave.
+            if into.resolve() not in target.resolve().parents:
+                raise SetupError(f"{Path(archive.filename).name} holds {name!r}, which lies outside its folder.")
             target.parent.mkdir(parents=True, exist_ok=True)
             with archive.open(name) as source, open(target, "wb") as sink:
                 shutil.copyfileobj(source, sink, 1 << 20)

@@ -5,6 +5,7 @@ Run with `python3 -m unittest discover --start-directory backends`. Needs pip, t
 
 import concurrent.futures
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -190,6 +191,46 @@ class SetUp(unittest.TestCase):
         self.run_setup()
         (self.into / "libtorch/lib/libtorch_cpu.so").write_text("cut")
         self.assert_complete(self.run_setup())
+
+    def test_a_flipped_bit_in_a_library_is_noticed(self):
+        self.have_downloads()
+        self.run_setup()
+        library = self.into / "tensorflow/lib/libtensorflow_cc.so.2"
+        content = bytearray(library.read_bytes())
+        content[len(content) // 2] ^= 1
+        library.write_bytes(content)
+        run = self.run_setup()
+        self.assert_complete(run)
+        self.assertIn("libtensorflow_cc.so.2 is not as it was unpacked; making tensorflow anew", run.stdout)
+        self.assertNotIn("unpacking libtorch", run.stdout)
+
+    def test_a_record_that_is_older_than_the_hashes_counts(self):
+        self.have_downloads()
+        self.run_setup()
+        record = self.into / "installed.json"
+        installed = json.loads(record.read_text())
+        for entry in installed.values():
+            del entry["sha256"]
+        record.write_text(json.dumps(installed))
+        run = self.run_setup()
+        self.assert_complete(run)
+        self.assertNotIn("unpacking", run.stdout)
+
+    def test_nothing_is_written_outside_the_folder_of_a_runtime(self):
+        torch = next(iter(WHEELS))
+        for place in ("../../../../../outside", "../../outside", "/../../../outside"):
+            with self.subTest(place=place):
+                entries = []
+                for wheel, members in WHEELS.items():
+                    also = [f"torch/include/{place}"] if wheel == torch else []
+                    entries.append(make_wheel(self.index / wheel, members + also))
+                self.list.write_text("".join(entries))
+                shutil.rmtree(self.into, ignore_errors=True)
+                before = sorted(self.folder.rglob("outside*"))
+                run = self.run_setup()
+                self.assertEqual(run.returncode, 1, run.stdout)
+                self.assertIn("which lies outside its folder", run.stdout)
+                self.assertEqual(sorted(self.folder.rglob("outside*")), before)
 
     def test_a_changed_pin_replaces_only_the_runtime_it_belongs_to(self):
         self.have_downloads()

@@ -17,6 +17,7 @@ pub mod diagnosis;
 pub mod lockstep;
 mod look;
 pub mod plan;
+pub mod process;
 pub mod record;
 pub mod report;
 pub mod run;

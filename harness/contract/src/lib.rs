@@ -38,7 +38,7 @@ pub use exclusion::{DeviceKind, Exclusion};
 pub use initializer::Initializer;
 pub use parameters::{Parameter, TensorGroup};
 pub use portable::portable_here;
-pub use serve::serve;
+pub use serve::{serve, serve_on};
 pub use spec::{
     AdamSpec, BiasCorrection, BiasVectors, CellKind, ClipForm, ClipSpec, Device, DropoutSpec, EpsilonPlacement,
     GruForm, Kernel, ModelSpec, Pooling, RepeatedWords, SpecError, WeightDecayForm, WeightDecaySpec, float32_norm,

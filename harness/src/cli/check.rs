@@ -2,15 +2,18 @@
 //! process that calls it, on a table that was made to do that.
 
 use std::fmt::Display;
+use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde_json::json;
 
 use super::args::CheckArguments;
 use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, print_json, say};
+use crate::process::ChildProcess;
 use crate::record::{
     self, OpenStudy, Outcome, PREDICTIONS, RunResult, STEPS, StudyResults, read_predictions, read_steps,
 };
@@ -18,6 +21,9 @@ use crate::record::{
 /// The most memory, in bytes of address space, and the most processor time, in seconds, that looking through an archive may take.
 const MOST_MEMORY: u64 = 16 << 30;
 const MOST_SECONDS: u64 = 600;
+
+/// How long that is waited for, on a machine that has other things to do.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Prints how each run stands.
 pub(super) fn check(arguments: &CheckArguments) -> Result<u8, CliError> {
@@ -89,14 +95,23 @@ enum Said {
 fn looked_through(place: &Path, said: Said) -> Result<ExitStatus, CliError> {
     let program = std::env::current_exe().map_err(|error| CliError::new("find this program", error))?;
     let mut command = Command::new(program);
-    command.args(["check", "--here"]).stdin(Stdio::null());
-    match said {
-        Said::Nothing => drop(command.stdout(Stdio::null()).stderr(Stdio::null())),
-        Said::All { json: true } => drop(command.arg("--json")),
-        Said::All { json: false } => {}
-    }
+    command.args(["check", "--here"]);
+    let into: Box<dyn Write + Send> = match said {
+        Said::Nothing => Box::new(io::sink()),
+        Said::All { json } => {
+            command.args(json.then_some("--json"));
+            Box::new(io::stdout())
+        }
+    };
     command.arg("--").arg(place);
-    command.status().map_err(|error| CliError::new("look through the archive", error))
+    let doing = |error| CliError::new("look through the archive", error);
+    let mut process = ChildProcess::start(command, None, None).map_err(doing)?;
+    let ended = process.follow(into, LONGEST).map_err(doing)?;
+    let words = process.last_words();
+    if matches!(said, Said::All { .. }) && !words.is_empty() {
+        say(&words);
+    }
+    ended.ok_or_else(|| doing(io::ErrorKind::TimedOut.into()))
 }
 
 fn ended(place: &Path, status: ExitStatus) -> CliError {

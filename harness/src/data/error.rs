@@ -164,6 +164,18 @@ fn listed(names: &[String]) -> String {
 }
 
 impl DataError {
+    /// Whether what was read is damaged or not there, and not a disk that refuses, which says nothing about it.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            // A file that is not there, or has become a folder.
+            Self::Io { source, .. } => {
+                use io::ErrorKind::{IsADirectory, NotADirectory, NotFound};
+                matches!(source.kind(), NotFound | IsADirectory | NotADirectory)
+            }
+            _ => true,
+        }
+    }
+
     /// Wraps an error of the operating system; to be used with `map_err`.
     pub(super) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();

@@ -72,6 +72,7 @@ pub fn prepare(
             return Ok(data);
         }
         Ok(None) => {}
+        Err(error) if !error.is_damage() => return Err(error),
         Err(error) => progress(&format!("the stored splits are damaged and made anew: {error}")),
     }
     progress("splitting and encoding the corpus");

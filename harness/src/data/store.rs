@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
-use std::io::{Cursor, Write};
+use std::io::{self, Cursor, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -32,11 +32,13 @@ pub(super) fn folder(data_dir: &Path, key: &str) -> PathBuf {
 /// Reads encoded splits, `None` when there are none.
 ///
 /// # Errors
-/// Fails when they are there and damaged; they have to be made anew then.
+/// Fails when they are there and damaged, which [`DataError::is_damage`] says; they have to be made anew then. Else the disk refuses, which says nothing
+/// about them.
 pub(super) fn read(folder: &Path) -> Result<Option<EncodedData>, DataError> {
-    if !folder.exists() {
-        return Ok(None);
-    }
+    match fs::symlink_metadata(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        about => about.map_err(DataError::io("read", folder))?,
+    };
     let manifest_path = folder.join(MANIFEST);
     let manifest = fs::read(&manifest_path).map_err(DataError::io("read", &manifest_path))?;
     let manifest: BTreeMap<String, String> =
@@ -96,13 +98,18 @@ pub(super) fn write(folder: &Path, data: &EncodedData, tokenizer: &Tokenizer) ->
         file.write_all(bytes).map_err(DataError::io("write", &path))?;
         file.sync_all().map_err(DataError::io("write", &path))?;
     }
-    if folder.exists() {
-        // A folder can't be renamed onto one that isn't empty. The caller holds the lock, so nobody
-        // reads in between.
-        fs::remove_dir_all(folder).map_err(DataError::io("remove", folder))?;
+    // A folder can't be renamed onto one that isn't empty, so a damaged one steps aside, and goes with the temporary ones.
+    let aside = tempfile::Builder::new().prefix(".partial-damaged-").tempdir_in(parent);
+    let aside = aside.map_err(DataError::io("create a folder in", parent))?;
+    match fs::rename(folder, aside.path()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        renamed => renamed.map_err(DataError::io("rename", folder))?,
     }
-    let partial = partial.keep();
-    fs::rename(&partial, folder).map_err(DataError::io("rename a folder to", folder))
+    File::open(partial.path()).and_then(|own| own.sync_all()).map_err(DataError::io("write", partial.path()))?;
+    fs::rename(partial.path(), folder).map_err(DataError::io("rename a folder to", folder))?;
+    // It has another name now, and nothing is left to remove.
+    let _ = partial.keep();
+    File::open(parent).and_then(|own| own.sync_all()).map_err(DataError::io("write", parent))
 }
 
 /// Removes what an interrupted process left behind. The caller holds the lock.

@@ -1,6 +1,7 @@
 //! What a run leaves behind, and how it is written so that nothing is half there.
 
 mod archive;
+mod digest;
 mod event;
 mod observation;
 mod predictions;
@@ -12,6 +13,7 @@ mod store;
 mod table;
 mod version;
 mod weights;
+mod whole;
 
 pub use archive::{ArchiveError, OpenStudy, Packed, Unpacked, open_study, pack, unpack};
 pub use event::RunEvent;
@@ -27,7 +29,8 @@ pub use state::{
     write_state,
 };
 pub use steps::{STEPS_OF_A_MEAN, StepRecord, mean_losses, read_steps, write_steps};
-pub use store::{RecordError, RunResult, StudyResults, load_study, read_json, read_study, write_json};
+pub use store::{RecordError, RunResult, StudyResults, load_study, read_json, read_study, write_json, write_record};
 pub(crate) use version::model_from_version_1;
 pub use version::{FORMAT, FormatVersion};
 pub use weights::write_weights;
+pub use whole::write_whole;

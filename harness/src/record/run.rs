@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::predictions::{PredictionSplit, Scores, read_predictions};
 use super::schema::{Outcome, PlannedRun, RunRecord};
 use super::state::is_of_state;
-use super::store::{RecordError, RecordFile, parent_of, read_record, sync_folder, write_json};
+use super::store::{RecordError, RecordFile, parent_of, read_record, sync_folder, write_record};
 
 /// The file that makes a directory a run.
 const RECORD: &str = "record.json";
@@ -200,7 +200,7 @@ impl Draft {
             }
         }
         record.files = files;
-        write_json(&self.directory.join(RECORD), record)?;
+        write_record(&self.directory.join(RECORD), record)?;
         if let RunState::Damaged(reason) = load_at(&self.directory, planned)? {
             return Err(io(io::Error::other(format!("read back otherwise than it was written: {reason}"))));
         }

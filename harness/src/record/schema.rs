@@ -251,7 +251,7 @@ pub struct Environment {
     pub started_unix: u64,
 }
 
-/// What a run leaves behind. Written last, so its presence means the run has ended.
+/// What a run leaves behind. Written last, so its presence means the run has ended. The file has a digest of its content beside these fields, `sha256`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// [`super::FORMAT`].

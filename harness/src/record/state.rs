@@ -17,7 +17,7 @@ use super::observation::Observation;
 use super::run::{FileRecord, file_record};
 use super::schema::EpochRecord;
 use super::steps::{StepRecord, read_steps, write_steps};
-use super::store::{RecordError, RecordFile, read_record, write_atomically, write_json};
+use super::store::{RecordError, RecordFile, read_record, write_atomically, write_record};
 use super::version::{FORMAT, FormatVersion};
 
 /// The file that makes the others a state.
@@ -200,7 +200,7 @@ pub fn write_state(
         peak_memory_bytes: behind.peak_memory_bytes,
         files,
     };
-    write_json(&directory.join(STATE), &record)?;
+    write_record(&directory.join(STATE), &record)?;
     remove(directory, |name| name.starts_with(PARTS) && name != tensors && name != steps)
 }
 

@@ -11,9 +11,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::digest::{DIGEST, content_digest};
 use super::run::{RunState, load_run};
 use super::schema::{PlannedRun, RunRecord, StudyRecord};
-use super::version::upgraded;
+use super::version::{known, upgraded};
 
 /// A record that can't be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -182,19 +183,33 @@ pub(super) fn read_record<T: DeserializeOwned>(path: &Path) -> Result<RecordFile
     }
     let bytes = fs::read(path).map_err(io)?;
     let parsed = serde_json::from_slice::<Value>(&bytes).map_err(|error| error.to_string());
-    let record =
-        parsed.and_then(upgraded).and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()));
+    let record = parsed
+        .and_then(known)
+        .and_then(undamaged)
+        .and_then(upgraded)
+        .and_then(|value| serde_json::from_value(value).map_err(|error| error.to_string()));
     Ok(match record {
         Ok(record) => RecordFile::Read(record),
         Err(reason) => RecordFile::Damaged(format!("{name} can't be read: {reason}")),
     })
 }
 
-/// Reads a JSON file.
+/// The record, unless it has a digest and is not as it was written. Records from before November 2026 have none.
+fn undamaged(mut record: Value) -> Result<Value, String> {
+    let Some(digest) = record.as_object_mut().and_then(|fields| fields.remove(DIGEST)) else { return Ok(record) };
+    if digest == content_digest(&record) { Ok(record) } else { Err("it is not as it was written".into()) }
+}
+
+/// Reads a JSON file. One that is no plain file is not waited for, and one that is too large not read.
 ///
 /// # Errors
 /// If it can't be read or doesn't have the fields of `T`.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, RecordError> {
+    let about = fs::metadata(path).map_err(|source| RecordError::Io { path: path.into(), source })?;
+    if !about.is_file() || about.len() > LARGEST {
+        let reason = format!("no plain file of at most {LARGEST} bytes");
+        return Err(RecordError::Unreadable { path: path.into(), reason });
+    }
     let file = File::open(path).map_err(|source| RecordError::Io { path: path.into(), source })?;
     serde_json::from_reader(BufReader::new(file)).map_err(|source| RecordError::Json { path: path.into(), source })
 }
@@ -210,6 +225,18 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), RecordErro
             serde_json::to_string_pretty(value).map_err(|source| RecordError::Json { path: path.into(), source })?;
         file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(io)
     })
+}
+
+/// Writes a record, atomically, with the digest of its content.
+///
+/// # Errors
+/// If it can't be written.
+pub fn write_record<T: Serialize>(path: &Path, record: &T) -> Result<(), RecordError> {
+    let json = |source| RecordError::Json { path: path.into(), source };
+    let mut value = serde_json::to_value(record).map_err(json)?;
+    let digest = content_digest(&value);
+    value[DIGEST] = digest.into();
+    write_json(path, &value)
 }
 
 /// Writes a file under a temporary name in the same directory, forces it to disk and renames it.

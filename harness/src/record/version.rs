@@ -52,11 +52,31 @@ impl TryFrom<Value> for FormatVersion {
     }
 }
 
-/// A record's JSON as this build's format has it.
+/// A record's JSON, if this build knows its format: before anything else is asked of it.
 ///
 /// # Errors
 /// What is wrong with its version, and what to do.
+pub(super) fn known(record: Value) -> Result<Value, String> {
+    version_of(&record).map(|_| record)
+}
+
+/// A record's JSON as this build's format has it.
+///
+/// # Errors
+/// As [`known`].
 pub(super) fn upgraded(mut record: Value) -> Result<Value, String> {
+    if version_of(&record)?.major == 1 {
+        from_version_1(&mut record);
+    }
+    // Metrics follow from the predictions: whoever reads a record that lacks one measures it.
+    if let Some(test) = record.get_mut("test").filter(|test| Metrics::deserialize(&**test).is_err()) {
+        *test = Value::Null;
+    }
+    Ok(record)
+}
+
+/// The version of a record that this build can read.
+fn version_of(record: &Value) -> Result<FormatVersion, String> {
     let Some(version) = record.get("version").cloned() else { return Err("it has no `version`".into()) };
     let version = FormatVersion::try_from(version)?;
     if version.major > FORMAT.major || version.major < OLDEST {
@@ -65,14 +85,7 @@ pub(super) fn upgraded(mut record: Value) -> Result<Value, String> {
             FORMAT.major
         ));
     }
-    if version.major == 1 {
-        from_version_1(&mut record);
-    }
-    // Metrics follow from the predictions: whoever reads a record that lacks one measures it.
-    if let Some(test) = record.get_mut("test").filter(|test| Metrics::deserialize(&**test).is_err()) {
-        *test = Value::Null;
-    }
-    Ok(record)
+    Ok(version)
 }
 
 /// Adds what was always so in version 1 and not written down: one form of clipping, exact bias corrections. What the frameworks do by default was

@@ -1,10 +1,11 @@
 //! A report's files: each is put in its place whole, and figures of an earlier report that are not drawn again go.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{REPORT, ReportError};
+use crate::record;
 
 /// Has files written into a folder of their own inside `directory`, and puts each in its place. Returns their paths there.
 ///
@@ -14,18 +15,9 @@ pub(super) fn write_whole(
     directory: &Path,
     write: impl FnOnce(&Path) -> Result<Vec<PathBuf>, ReportError>,
 ) -> Result<Vec<PathBuf>, ReportError> {
-    let io = |source| ReportError::Io { path: directory.into(), source };
-    fs::create_dir_all(directory).map_err(io)?;
-    let aside = tempfile::Builder::new().prefix(".partial-report-").tempdir_in(directory).map_err(io)?;
-    let written = write(aside.path())?;
-    let earlier = figures_of(&directory.join(REPORT)).map_err(io)?;
-    let mut files = Vec::with_capacity(written.len());
-    for path in written {
-        let place = directory.join(path.file_name().unwrap_or_default());
-        let put = File::open(&path).and_then(|file| file.sync_all()).and_then(|()| fs::rename(&path, &place));
-        put.map_err(|source| ReportError::Io { path: place.clone(), source })?;
-        files.push(place);
-    }
+    let refused = |path, source| ReportError::Io { path, source };
+    let earlier = figures_of(&directory.join(REPORT)).map_err(|source| refused(directory.into(), source))?;
+    let files = record::write_whole(directory, refused, write)?;
     for figure in earlier {
         let place = directory.join(figure);
         let removed = if files.contains(&place) { Ok(()) } else { fs::remove_file(&place) };

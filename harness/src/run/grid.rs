@@ -17,7 +17,7 @@ use super::lock::{Lock, LockError};
 use crate::data::{DataSummary, stored};
 use crate::plan::{Division, ResolvedRun, RunKey, Study, fingerprint};
 use crate::record::{
-    FORMAT, Outcome, PlannedRun, RecordError, RunEvent, RunState, StudyRecord, load_run, read_study, write_json,
+    FORMAT, Outcome, PlannedRun, RecordError, RunEvent, RunState, StudyRecord, load_run, read_study, write_record,
 };
 
 /// The folder of a study's directory in which its resolved runs lie.
@@ -76,6 +76,14 @@ pub enum GridError {
     /// A record can't be read or written.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// What lies in the place of the directory's plan is none that can be read.
+    #[error("{}: {reason}. Finished runs don't depend on it: move it away, and the same command finds them again", path.display())]
+    Plan {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The directory can't be made.
     #[error("could not make {}: {source}", path.display())]
     Directory {
@@ -102,6 +110,16 @@ pub enum GridError {
     Fingerprint(#[from] serde_json::Error),
 }
 
+impl GridError {
+    /// The plan that lies in a directory can't be read.
+    fn of_plan(error: RecordError) -> Self {
+        match error {
+            RecordError::Unreadable { path, reason } => Self::Plan { path, reason },
+            other => other.into(),
+        }
+    }
+}
+
 /// Locks a study's directory and writes its plan there.
 ///
 /// # Errors
@@ -114,7 +132,7 @@ pub fn prepare(
     let Surroundings { catalogue, data, directory, circumstances, .. } = *surroundings;
     fs::create_dir_all(directory).map_err(|source| GridError::Directory { path: directory.into(), source })?;
     let lock = Lock::study(directory)?;
-    let before = read_study(directory)?;
+    let before = read_study(directory).map_err(GridError::of_plan)?;
     if let Some(other) = before.as_ref().filter(|before| before.name != study.file.name) {
         return Err(GridError::OtherStudy {
             directory: directory.into(),
@@ -173,7 +191,7 @@ pub fn prepare(
             .filter_map(|(name, info)| Some((name.clone(), info.as_ref().ok()?.native_defaults.clone()?)))
             .collect(),
     };
-    write_json(&directory.join("study.json"), &record)?;
+    write_record(&directory.join("study.json"), &record)?;
     Ok(PreparedStudy { directory: directory.into(), planned, jobs: circumstances.jobs, _lock: lock })
 }
 

@@ -1,13 +1,17 @@
 //! The wish to stop, which everything that waits can wait for.
 
+use std::fs;
 use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::thread;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::{flag, low_level};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level;
+
+use crate::process::end_all_started;
 
 /// A latch that many may watch: once set it stays set. Its clones are the same latch.
 #[derive(Debug, Clone)]
@@ -24,18 +28,27 @@ impl Interrupt {
         Ok(Self { pipe: Arc::new(io::pipe()?) })
     }
 
-    /// A latch that the first SIGINT, SIGTERM or SIGHUP sets. The second one ends the program at once with this code.
+    /// A latch that the first SIGINT, SIGTERM or SIGHUP sets, but for those that whoever started the program had it ignore, as `nohup` does. The second one ends the program at once with this code, and everything that it has
+    /// started with it.
     ///
     /// # Errors
     /// If the system refuses.
     pub fn on_signals(code: u8) -> io::Result<Self> {
         let interrupt = Self::new()?;
-        let again = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
-            flag::register_conditional_shutdown(signal, code.into(), Arc::clone(&again))?;
-            flag::register(signal, Arc::clone(&again))?;
-            low_level::pipe::register(signal, interrupt.pipe.1.try_clone()?)?;
-        }
+        let ignored = ignored_signals();
+        let heeded = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+        let mut signals = Signals::new(heeded)?;
+        let own = interrupt.clone();
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            let mut incoming = signals.forever();
+            if incoming.next().is_some() {
+                own.set();
+            }
+            if incoming.next().is_some() {
+                end_all_started();
+                low_level::exit(code.into());
+            }
+        })?;
         Ok(interrupt)
     }
 
@@ -51,6 +64,13 @@ impl Interrupt {
         let mut fds = [PollFd::new(&self.pipe.0, PollFlags::IN)];
         poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
     }
+}
+
+/// The signals that this process ignores, one bit each, from the first on; none where the system doesn't tell.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 impl AsFd for Interrupt {

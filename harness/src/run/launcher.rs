@@ -51,14 +51,13 @@ pub(super) fn launch(
         }
     };
     let cause = last_words.lines().last().map_or_else(String::new, |line| format!(": {line}"));
-    let mut reason = format!("the run's process {fate}{cause}");
+    let reason = format!("the run's process {fate}{cause}");
     let seconds = start.elapsed().as_secs_f64();
-    let outcome = Outcome::Failed { reason: reason.clone(), last_words: last_words.clone() };
-    if let Err(error) = publish_failure(job, outcome, seconds) {
+    let failed = Outcome::Failed { reason: reason.clone(), last_words: last_words.clone() };
+    let outcome = publish_failure(job, failed, seconds).unwrap_or_else(|error| {
         // The study goes on: this run is made again by the next command.
-        reason = format!("{reason}; this could not be recorded: {error}");
-    }
-    let outcome = Outcome::Failed { reason, last_words };
+        Outcome::Failed { reason: format!("{reason}; this could not be recorded: {error}"), last_words }
+    });
     tell(RunEvent::Ended { outcome: outcome.clone(), test_accuracy: None, seconds });
     Some(outcome)
 }

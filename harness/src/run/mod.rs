@@ -27,4 +27,4 @@ pub use lock::{Lock, LockError};
 pub(crate) use memory::Memory;
 pub use one::{RunObserver, run_one};
 pub use session::{Halt, Session};
-pub use worker::{LineProcess, NoLine, RemoteBackend, Slow, SlowObserver, WorkerFailure, WorkerOptions, WorkerProcess};
+pub use worker::{LineProcess, NoLine, RemoteBackend, Slow, SlowObserver, WorkerFailure, WorkerOptions};

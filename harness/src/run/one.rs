@@ -1,5 +1,6 @@
 //! One run from start to record, in this process.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -51,10 +52,10 @@ pub fn run_one(
     let environment = job.environment(&Machine::read());
     write_json(&draft.directory().join(RESOLVED), &job.resolved(&environment))?;
     let protocol = &job.settings.protocol;
-    let mut log = EventLog::create(draft.directory())?;
+    let log = Rc::new(RefCell::new(EventLog::create(draft.directory())?));
     tell(&RunEvent::Started { epochs: protocol.epochs });
     let (from, behind) = job.standing(draft.directory(), &mut |event| {
-        log.note(&event);
+        log.borrow_mut().note(&event);
         tell(&event);
     })?;
     let behind = Behind { threads: Some(protocol.threads), ..behind };
@@ -90,25 +91,29 @@ pub fn run_one(
     }
     let test_accuracy = record.test.as_ref().map(|metrics| metrics.confusion.accuracy());
     let ended = RunEvent::Ended { outcome: outcome.clone(), test_accuracy, seconds };
-    course.log.note(&ended);
-    course.log.finish()?;
+    course.log.borrow_mut().note(&ended);
+    course.log.borrow_mut().finish()?;
     draft.publish(&mut record, &job.planned())?;
     tell(&ended);
     Ok(Some(outcome))
 }
 
-/// Publishes that a run failed in a way that it could not write down itself.
+/// Publishes that a run failed in a way that it could not write down itself, unless it had ended before its process did. Gives how it ended.
 ///
 /// # Errors
-/// If another process makes it meanwhile, or that can't be written either.
-pub(super) fn publish_failure(job: &Job, outcome: Outcome, seconds: f64) -> Result<(), JobError> {
+/// If another process makes it meanwhile, what lies in its place can't be looked at, or the failure can't be written either.
+pub(super) fn publish_failure(job: &Job, outcome: Outcome, seconds: f64) -> Result<Outcome, JobError> {
     let _lock = Lock::run(&job.place())?;
+    if let Some(kept) = kept_outcome(&job.folder, &job.planned())? {
+        return Ok(kept);
+    }
     let draft = Draft::begin(&job.place())?;
     let environment = job.environment(&Machine::read());
     write_json(&draft.directory().join(RESOLVED), &job.resolved(&environment))?;
     let behind = Behind { wall_seconds: seconds, ..Behind::default() };
-    let mut record = job.record(outcome, environment, behind);
-    Ok(draft.publish(&mut record, &job.planned())?)
+    let mut record = job.record(outcome.clone(), environment, behind);
+    draft.publish(&mut record, &job.planned())?;
+    Ok(outcome)
 }
 
 /// What a run is made with.
@@ -125,7 +130,7 @@ impl Running<'_> {
     /// Trains the model, or goes on training it.
     fn train(&self, from: Option<&TrainingState>, course: &mut Course) -> Result<Trained, Halt> {
         let Self { job, data, directory, cores, interrupt, tell } = *self;
-        let slow = Rc::clone(tell);
+        let (slow, events) = (Rc::clone(tell), Rc::clone(&course.log));
         let log = directory.join("worker.log");
         let options = WorkerOptions {
             request_deadline: job.circumstances.deadline(),
@@ -133,11 +138,13 @@ impl Running<'_> {
             cores,
             interrupt: Some(interrupt.clone()),
             slow: Some(Rc::new(move |event: Slow| {
-                slow(&RunEvent::Slow {
+                let event = RunEvent::Slow {
                     request: event.request,
                     seconds: event.waited.as_secs_f64(),
                     usual_seconds: event.usual.map(|usual| usual.as_secs_f64()),
-                });
+                };
+                events.borrow_mut().note(&event);
+                slow(&event);
             })),
             ..WorkerOptions::default()
         };
@@ -181,7 +188,8 @@ struct Course {
     behind: Behind,
     /// When this part of it began.
     began: Instant,
-    log: EventLog,
+    /// What those who wait for the worker write into as well.
+    log: Rc<RefCell<EventLog>>,
     /// Why its state could not be kept.
     unkept: Option<RecordError>,
 }
@@ -205,7 +213,7 @@ impl Course {
             RunEvent::Epoch { record } => behind.epochs.push((**record).clone()),
             _ => {}
         }
-        self.log.note(event);
+        self.log.borrow_mut().note(event);
     }
 
     /// What lies behind it, with the time that has passed.
@@ -252,9 +260,9 @@ impl EventLog {
     }
 
     /// A log that could not be written is an error like any other, told when the run has ended.
-    fn finish(self) -> Result<(), JobError> {
-        match self.failure {
-            Some(source) => Err(JobError::Log { path: self.path, source }),
+    fn finish(&mut self) -> Result<(), JobError> {
+        match self.failure.take() {
+            Some(source) => Err(JobError::Log { path: self.path.clone(), source }),
             None => Ok(()),
         }
     }

@@ -78,7 +78,9 @@ pub(super) fn train_epoch(
             for (value, what) in
                 [(report.loss, "the loss"), (report.gradient_norm, "the gradient norm"), (update, "the update norm")]
             {
-                if !value.is_finite() {
+                // What a float32 can't hold is as good as infinite, whatever a backend computes in.
+                #[expect(clippy::cast_possible_truncation, reason = "that is the question")]
+                if !(value as f32).is_finite() {
                     return Err(TrainError::Diverged { epoch, step, what: what.into() });
                 }
             }

@@ -143,7 +143,8 @@ pub fn train(
                 evaluation_seconds: evaluation.as_secs_f64(),
                 train_compute_seconds: steps.compute.as_secs_f64(),
                 evaluation_compute_seconds: compute.as_secs_f64(),
-                tokens_per_second: steps.tokens / steps.wall.as_secs_f64(),
+                // A clock that stood still makes no speed that can't be written down.
+                tokens_per_second: steps.tokens / steps.wall.as_secs_f64().max(1e-9),
             },
             observation: observe_model(model.as_mut(), spec, protocol, &data.validation, epoch)?,
         };

@@ -16,4 +16,5 @@ mod resuming;
 mod run_one;
 mod support;
 mod tensorboard;
+mod torture;
 mod workers;

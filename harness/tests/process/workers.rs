@@ -31,13 +31,25 @@ fn finished(manners: &[&str]) -> (Bench, Output, Duration) {
 
 /// Whether a process runs this program with this argument.
 fn is_running(program: &str, argument: &str) -> bool {
+    !processes_with(program, argument).is_empty()
+}
+
+/// Processes that run this program without an argument.
+fn processes_running(program: &str) -> Vec<Pid> {
+    processes_with(program, "")
+}
+
+fn processes_with(program: &str, argument: &str) -> Vec<Pid> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    processes.into_iter().any(|entry| {
+    let own = |entry: std::fs::DirEntry| {
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).into_owned();
         let mut parts = line.split('\0');
-        parts.next().is_some_and(|first| first.ends_with(program)) && parts.next().is_some_and(|own| own == argument)
-    })
+        let fits = parts.next().is_some_and(|first| first.ends_with(program))
+            && parts.next().is_some_and(|own| own == argument);
+        fits.then(|| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))?
+    };
+    processes.filter_map(own).collect()
 }
 
 fn is_gone(program: &str, within: Duration) -> bool {
@@ -175,10 +187,10 @@ fn hanging(bench: &Bench) -> Child {
     hanging_with(bench, &["hang"])
 }
 
-/// The same with workers of other manners, which come after it.
+/// A grid whose first worker hangs, from when it does. Workers of the other manners come after it.
 fn hanging_with(bench: &Bench, manners: &[&str]) -> Child {
     let mut child = bench.run(manners, &[]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let worker = bench.path("study-backend-hang").display().to_string();
+    let worker = bench.path(&format!("study-backend-{}", manners[0])).display().to_string();
     let deadline = Instant::now() + Duration::from_secs(60);
     // It is started once to be asked and once for its run, where it hangs at its fourth step.
     let events = || std::fs::read_dir(bench.path("runs/small/runs")).is_ok_and(|mut runs| runs.next().is_some());
@@ -191,8 +203,12 @@ fn hanging_with(bench: &Bench, manners: &[&str]) -> Child {
     child
 }
 
+fn pid(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap()
+}
+
 fn signal(child: &Child, signal: Signal) {
-    kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), signal).unwrap();
+    kill_process(pid(child), signal).unwrap();
 }
 
 #[test]
@@ -212,12 +228,107 @@ fn every_signal_stops_within_two_seconds_while_a_worker_hangs_and_leaves_nothing
 }
 
 #[test]
+fn a_hangup_that_is_ignored_stops_nothing() {
+    let bench = Bench::new(&small_study(&["slow"], &["rnn"]));
+    let run = bench.run(&["slow"], &[]);
+    let mut child = Command::new("sh");
+    child.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(run.get_program()).args(run.get_args());
+    let child = child.current_dir(bench.path("")).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while process_of_run(&bench, "slow-rnn").is_none() {
+        assert!(Instant::now() < deadline, "the run was not started");
+        sleep(Duration::from_millis(10));
+    }
+    signal(&child, Signal::HUP);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
 fn a_harness_that_is_killed_takes_a_hanging_worker_with_it() {
     let bench = Bench::new(&small_study(&["hang"], &["rnn"]));
     let mut child = hanging(&bench);
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(is_gone(&bench.path("study-backend-hang").display().to_string(), Duration::from_secs(2)));
+}
+
+/// Whether nothing is left of a grid whose worker has started a child in a session of its own and hangs.
+fn nothing_is_left(bench: &Bench, within: Duration) -> bool {
+    let worker = bench.path("study-backend-brood").display().to_string();
+    let start = Instant::now();
+    while is_running(&worker, "") || is_running("sleep", "62") || process_of_run(bench, "brood-rnn").is_some() {
+        if start.elapsed() > within {
+            return false;
+        }
+        sleep(Duration::from_millis(10));
+    }
+    true
+}
+
+#[test]
+fn neither_a_second_signal_nor_a_killed_harness_leaves_what_a_worker_has_started() {
+    // One after the other: what is looked for is found by its name.
+    for second in [Some(Signal::TERM), None] {
+        let bench = Bench::new(&small_study(&["brood"], &["rnn"]));
+        let mut child = hanging_with(&bench, &["brood"]);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !is_running("sleep", "62") {
+            assert!(Instant::now() < deadline, "the worker's child was not started");
+            sleep(Duration::from_millis(10));
+        }
+        match second {
+            Some(second) => {
+                signal(&child, Signal::INT);
+                signal(&child, second);
+                let output = child.wait_with_output().unwrap();
+                assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+                assert!(nothing_is_left(&bench, Duration::ZERO), "after the second signal");
+            }
+            None => {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                assert!(nothing_is_left(&bench, Duration::from_secs(2)), "after the harness was killed");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_request_that_takes_long_is_said_on_the_screen_and_in_the_log() {
+    let bench = Bench::new(&small_study(&["pause"], &["rnn"]));
+    let output = bench.run(&["pause"], &["--deadline", "4"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = "pause-rnn-base-s1  no answer to `train-batch` for 2 s, which took 0.00 s before";
+    assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    let run = &bench.results().runs[0].directory;
+    let log = std::fs::read_to_string(run.join("events.jsonl")).unwrap();
+    assert!(log.contains(r#""event":"slow","request":"train-batch""#), "{log}");
+}
+
+#[test]
+fn a_harness_and_its_workers_that_were_stopped_for_longer_than_the_deadline_go_on() {
+    let bench = Bench::new(&small_study(&["pause"], &["rnn"]));
+    let child =
+        bench.run(&["pause"], &["--deadline", "4"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let worker = bench.path("study-backend-pause").display().to_string();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let run = loop {
+        assert!(Instant::now() < deadline, "the run was not started");
+        match process_of_run(&bench, "pause-rnn").filter(|_| is_running(&worker, "")) {
+            Some(run) => break run,
+            None => sleep(Duration::from_millis(10)),
+        }
+    };
+    // As a container that is paused, or a laptop whose lid is closed: in the middle of the long request.
+    sleep(Duration::from_millis(1500));
+    let all = || [run, pid(&child)].into_iter().chain(processes_running(&worker));
+    all().for_each(|process| kill_process(process, Signal::STOP).unwrap());
+    sleep(Duration::from_secs(6));
+    all().for_each(|process| kill_process(process, Signal::CONT).unwrap());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(bench.outcome("pause-rnn-base-s1"), Outcome::Completed);
 }
 
 #[test]

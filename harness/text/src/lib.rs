@@ -7,6 +7,6 @@ mod plain;
 mod table;
 mod words;
 
-pub use plain::{beginning, plain, plain_lines};
+pub use plain::{beginning, inline, plain, plain_lines};
 pub use table::{Align, Table};
 pub use words::listed;

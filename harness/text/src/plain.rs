@@ -25,6 +25,18 @@ pub fn beginning(text: &str, most: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{} ...", &text[..end]))
 }
 
+/// One line for a Markdown document, in which Markdown and HTML see no sign of theirs but code spans and emphasis: no link, no image, no element.
+#[must_use]
+pub fn inline(text: &str) -> String {
+    let one_line: Vec<_> = text.split_whitespace().collect();
+    let mut shown = one_line.join(" ").replace('<', "&lt;").replace("](", "]\\(");
+    // Addresses are links on GitHub without any sign.
+    for (sign, written) in [("://", ":&#47;&#47;"), ("www.", "www&#46;"), ("WWW.", "WWW&#46;"), ("@", "&#64;")] {
+        shown = shown.replace(sign, written);
+    }
+    shown
+}
+
 fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
     let acts = |c: char| (c.is_control() || is_mark(c)) && !stays(c);
     if !text.contains(acts) {
@@ -63,6 +75,15 @@ mod tests {
     fn what_people_write_stays_as_it_is() {
         for text in ["", "libtorch 2.13.0+cpu", "größer als 5 µs – „so“", "評価 😀 \\u{1b}"] {
             assert!(matches!(plain(text), Cow::Borrowed(same) if same == text), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_in_a_line_of_markdown_leads_anywhere() {
+        assert_eq!(inline("[a](b) ![c](d)\n<e> [f]\\(g)"), "[a]\\(b) ![c]\\(d) &lt;e> [f]\\(g)");
+        assert_eq!(inline("http://x www.y z@w.org"), "http:&#47;&#47;x www&#46;y z&#64;w.org");
+        for text in ["`[batch, time]` in (0, 1] *and* 50 %", "libtorch 2.13.0+cpu, a_b"] {
+            assert_eq!(inline(text), text);
         }
     }
 

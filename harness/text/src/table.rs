@@ -1,5 +1,7 @@
 //! A table of text, and how Markdown writes it.
 
+use super::plain::inline;
+
 /// On which side a column is aligned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
@@ -71,11 +73,9 @@ impl Table {
     }
 }
 
-/// Text that a table cell can hold: one line, in which Markdown and HTML see no sign of theirs but
-/// code spans and emphasis.
+/// Text that a table cell can hold.
 fn escape(text: &str) -> String {
-    let one_line: Vec<_> = text.split_whitespace().collect();
-    one_line.join(" ").replace('|', "\\|").replace('<', "&lt;")
+    inline(text).replace('|', "\\|")
 }
 
 #[cfg(test)]

@@ -8,12 +8,14 @@ mod peers;
 mod roofline;
 mod words;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use harness_drawing::{Drawing, save};
 
 use super::peers::PeersRecord;
 use super::{BenchError, BenchRecord};
+use crate::record::write_whole;
 
 /// What stands below every figure of a short measurement.
 const SHORT: &str = "A short measurement: these figures are not to be quoted.";
@@ -24,11 +26,13 @@ const SHORT: &str = "A short measurement: these figures are not to be quoted.";
 /// # Errors
 /// If a figure can't be drawn or a file not be written.
 pub fn write_bench(record: &BenchRecord, directory: &Path) -> Result<Vec<PathBuf>, BenchError> {
-    let drawings = drawings(record, directory)?;
-    let files = [directory.join("bench.md"), directory.join("bench.csv")];
-    write_text(&files[0], &alone::document(record, &drawings))?;
-    csv::write_measurements(record, &files[1])?;
-    Ok(files.into_iter().chain(drawings.into_iter().flat_map(|drawing| drawing.paths)).collect())
+    write_whole(directory, refused, |directory| {
+        let drawings = drawings(record, directory)?;
+        let files = [directory.join("bench.md"), directory.join("bench.csv")];
+        write_text(&files[0], &alone::document(record, &drawings))?;
+        csv::write_measurements(record, &files[1])?;
+        Ok(files.into_iter().chain(drawings.into_iter().flat_map(|drawing| drawing.paths)).collect())
+    })
 }
 
 /// Writes what the backends were measured to do beside plain scripts into `directory`: `peers.md` and `peers.csv`; returns the files
@@ -37,10 +41,16 @@ pub fn write_bench(record: &BenchRecord, directory: &Path) -> Result<Vec<PathBuf
 /// # Errors
 /// If a file can't be written.
 pub fn write_peers(record: &PeersRecord, directory: &Path) -> Result<Vec<PathBuf>, BenchError> {
-    let files = [directory.join("peers.md"), directory.join("peers.csv")];
-    write_text(&files[0], &peers::document(record))?;
-    csv::write_subjects(record, &files[1])?;
-    Ok(files.into())
+    write_whole(directory, refused, |directory| {
+        let files = [directory.join("peers.md"), directory.join("peers.csv")];
+        write_text(&files[0], &peers::document(record))?;
+        csv::write_subjects(record, &files[1])?;
+        Ok(files.into())
+    })
+}
+
+fn refused(path: PathBuf, source: io::Error) -> BenchError {
+    BenchError::Io { path, source }
 }
 
 /// Those figures that the record has something for.
@@ -52,5 +62,5 @@ fn drawings(record: &BenchRecord, directory: &Path) -> Result<Vec<Drawing>, Benc
 }
 
 fn write_text(path: &Path, text: &str) -> Result<(), BenchError> {
-    std::fs::write(path, text).map_err(|source| BenchError::Io { path: path.into(), source })
+    std::fs::write(path, text).map_err(|source| refused(path.into(), source))
 }

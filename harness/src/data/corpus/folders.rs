@@ -3,9 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use flate2::read::GzDecoder;
-
-use super::{Corpus, Pinned, given, read_bounded};
+use super::{Corpus, Pinned, given, read_bounded, unpacked};
 use crate::data::DataError;
 use crate::data::error::Place;
 
@@ -46,7 +44,7 @@ pub(super) fn read_folder(layout: Layout<'_>, path: &Path) -> Result<Option<Corp
 /// Reads the archive out of its bytes.
 pub(super) fn read_archive(layout: Layout<'_>, path: &Path, file: Pinned) -> Result<Corpus, DataError> {
     let damaged = || DataError::damaged(path);
-    let mut archive = tar::Archive::new(GzDecoder::new(file.bytes.as_slice()));
+    let mut archive = tar::Archive::new(unpacked(file.bytes.as_slice()));
     let mut members = Vec::new();
     for entry in archive.entries().map_err(damaged())? {
         let mut entry = entry.map_err(damaged())?;

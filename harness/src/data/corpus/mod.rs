@@ -7,9 +7,10 @@ mod json;
 mod npm;
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use flate2::read::GzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::descriptor::{CorpusDescriptor, Form, Format, PinnedHash};
@@ -186,6 +187,40 @@ fn class_of(label: &str) -> Option<u8> {
     }
 }
 
+/// The most bytes that an archive is read to have, unpacked; IMDb's have 0.5 GB.
+const LARGEST_ARCHIVE: u64 = 4 << 30;
+
+/// The largest file that is read as a copy of a corpus.
+const LARGEST_COPY: u64 = 2 << 30;
+
+/// What a gzipped file unpacks to, which fails where that is more than any corpus: what is passed over is unpacked as well.
+fn unpacked(packed: impl Read) -> impl Read {
+    Bounded { inner: GzDecoder::new(packed), left: LARGEST_ARCHIVE }
+}
+
+/// A reader that fails where it would give more than it may.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return match self.inner.read(&mut [0])? {
+                0 => Ok(0),
+                _ => {
+                    Err(io::Error::other(format!("it unpacks to more than the {LARGEST_ARCHIVE} bytes that are read")))
+                }
+            };
+        }
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        let read = self.inner.read(&mut buffer[..most])?;
+        self.left -= read as u64;
+        Ok(read)
+    }
+}
+
 /// All of an archive's entry, which says how large it is before it is unpacked.
 fn read_bounded(
     entry: &mut tar::Entry<'_, impl Read>,
@@ -217,7 +252,14 @@ struct Pinned {
 }
 
 fn read_pinned(path: &Path, expected: &PinnedHash) -> Result<Pinned, DataError> {
-    let bytes = fs::read(path).map_err(DataError::io("read", path))?;
+    let io = || DataError::io("read", path);
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(io())?;
+    file.take(LARGEST_COPY + 1).read_to_end(&mut bytes).map_err(io())?;
+    if bytes.len() as u64 > LARGEST_COPY {
+        let reason = format!("it has more than the {LARGEST_COPY} bytes that are read");
+        return Err(DataError::Damaged { file: path.to_path_buf(), reason });
+    }
     pinned(path, bytes, expected)
 }
 
@@ -238,4 +280,19 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
 
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bounded_reader_gives_what_it_may_and_fails_where_there_is_more() {
+        let read = |left: u64| {
+            let mut bytes = Vec::new();
+            Bounded { inner: [7_u8; 5].as_slice(), left }.read_to_end(&mut bytes).map(|_| bytes.len())
+        };
+        assert_eq!((read(5).unwrap(), read(9).unwrap()), (5, 5));
+        assert!(read(4).unwrap_err().to_string().contains("unpacks to more than"));
+    }
 }

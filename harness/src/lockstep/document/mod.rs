@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use harness_drawing::{Drawing, DrawingError, save};
 
 use super::{LockstepError, LockstepRecord, Subject};
+use crate::record::write_whole;
 
 /// The report of a lockstep as Markdown, without figures.
 #[must_use]
@@ -19,12 +20,17 @@ pub fn lockstep_text(record: &LockstepRecord) -> String {
     page::page(record, &[])
 }
 
-/// Writes `report.md`, `lockstep.csv`, `lockstep-weights.csv` and the figures of a lockstep into a directory that is there, and returns the files
+/// Writes `report.md`, `lockstep.csv`, `lockstep-weights.csv` and the figures of a lockstep into a directory, each whole or not at all, and returns the files
 /// written.
 ///
 /// # Errors
 /// If a figure can't be drawn or a file not be written.
 pub fn write_lockstep(record: &LockstepRecord, directory: &Path) -> Result<Vec<PathBuf>, LockstepError> {
+    let refused = |path, source| LockstepError::Io { path, source };
+    write_whole(directory, refused, |directory| draw(record, directory))
+}
+
+fn draw(record: &LockstepRecord, directory: &Path) -> Result<Vec<PathBuf>, LockstepError> {
     let figures = figure::lockstep(record);
     let drawings: Result<Vec<Drawing>, DrawingError> =
         figures.iter().map(|figure| save(figure, None, directory)).collect();

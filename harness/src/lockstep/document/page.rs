@@ -7,7 +7,7 @@ use super::{name_of, native, settings};
 use crate::lockstep::{Comparison, Ending, LockstepRecord, Subject, THRESHOLDS, WeightsPart};
 use harness_drawing::Drawing;
 use harness_text::numbers::{NONE, significant};
-use harness_text::{Align, Table};
+use harness_text::{Align, Table, inline};
 
 /// The whole document.
 pub(super) fn page(record: &LockstepRecord, drawings: &[Drawing]) -> String {
@@ -202,7 +202,7 @@ fn others(record: &LockstepRecord) -> String {
 fn endings(record: &LockstepRecord) -> String {
     let line = |own: &Comparison| {
         let reason = own.unfinished()?;
-        Some(format!("- {}, {}: {reason}.\n", own.cell.title(), name_of(record, &own.subject)))
+        Some(format!("- {}, {}: {}.\n", own.cell.title(), name_of(record, &own.subject), inline(&reason)))
     };
     record.comparisons.iter().filter_map(line).collect()
 }

@@ -12,7 +12,7 @@ use super::contents::RUNS;
 use super::open::extract;
 use crate::record::run::{RunState, load_run, set_aside};
 use crate::record::schema::{Outcome, PlannedRun, StudyRecord};
-use crate::record::store::{STUDY, parent_of, read_study, sync_folder, write_json};
+use crate::record::store::{STUDY, parent_of, read_study, sync_folder, write_record};
 
 /// What became of an archive that was unpacked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -114,7 +114,7 @@ fn add_to(
         }
         list(&mut own, planned);
     }
-    write_json(&directory.join(STUDY), &own)?;
+    write_record(&directory.join(STUDY), &own)?;
     Ok(unpacked)
 }
 

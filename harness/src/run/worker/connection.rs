@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use harness_contract::wire::{Answer, Frame, FrameError, Request, read_reply, understand, write_frame};
 use harness_text::{beginning, plain};
 
-use super::process::{WorkerFailure, WorkerProcess};
+use super::failure::WorkerFailure;
 use super::waiting::{Cut, SlowObserver, Watch, Watched};
+use crate::process::ChildProcess;
 use crate::run::Interrupt;
 
 /// Bytes of a reason that are kept: it may quote what a worker sent.
@@ -18,7 +19,7 @@ const LONGEST_REASON: usize = 2000;
 /// A conversation with a worker. After a failure it stays failed.
 #[derive(Debug)]
 pub(super) struct Connection {
-    process: WorkerProcess,
+    process: ChildProcess,
     pipes: Option<Pipes>,
     watch: Rc<Watch>,
     /// Of the next request; the first one, `hello`, is 0.
@@ -38,7 +39,7 @@ impl Connection {
     /// # Errors
     /// If the pipes were taken before, or the system can't watch them.
     pub(super) fn open(
-        mut process: WorkerProcess,
+        mut process: ChildProcess,
         interrupt: Option<Interrupt>,
         observer: Option<SlowObserver>,
     ) -> Result<Self, WorkerFailure> {
@@ -90,7 +91,7 @@ impl Connection {
         let number = self.number;
         self.number = number.wrapping_add(1);
         let asked = Instant::now();
-        self.watch.begin(name, deadline);
+        let limit = self.watch.begin(name, deadline);
         let answer = write_frame(&mut pipes.requests, number, &frame.header, &frame.payload)
             .and_then(|()| read_reply(&mut pipes.replies, number, largest_reply));
         let frame = match answer {
@@ -98,7 +99,7 @@ impl Connection {
             Ok(None) => return Err(self.died(name)),
             Err(FrameError::Io(error)) => {
                 return Err(match Cut::of(&error) {
-                    Some(Cut::Deadline) => self.timed_out(name, deadline),
+                    Some(Cut::Deadline) => self.timed_out(name, limit),
                     Some(Cut::Stopped) => self.stopped(),
                     None => self.died(name),
                 });

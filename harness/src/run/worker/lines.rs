@@ -6,8 +6,8 @@ use std::process::{ChildStdin, ChildStdout, Command};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::process::WorkerProcess;
 use super::waiting::{Cut, Watch, Watched};
+use crate::process::ChildProcess;
 use crate::run::Interrupt;
 
 /// Bytes that a line may have.
@@ -16,7 +16,7 @@ const LONGEST_LINE: usize = 64 << 20;
 /// A process whose stdin and stdout are lines of text. Waiting for one ends with its deadline, with the process, or with an interrupt.
 #[derive(Debug)]
 pub struct LineProcess {
-    process: WorkerProcess,
+    process: ChildProcess,
     stdin: Option<Watched<ChildStdin>>,
     stdout: BufReader<Watched<ChildStdout>>,
     watch: Rc<Watch>,
@@ -35,12 +35,12 @@ pub enum NoLine {
 }
 
 impl LineProcess {
-    /// Starts a program as [`WorkerProcess::start`] does.
+    /// Starts a program as [`ChildProcess::start`] does.
     ///
     /// # Errors
     /// If it can't be started.
     pub fn start(command: Command, log: Option<&Path>, interrupt: Option<Interrupt>) -> io::Result<Self> {
-        let mut process = WorkerProcess::start(command, log, None)?;
+        let mut process = ChildProcess::start(command, log, None)?;
         let Some((stdin, stdout)) = process.take_pipes() else { return Err(io::ErrorKind::BrokenPipe.into()) };
         let watch = Rc::new(Watch::new(process.end_descriptor()?, interrupt, None));
         let stdin = Watched::new(stdin, Rc::clone(&watch))?;
@@ -89,11 +89,11 @@ impl LineProcess {
     }
 
     /// The process itself.
-    pub fn process(&mut self) -> &mut WorkerProcess {
+    pub fn process(&mut self) -> &mut ChildProcess {
         &mut self.process
     }
 
-    /// As [`WorkerProcess::end`], its stdin being closed.
+    /// As [`ChildProcess::end`], its stdin being closed.
     pub fn end(&mut self) -> String {
         self.stdin = None;
         self.process.end()

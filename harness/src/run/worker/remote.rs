@@ -16,8 +16,9 @@ use harness_contract::{
 };
 
 use super::connection::Connection;
-use super::process::{WorkerFailure, WorkerProcess};
+use super::failure::WorkerFailure;
 use super::waiting::SlowObserver;
+use crate::process::ChildProcess;
 use crate::run::Interrupt;
 
 /// How a worker is started and how long it may take.
@@ -84,7 +85,7 @@ impl Worker {
     /// # Errors
     /// If it can't be started, dies, lets the deadline pass, or speaks another version of the wire format; if everything is to stop.
     pub(in crate::run) fn start(program: &Path, options: &WorkerOptions<'_>) -> Result<RemoteBackend, WorkerFailure> {
-        let process = WorkerProcess::start(Command::new(program), options.log, options.cores).map_err(|error| {
+        let process = ChildProcess::start(Command::new(program), options.log, options.cores).map_err(|error| {
             WorkerFailure::broken(format!("could not start {}: {error}", program.display()), String::new())
         })?;
         let mut connection = Connection::open(process, options.interrupt.clone(), options.slow.clone())?;

@@ -15,8 +15,18 @@ use crate::run::Interrupt;
 /// How long one wait lasts at most. What takes longer than two of them was not waited for by a harness that was awake.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How long a request is waited for before it is said.
+/// How long a request is waited for before it is said, or half of its limit if that is shorter.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// Answers of one kind from which on its limit follows from them.
+const ENOUGH: usize = 20;
+
+/// How many times the longest answer so far a request may take.
+const PATIENT: u32 = 100;
+
+/// How far the limit that follows from earlier answers may lie below (half) and above (tenfold) the one that was set.
+const LEAST: u32 = 2;
+const MOST: u32 = 10;
 
 /// How many times longer than usual a request takes before that is said.
 const SLOW: u32 = 5;
@@ -76,12 +86,24 @@ impl History {
         times.push_back(took);
     }
 
+    fn times(&self, request: &str) -> Option<&VecDeque<Duration>> {
+        self.kinds.iter().find(|(name, _)| name == request).map(|(_, times)| times)
+    }
+
     /// The median of the latest answers.
     fn usual(&self, request: &str) -> Option<Duration> {
-        let (_, times) = self.kinds.iter().find(|(name, _)| name == request)?;
-        let mut times: Vec<_> = times.iter().copied().collect();
+        let mut times: Vec<_> = self.times(request)?.iter().copied().collect();
         times.sort_unstable();
         times.get(times.len() / 2).copied()
+    }
+
+    /// How long a request may take: `set`, until enough of its kind were answered; then a hundred times the longest of the latest answers, but no less
+    /// than half and no more than ten times of `set`.
+    fn limit(&self, request: &str, set: Duration) -> Duration {
+        match self.times(request).filter(|times| times.len() >= ENOUGH).and_then(|times| times.iter().max()) {
+            Some(longest) => longest.saturating_mul(PATIENT).clamp(set / LEAST, set.saturating_mul(MOST)),
+            None => set,
+        }
     }
 }
 
@@ -108,7 +130,7 @@ impl Patience {
 
     /// Whether this is the moment to say that it takes long.
     fn is_slow(&self, usual: Option<Duration>) -> bool {
-        !self.told && self.waited >= SILENCE && usual.is_none_or(|usual| self.waited > SLOW * usual)
+        !self.told && self.waited >= SILENCE.min(self.limit / 2) && usual.is_none_or(|usual| self.waited > SLOW * usual)
     }
 }
 
@@ -152,10 +174,12 @@ impl Watch {
         }
     }
 
-    /// Begins to wait for the answer to a request.
-    pub(super) fn begin(&self, request: &str, limit: Duration) {
+    /// Begins to wait for the answer to a request, for as long as was set or what earlier answers make of that. Gives how long.
+    pub(super) fn begin(&self, request: &str, set: Duration) -> Duration {
+        let limit = self.history.borrow().limit(request, set);
         *self.patience.borrow_mut() =
             Patience { request: request.to_owned(), limit, waited: Duration::ZERO, told: false };
+        limit
     }
 
     /// From now on waiting goes on whatever is to stop.
@@ -183,6 +207,8 @@ impl Watch {
                 Ok(_) | Err(rustix::io::Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
+            // Also what came in time: a worker that sends a byte now and then has not answered.
+            self.patience.borrow_mut().count(tick, start.elapsed());
             let ready = |place: usize| fds.get(place).is_some_and(|fd| !fd.revents().is_empty());
             if ready(2) {
                 return Err(io::Error::other(Cut::Stopped));
@@ -193,7 +219,6 @@ impl Watch {
             if ready(1) {
                 return Ok(Ready::ProcessEnded);
             }
-            self.patience.borrow_mut().count(tick, start.elapsed());
             self.tell_if_slow();
         }
     }
@@ -319,6 +344,26 @@ mod tests {
         assert!(!patience.is_slow(history.usual("build")));
         patience.told = true;
         assert!(!patience.is_slow(None), "it is said once");
+        let mut short = self::patience(4);
+        short.waited = Duration::from_secs(2);
+        assert!(short.is_slow(None), "half of a short limit has passed");
+    }
+
+    #[test]
+    fn a_limit_follows_from_the_longest_answer_once_there_are_enough_of_its_kind() {
+        let set = Duration::from_secs(600);
+        let limit = |count: usize, longest: f64| {
+            let mut history = History::default();
+            history.note("train-batch", Duration::from_secs_f64(longest));
+            (1..count).for_each(|_| history.note("train-batch", Duration::from_millis(10)));
+            assert_eq!(history.limit("build", set), set);
+            history.limit("train-batch", set)
+        };
+        assert_eq!(limit(ENOUGH - 1, 500.0), set);
+        assert_eq!(limit(ENOUGH, 0.05), set / 2);
+        assert_eq!(limit(ENOUGH, 4.0), Duration::from_secs(400));
+        assert_eq!(limit(ENOUGH, 500.0), set * 10);
+        assert_eq!(History::default().limit("a line", Duration::MAX), Duration::MAX);
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! A process that the harness starts: in a process group of its own, its stderr read, ended whatever happens.
 
-use std::fmt;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{
@@ -21,86 +22,15 @@ use super::leftovers::{Leftover, Lineage};
 /// How long a process may take to end once its stdin is closed.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long a process that was killed is waited for: one that the system can't end yet, because its disk doesn't answer, ends later.
+const KILLED: Duration = Duration::from_secs(5);
+
 /// How long the end of its stderr is waited for once it has ended, if another process holds that open.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// How a worker failed, as distinct from a request it answered with an error.
-#[derive(Debug, Clone, PartialEq)]
-pub enum WorkerFailure {
-    /// It could not be started, died, or broke the wire format.
-    Broken {
-        /// Why, as a sentence fragment.
-        reason: String,
-        /// The last lines it wrote to stderr.
-        last_words: String,
-    },
-    /// It did not answer within the deadline, and was ended.
-    TimedOut {
-        /// The request.
-        request: String,
-        /// The deadline.
-        deadline: Duration,
-        /// The last lines it wrote to stderr.
-        last_words: String,
-    },
-    /// It was ended because everything is to stop.
-    Stopped,
-}
-
-impl WorkerFailure {
-    pub(super) const fn broken(reason: String, last_words: String) -> Self {
-        Self::Broken { reason, last_words }
-    }
-
-    /// Why, as a sentence fragment, without the worker's last words.
-    #[must_use]
-    pub fn reason(&self) -> String {
-        match self {
-            Self::Broken { reason, .. } => reason.clone(),
-            Self::TimedOut { request, deadline, .. } => {
-                format!("no answer to `{request}` within {} s", deadline.as_secs_f64())
-            }
-            Self::Stopped => "interrupted".into(),
-        }
-    }
-
-    /// The failure as it is displayed, and where the worker's last words are more than the line that is quoted there, all of them below it.
-    #[must_use]
-    pub fn with_last_words(&self) -> String {
-        if self.last_words().lines().count() < 2 {
-            return self.to_string();
-        }
-        let lines: String = self.last_words().lines().map(|line| format!("\n  {line}")).collect();
-        format!("{self}\nthe last it wrote to stderr:{lines}")
-    }
-
-    /// The last that the worker wrote to stderr.
-    #[must_use]
-    pub fn last_words(&self) -> &str {
-        match self {
-            Self::Broken { last_words, .. } | Self::TimedOut { last_words, .. } => last_words,
-            Self::Stopped => "",
-        }
-    }
-}
-
-impl fmt::Display for WorkerFailure {
-    /// The reason, the worker's last line if it left one, and what to do where that is known.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason())?;
-        if let Some(line) = self.last_words().lines().last() {
-            write!(f, ": {line}")?;
-        }
-        if self.last_words().contains("shared librar") {
-            f.write_str("; run `just setup` and `just build`")?;
-        }
-        Ok(())
-    }
-}
-
 /// A running process. Dropping it ends it and everything it started.
 #[derive(Debug)]
-pub struct WorkerProcess {
+pub struct ChildProcess {
     child: Child,
     /// Readable once the process has ended.
     end: OwnedFd,
@@ -109,10 +39,13 @@ pub struct WorkerProcess {
     last_words: Option<LastWords>,
     lineage: Lineage,
     status: Option<ExitStatus>,
+    killed: bool,
+    /// Ends once all of its stdout has been passed on, where it is.
+    drained: Option<Receiver<()>>,
     leftovers: Vec<Leftover>,
 }
 
-impl WorkerProcess {
+impl ChildProcess {
     /// Starts a program. Its stderr goes to `log`, if given, and the beginning and the end of it are kept. Where `cores` names processors, it
     /// runs on those alone. It dies with the thread that starts it.
     ///
@@ -148,6 +81,8 @@ impl WorkerProcess {
             last_words,
             lineage,
             status: None,
+            killed: false,
+            drained: None,
             leftovers: Vec::new(),
         })
     }
@@ -185,9 +120,7 @@ impl WorkerProcess {
     pub fn end(&mut self) -> String {
         self.stdin = None;
         self.stdout = None;
-        let mut fds = [PollFd::new(&self.end, PollFlags::IN)];
-        // A wait that a signal breaks off has been long enough.
-        let _ = poll(&mut fds, Timespec::try_from(GRACE).ok().as_ref());
+        let _ = self.wait(GRACE);
         self.kill();
         let fate = self.status.map_or_else(|| "has an unknown fate".to_owned(), describe);
         if self.leftovers.is_empty() {
@@ -197,9 +130,64 @@ impl WorkerProcess {
         format!("{fate} and left {} behind", left.join(", "))
     }
 
+    /// Closes its stdin, and passes on what it writes to stdout, in a thread of its own. A reader that has had enough is no reason to stop what is written.
+    ///
+    /// # Errors
+    /// If the system has no thread left.
+    pub fn drain(&mut self, mut into: impl Write + Send + 'static) -> io::Result<()> {
+        self.stdin = None;
+        let Some(mut stdout) = self.stdout.take() else { return Ok(()) };
+        let (passed, all) = channel::<()>();
+        thread::Builder::new().name("stdout".into()).spawn(move || {
+            if io::copy(&mut stdout, &mut into).is_err() {
+                let _ = io::copy(&mut stdout, &mut io::sink());
+            }
+            drop(passed);
+        })?;
+        self.drained = Some(all);
+        Ok(())
+    }
+
+    /// Waits until it has ended, but no longer than this. Says whether it has.
+    #[must_use]
+    pub fn wait(&self, most: Duration) -> bool {
+        let start = Instant::now();
+        loop {
+            let left = most.saturating_sub(start.elapsed());
+            match poll(&mut [PollFd::new(&self.end, PollFlags::IN)], Timespec::try_from(left).ok().as_ref()) {
+                Ok(ready) => return ready > 0,
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Ends it, unless it has ended by itself, and what it has started. Gives how it ended, `None` if not by itself.
+    pub fn finish(&mut self) -> Option<ExitStatus> {
+        let ended = self.wait(Duration::ZERO);
+        self.kill();
+        if let Some(all) = self.drained.take() {
+            // The thread sends nothing; its end is what is waited for.
+            let _ = all.recv_timeout(DRAIN);
+        }
+        self.status.filter(|_| ended)
+    }
+
+    /// Closes its stdin, passes on what it writes to stdout, and waits for it to end by itself for so long at most; then it is ended. Gives how it ended,
+    /// `None` if not by itself.
+    ///
+    /// # Errors
+    /// If the system has no thread left.
+    pub fn follow(&mut self, into: impl Write + Send + 'static, most: Duration) -> io::Result<Option<ExitStatus>> {
+        self.drain(into)?;
+        // Either way it is over.
+        let _ = self.wait(most);
+        Ok(self.finish())
+    }
+
     /// Sends its process group a signal, unless it has ended.
     pub fn signal(&self, signal: Signal) {
-        if let (None, Some(group)) = (self.status, pid_of(&self.child)) {
+        if let (false, Some(group)) = (self.killed, pid_of(&self.child)) {
             // The group may be gone already.
             let _ = kill_process_group(group, signal);
         }
@@ -208,12 +196,14 @@ impl WorkerProcess {
     /// Ends its whole process group at once, and whatever it started outside of that.
     pub fn kill(&mut self) {
         let group = pid_of(&self.child);
-        if self.status.is_none() {
+        if !self.killed {
+            self.killed = true;
             if let Some(group) = group {
                 // The group may be gone already, which is what is wanted.
                 let _ = kill_process_group(group, Signal::KILL);
             }
-            self.status = self.child.wait().ok();
+            let _ = self.wait(KILLED);
+            self.status = self.child.try_wait().ok().flatten();
             self.leftovers = self.lineage.end_leftovers(group);
         }
         if let Some(last_words) = &self.last_words {
@@ -222,7 +212,7 @@ impl WorkerProcess {
     }
 }
 
-impl Drop for WorkerProcess {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         self.kill();
     }

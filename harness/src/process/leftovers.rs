@@ -2,17 +2,28 @@
 
 use std::fmt;
 use std::fs;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use harness_text::plain;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal, set_child_subreaper};
 
 /// The variable in a process' environment that says by whom it was started, for whatever it starts inherits it.
 const VARIABLE: &str = "STUDY_PROCESS";
 
 /// How often the processes are looked through for new ones, each of which could start another.
 const ROUNDS: usize = 5;
+
+/// Whether processes without a parent become this one's.
+static ADOPTS: AtomicBool = AtomicBool::new(false);
+
+/// From now on a process whose parent ends becomes this one's, if this one has started it, directly or not; so it is found whatever it has made of its
+/// environment. For a program that starts one process at a time: whatever else is its child has been left behind.
+pub fn adopt_leftovers() {
+    // A system that refuses leaves the environment to tell.
+    ADOPTS.store(set_child_subreaper(Some(getpid())).is_ok(), Ordering::Relaxed);
+}
 
 /// What all that a process starts, and what those start, has in its environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,19 +45,23 @@ impl fmt::Display for Leftover {
 }
 
 impl Lineage {
-    /// One that no other process has, and that is told for one of this process' own.
+    /// That of everything which this process starts.
+    fn of_all() -> &'static Self {
+        static ALL: OnceLock<Lineage> = OnceLock::new();
+        ALL.get_or_init(|| {
+            let began = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+            let own = format!("{}.{began}", std::process::id());
+            Self(match std::env::var(VARIABLE) {
+                Ok(before) => format!("{before}/{own}"),
+                Err(_) => own,
+            })
+        })
+    }
+
+    /// One that no other process has, for a process that is about to be started.
     pub(super) fn new() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let own = format!(
-            "{}.{}.{}",
-            std::process::id(),
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos()),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        Self(match std::env::var(VARIABLE) {
-            Ok(before) => format!("{before}/{own}"),
-            Err(_) => own,
-        })
+        Self(format!("{}/{}", Self::of_all().0, COUNT.fetch_add(1, Ordering::Relaxed)))
     }
 
     /// The variable and its value, for the environment of the process.
@@ -64,7 +79,9 @@ impl Lineage {
                 // The descriptor comes first: what is looked at afterwards is of the very process that is ended then.
                 let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
                 let raw = pid.as_raw_pid();
-                if !self.covers(raw) || group_of(raw).is_none_or(|group| Some(group) == gone.map(Pid::as_raw_pid)) {
+                let Some((parent, group)) = parent_and_group(raw) else { continue };
+                let adopted = ADOPTS.load(Ordering::Relaxed) && parent == getpid().as_raw_pid();
+                if !(adopted || self.covers(raw)) || Some(group) == gone.map(Pid::as_raw_pid) {
                     continue;
                 }
                 let name = fs::read_to_string(format!("/proc/{raw}/comm")).unwrap_or_default();
@@ -91,15 +108,23 @@ impl Lineage {
     }
 }
 
+/// Ends every process that this one has started, directly or not: for a program that is about to end at once.
+pub fn end_all_started() {
+    Lineage::of_all().end_leftovers(None);
+}
+
 fn processes() -> Vec<Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     numbers.filter(|pid| u32::try_from(*pid) != Ok(std::process::id())).filter_map(Pid::from_raw).collect()
 }
 
-/// A process' group; `None` if the process has ended.
-fn group_of(pid: i32) -> Option<i32> {
+/// A process' parent and group; `None` if the process has ended.
+fn parent_and_group(pid: i32) -> Option<(i32, i32)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in parentheses, may hold anything.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(2)?.parse().ok()
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let ended = fields.next()? == "Z";
+    let numbers = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    (!ended).then_some(numbers)
 }
