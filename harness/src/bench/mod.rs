@@ -19,6 +19,6 @@ pub use document::{write_bench, write_peers};
 pub(crate) use error::BenchError;
 pub(crate) use machine::copy_bandwidth;
 pub use machine::matmul_peak;
-pub(crate) use plan::{Configuration, base_study};
+pub(crate) use plan::{Configuration, base_study, group_memory};
 pub use plan::{Extent, configurations};
 pub use record::{BENCH_VERSION, BenchRecord, Factor, Measured, Measurement, PeakRecord, Sample, Timing};

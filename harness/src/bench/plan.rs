@@ -7,7 +7,7 @@ use harness_contract::{CellKind, Kernel};
 
 use super::error::BenchError;
 use super::record::Factor;
-use crate::plan::{Asked, Overrides, PlanError, Protocol, ResolvedRun, Study, resolve, resolve_data};
+use crate::plan::{Asked, Overrides, PlanError, Protocol, ResolvedRun, Study, least_memory, resolve, resolve_data};
 
 /// The published grid, whose settings are measured unless another study is named.
 const STUDY: &str = "grid";
@@ -95,6 +95,20 @@ pub fn configurations(
         }
     }
     Ok(all)
+}
+
+/// What each group of configurations needs of memory at least, all of its workers together, in bytes, by name.
+pub(crate) fn group_memory(planned: &[Configuration], asked: &BTreeMap<String, Asked>) -> Vec<(String, u64)> {
+    let mut groups: BTreeMap<String, u64> = BTreeMap::new();
+    for own in planned {
+        let Ok(protocol) = &own.protocol else { continue };
+        let framework = matches!(asked.get(&own.backend), Some(Ok(info)) if info.native_defaults.is_some());
+        let spec = protocol.model_spec(own.cell, own.vocabulary_size, 0);
+        let bytes = least_memory(&spec, protocol.evaluation_batch_size, 0, framework);
+        let group = groups.entry(format!("{} {}", own.cell, own.factor.name())).or_default();
+        *group = group.saturating_add(bytes);
+    }
+    groups.into_iter().collect()
 }
 
 /// A protocol with one factor changed in every way that is measured, and the words of the vocabulary.

@@ -9,13 +9,14 @@ use serde_json::json;
 use super::args::{BenchArguments, Common};
 use super::exit::{COMPLETED, CliError, FAILED, NOT_ALL_COMPLETED, print, say};
 use super::measurement::keep_in;
+use super::memory::estimate;
 use crate::bench::{
     BENCH_VERSION, BenchEvent, BenchOptions, BenchRecord, Configuration, Extent, Measured, PeakRecord, base_study,
-    configurations, copy_bandwidth, matmul_peak, measure, write_bench,
+    configurations, copy_bandwidth, group_memory, matmul_peak, measure, write_bench,
 };
 use crate::plan::{Asked, Overrides, Study};
 use crate::record::{BackendRecord, write_json};
-use crate::run::{Catalogue, Machine, Registry, allowed_cores};
+use crate::run::{Catalogue, Machine, Memory, Registry, allowed_cores};
 
 /// What is kept is `bench.json`.
 const KIND: &str = "bench";
@@ -81,6 +82,8 @@ fn planned(arguments: &BenchArguments, common: &Common) -> Result<Planned, CliEr
     let registry = Registry::new(common.backends.iter().cloned());
     let catalogue = Catalogue::ask(&registry, &study.file.backends);
     let configurations = configurations(&study, catalogue.asked(), &overrides, extent).map_err(|error| plan(&error))?;
+    let memory = estimate(group_memory(&configurations, catalogue.asked()), 1, Memory::read())?;
+    memory.and_then(|memory| memory.warning).iter().for_each(|warning| say(warning));
     Ok(Planned { study, catalogue, configurations, cores })
 }
 

@@ -10,6 +10,7 @@ use super::data::encoded_data;
 use super::exit::{COMPLETED, CliError, INTERRUPTED, NOT_ALL_COMPLETED, print, print_json, say};
 use super::lockstep_progress::Display;
 use super::measurement::{Kept, keep_in};
+use super::memory::estimate;
 use super::run::interrupt_on_signals;
 use crate::lockstep::{
     Comparison, Ending, InertSetting, LOCKSTEP_VERSION, LockstepError, LockstepEvent, LockstepRecord, SideRequest,
@@ -17,7 +18,7 @@ use crate::lockstep::{
 };
 use crate::plan::{Division, Overrides, Study, resolve_data};
 use crate::record::{read_json, write_json};
-use crate::run::{Catalogue, Machine, Registry};
+use crate::run::{Catalogue, Machine, Memory, Registry};
 
 /// What is kept is `lockstep.json`.
 const KIND: &str = "lockstep";
@@ -48,6 +49,9 @@ pub(super) fn lockstep(arguments: &LockstepArguments, common: &Common) -> Result
     let cells: Vec<CellKind> =
         if arguments.cell.is_empty() { request.study.file.cells.clone() } else { arguments.cell.clone() };
     let plan = plan_lockstep(&request, &cells, arguments.floor, &catalogue, settings.vocabulary_size)?;
+    let reviews = settings.sizes().map(|(_, size)| size).iter().sum();
+    let memory = estimate(plan.memory(reviews), 1, Memory::read())?;
+    memory.and_then(|memory| memory.warning).iter().for_each(|warning| say(warning));
     let data = encoded_data(&settings, &arguments.from, common)?;
     let kept = kept(arguments, &request, &data.summary.hash)?;
     let file = kept.as_ref().map(|kept| kept.folder.join(format!("{KIND}.json")));

@@ -5,7 +5,9 @@ use harness_contract::CellKind;
 use super::arm::Arm;
 use super::record::{Comparison, InertSetting, Subject};
 use super::sides::{LockstepError, SidesRequest};
-use crate::plan::{Division, Protocol, SettingDifference, differences, same_steps, with_settings_of};
+use crate::plan::{
+    Division, Protocol, REVIEW, SettingDifference, differences, least_memory, same_steps, with_settings_of,
+};
 use crate::run::Catalogue;
 
 const INITIALIZERS: &str = "initializers.";
@@ -80,6 +82,21 @@ impl LockstepPlan {
     #[must_use]
     pub fn inert(&self) -> &[InertSetting] {
         &self.inert
+    }
+
+    /// What each comparison needs of memory at least, both of its models together, in bytes, by name.
+    pub(crate) fn memory(&self, reviews: usize) -> Vec<(String, u64)> {
+        let of =
+            |arm: &Arm| least_memory(&arm.spec, arm.protocol.batch_size, 0, arm.backend.info.native_defaults.is_some());
+        let both = |planned: &Planned| {
+            let [a, b] = planned.arms.each_ref();
+            let data = (reviews as u64).saturating_mul(REVIEW);
+            (
+                format!("{} beside {}, {}", a.name, b.name, planned.cell),
+                of(a).saturating_add(of(b)).saturating_add(data),
+            )
+        };
+        self.comparisons.iter().map(both).collect()
     }
 
     /// Whether this is a floor of the same backends that was not asked for this time.

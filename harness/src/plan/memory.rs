@@ -12,7 +12,7 @@ const FRAMEWORK: u64 = 150 << 20;
 const PROCESS: u64 = 30 << 20;
 
 /// Encoded tokens of a review, in bytes: IMDb has 231 on average.
-const REVIEW: u64 = 1000;
+pub(crate) const REVIEW: u64 = 1000;
 
 /// Bytes that a run needs in this machine's memory, its worker's and its own process' together: weights, their gradients and the two moments of Adam;
 /// of a training batch the embedded words, the gates and outputs of every layer, and the gradients of all of those; of a prediction batch a layer's

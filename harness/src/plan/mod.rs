@@ -19,7 +19,7 @@ pub use differences::{differences, flat};
 pub(crate) use fingerprint::HARNESS_NUMERICS;
 pub use fingerprint::fingerprint;
 pub use key::RunKey;
-pub(crate) use memory::least_memory;
+pub(crate) use memory::{REVIEW, least_memory};
 pub(crate) use name::{BackendName, BackendNameError};
 pub use protocol::Protocol;
 pub(crate) use resolve::{Asked, ResolvedRun, ResolvedSettings, override_data, resolve_data};

@@ -153,3 +153,32 @@ fn help_is_in_groups_and_completions_and_the_manual_name_every_command() {
     let page = shown(&bench.study(&[]).arg("manual").output().unwrap());
     assert!(page.contains(".TH study 1") && page.contains("lockstep") && page.contains("\\-\\-set\\-a"), "{page}");
 }
+
+#[test]
+fn every_command_that_prints_a_table_prints_json_too() {
+    let bench = finished();
+    shown(&bench.study(&[]).args(["pack", "runs/small", "small.tar.zst"]).output().unwrap());
+    std::fs::create_dir(bench.path("runs/small/runs/left-over")).unwrap();
+    let run = "fake-rnn-base-s1";
+    let data = "data --study study.toml --from reviews.json";
+    let lockstep = "lockstep fake fake --study study.toml --from reviews.json --steps 2 --cell rnn";
+    for (command, place, value) in [
+        ("backends fake", "/fake/info/name", "fake"),
+        (data, "/corpus/source", "reviews.json (given by path)"),
+        ("run study.toml --dry-run", "/runs/0/runs/0", run),
+        ("check runs/small", "/0/run", run),
+        ("check small.tar.zst", "/1/outcome", "completed"),
+        ("list runs", "/0/study", "small"),
+        ("list runs/small", "/0/run", run),
+        ("show runs/small/fake-rnn-base-s1", "/key/backend", "fake"),
+        ("diagnose runs/small", "/0/run/backend", "fake"),
+        ("knobs fake", "/0/name", "epochs"),
+        (lockstep, "/comparisons/0/cell", "rnn"),
+        ("conform reference --only training-repeats", "/backend", "reference"),
+        ("clean runs/small --yes", "/0/directory", "runs/small/runs/left-over"),
+    ] {
+        let output = bench.study(&["fake"]).args(command.split(' ')).arg("--json").output().unwrap();
+        let json: serde_json::Value = serde_json::from_str(&shown(&output)).unwrap();
+        assert_eq!(json.pointer(place), Some(&value.into()), "{command}: {json:#}");
+    }
+}

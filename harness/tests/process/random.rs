@@ -71,7 +71,10 @@ const VALUES: [&str; 44] = [
 ];
 
 /// Things that lie in the folder, or don't.
-const PATHS: [&[u8]; 17] = [
+const PATHS: [&[u8]; 20] = [
+    b"runs/small",
+    b"runs/small",
+    b"small.tar.zst",
     b"study.toml",
     b"other.toml",
     b"reviews.json",
@@ -91,12 +94,18 @@ const PATHS: [&[u8]; 17] = [
     b"a name\nwith a line",
 ];
 
-const VERBS: [&str; 24] = [
+const VERBS: [&str; 30] = [
+    "run",
+    "run",
+    "run",
+    "run",
     "run",
     "run",
     "run",
     "run",
     "data",
+    "data",
+    "lockstep",
     "lockstep",
     "list",
     "show",
@@ -118,38 +127,52 @@ const VERBS: [&str; 24] = [
     "no-such-verb",
 ];
 
-const FLAGS: [&str; 30] = [
-    "--set",
-    "--set",
-    "--set",
-    "--only",
-    "--jobs",
-    "--deadline",
-    "--out",
-    "--from",
-    "--backend",
-    "--data-dir",
-    "--sources",
-    "--archive",
-    "--json",
-    "--claims",
-    "--audit",
-    "--study",
-    "--max-length",
-    "--cell",
-    "--steps",
-    "--seed",
-    "--division",
-    "--matched-to",
-    "--variant",
-    "--set-a",
-    "--set-b",
-    "--weights-every",
-    "--yes",
-    "--force",
-    "--help",
-    "--floor",
-];
+/// Options of the verb, some more often than others.
+fn options_of(verb: &str) -> &'static [&'static str] {
+    match verb {
+        "run" => &[
+            "--set",
+            "--set",
+            "--set",
+            "--only",
+            "--jobs",
+            "--deadline",
+            "--out",
+            "--backend",
+            "--archive",
+            "--json",
+            "--tensorboard",
+            "--data-dir",
+        ],
+        "data" => &["--set", "--set", "--max-length", "--json", "--data-dir"],
+        "lockstep" => &[
+            "--set",
+            "--set-a",
+            "--set-b",
+            "--cell",
+            "--seed",
+            "--division",
+            "--matched-to",
+            "--variant",
+            "--weights-every",
+            "--floor",
+            "--json",
+            "--out",
+            "--force",
+            "--deadline",
+        ],
+        "report" => &["--out", "--claims", "--audit", "--tensorboard"],
+        "claims" => &["--claims", "--json"],
+        "clean" => &["--yes", "--json"],
+        "run-one" => &["--cores"],
+        "knobs" => &["--page", "--json"],
+        "list" | "show" | "diff" | "check" | "audit" | "diagnose" | "backends" => &["--json"],
+        _ => &[],
+    }
+}
+
+/// Options without a value.
+const SWITCHES: [&str; 6] = ["--json", "--tensorboard", "--floor", "--force", "--yes", "--page"];
 
 /// splitmix64.
 struct Draw(u64);
@@ -238,12 +261,21 @@ impl Draw {
         OsStr::from_bytes(self.one(&paths)).to_owned()
     }
 
-    fn argument(&mut self) -> OsString {
-        match self.below(4) {
-            0 => OsString::from(self.one(&VALUES).trim_matches('"')),
-            1 => OsString::from(format!("{}={}", self.key(), self.one(&VALUES))),
-            2 => OsString::from(format!("fake={}", self.one(&["./study-backend-fake", "nowhere", "", "/dev/null"]))),
-            _ => self.path(),
+    /// A value for an option: what belongs there, or anything.
+    fn value(&mut self, option: &str) -> OsString {
+        let what = if self.below(10) == 0 { "" } else { option };
+        match what {
+            "--set" | "--set-a" | "--set-b" => OsString::from(format!("{}={}", self.key(), self.one(&VALUES))),
+            "--backend" => {
+                OsString::from(format!("fake={}", self.one(&["./study-backend-fake", "nowhere", "", "/dev/null"])))
+            }
+            "--out" | "--archive" | "--claims" | "--audit" | "--data-dir" => self.path(),
+            "--only" | "--variant" | "--matched-to" => {
+                OsString::from(self.one(&["fake", "rnn", "base", "s1", "x", ""]))
+            }
+            "--cell" => OsString::from(self.one(&["rnn", "lstm", "gru"])),
+            "--division" => OsString::from(self.one(&["native", "matched"])),
+            _ => OsString::from(self.one(&VALUES).trim_matches('"')),
         }
     }
 
@@ -254,21 +286,27 @@ impl Draw {
             // What is trained is the small study alone: any other may take as long as it asks for.
             "run" => arguments.extend(["other.toml", "--dry-run", "--from", "reviews.json"].map(Into::into)),
             "lockstep" => {
+                let study = self.one(&["study.toml", "other.toml"]);
                 arguments.extend(
-                    ["fake", "fake", "--study", "other.toml", "--steps", "2", "--set", "epochs=1"].map(Into::into),
+                    ["fake", "fake", "--steps", "2", "--from", "reviews.json", "--study", study].map(Into::into),
                 );
-                arguments.extend(["--from".into(), self.path()]);
             }
-            "data" => arguments.extend(["--study", "other.toml"].map(Into::into)),
+            "data" => arguments.extend(["--study", "other.toml", "--from", "reviews.json"].map(Into::into)),
             // Not the bundled ones, some of which load a framework.
             "backends" | "knobs" => arguments.push("fake".into()),
             "completions" | "manual" | "help" => {}
-            _ => arguments.extend((0..=self.below(2)).map(|_| self.path())),
+            "diff" | "pack" | "unpack" => arguments.extend([self.path(), self.path()]),
+            _ => arguments.push(self.path()),
         }
         for _ in 0..self.below(4) {
-            arguments.push(OsString::from(self.one(&FLAGS)));
-            if self.below(5) > 0 {
-                arguments.push(self.argument());
+            let Some(option) = options_of(verb).get(self.below(options_of(verb).len().max(1))) else { break };
+            if arguments.iter().any(|own| own == option) && !option.starts_with("--set") {
+                continue;
+            }
+            arguments.push(option.into());
+            // Now and then one too many, or too few.
+            if SWITCHES.contains(option) == (self.below(20) == 0) {
+                arguments.push(self.value(option));
             }
         }
         arguments
@@ -289,8 +327,8 @@ fn folder() -> Bench {
     bench
 }
 
-/// What is wrong with how this command ended, if anything is.
-fn complaint(command: &mut Command, bench: &Bench) -> Option<String> {
+/// How this command ended, and what is wrong with that, if anything is.
+fn complaint(command: &mut Command, bench: &Bench) -> (Option<i32>, Option<String>) {
     let (out, err) = (bench.path("said.out"), bench.path("said.err"));
     let file = |path| fs::File::create(path).unwrap();
     let mut child = command.stdin(Stdio::null()).stdout(file(&out)).stderr(file(&err)).spawn().unwrap();
@@ -302,13 +340,13 @@ fn complaint(command: &mut Command, bench: &Bench) -> Option<String> {
         if start.elapsed() > LIMIT {
             child.kill().unwrap();
             child.wait().unwrap();
-            return Some("it did not end".into());
+            return (None, Some("it did not end".into()));
         }
         thread::sleep(Duration::from_millis(2));
     };
     let said = String::from_utf8_lossy(&fs::read(&err).unwrap()).into_owned();
     let sizes = [&out, &err].map(|path| fs::metadata(path).unwrap().len());
-    match status.code() {
+    let complaint = match status.code() {
         None => Some(format!("signal {:?}: {said}", status.signal())),
         Some(code) if !CODES.contains(&code) => Some(format!("exit code {code}: {said}")),
         // A refusal is told.
@@ -316,28 +354,40 @@ fn complaint(command: &mut Command, bench: &Bench) -> Option<String> {
         _ if said.contains("panicked") => Some(said),
         _ if sizes.iter().any(|bytes| *bytes > 4 << 20) => Some(format!("{sizes:?} bytes were said")),
         _ => None,
-    }
+    };
+    (status.code(), complaint)
 }
 
 #[test]
 fn a_thousand_random_studies_and_argument_lists_are_done_or_refused() {
-    let of = |first: u64| -> Vec<String> {
+    let of = |first: u64| -> (Vec<String>, Vec<Option<i32>>) {
         let bench = folder();
-        let mut wrong = Vec::new();
+        let (mut wrong, mut codes) = (Vec::new(), Vec::new());
         for case in (first..CASES).step_by(usize::try_from(THREADS).unwrap()) {
             let mut draw = Draw(case << 32);
             let study = draw.study();
             fs::write(bench.path("other.toml"), &study).unwrap();
             let arguments = draw.arguments();
-            let found = complaint(bench.study(&["fake"]).args(&arguments), &bench);
+            let (code, found) = complaint(bench.study(&["fake"]).args(&arguments), &bench);
             let text = || String::from_utf8_lossy(&study).into_owned();
             wrong.extend(found.map(|found| format!("case {case}: study {arguments:?}: {found}\n{}", text())));
+            codes.push(code);
         }
-        wrong
+        (wrong, codes)
     };
-    let wrong: Vec<String> = thread::scope(|scope| {
+    let (wrong, codes): (Vec<_>, Vec<_>) = thread::scope(|scope| {
         let own: Vec<_> = (0..THREADS).map(|first| scope.spawn(move || of(first))).collect();
-        own.into_iter().flat_map(|own| own.join().unwrap()).collect()
+        own.into_iter().map(|own| own.join().unwrap()).unzip()
     });
+    let (wrong, codes) = (wrong.concat(), codes.concat());
     assert!(wrong.is_empty(), "{} of {CASES}:\n{}", wrong.len(), wrong.join("\n"));
+    // Enough of them get past the parser of arguments, and enough are done.
+    let ended = |code: i32| codes.iter().filter(|own| **own == Some(code)).count();
+    assert!(
+        ended(0) > 150 && ended(1) > 300 && ended(2) > 20,
+        "{} done, {} refused, {} wrong",
+        ended(0),
+        ended(1),
+        ended(2)
+    );
 }
