@@ -28,15 +28,15 @@ impl Interrupt {
         Ok(Self { pipe: Arc::new(io::pipe()?) })
     }
 
-    /// A latch that the first SIGINT, SIGTERM or SIGHUP sets, but for those that whoever started the program had it ignore, as `nohup` does. The second one ends the program at once with this code, and everything that it has
-    /// started with it.
+    /// A latch that the first SIGINT, SIGTERM or SIGHUP sets. A hangup that whoever started the program had it ignore, as `nohup` does, stays ignored;
+    /// an interrupt does not, for shells ignore it for what a script starts in the background. The second signal ends the program at once with this
+    /// code, and everything that it has started with it.
     ///
     /// # Errors
     /// If the system refuses.
     pub fn on_signals(code: u8) -> io::Result<Self> {
         let interrupt = Self::new()?;
-        let ignored = ignored_signals();
-        let heeded = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+        let heeded: &[i32] = if ignores_hangup() { &[SIGINT, SIGTERM] } else { &[SIGINT, SIGTERM, SIGHUP] };
         let mut signals = Signals::new(heeded)?;
         let own = interrupt.clone();
         thread::Builder::new().name("signals".into()).spawn(move || {
@@ -66,11 +66,12 @@ impl Interrupt {
     }
 }
 
-/// The signals that this process ignores, one bit each, from the first on; none where the system doesn't tell.
-fn ignored_signals() -> u64 {
+/// Whether this process ignores SIGHUP; false where the system doesn't tell.
+fn ignores_hangup() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    // A bit each, from signal 1 on.
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & (1 << (SIGHUP - 1)) != 0)
 }
 
 impl AsFd for Interrupt {

@@ -1,7 +1,7 @@
 //! Runs that go on: after being killed at any moment, and from a finished run of fewer epochs.
 
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -52,7 +52,7 @@ fn a_run_that_is_killed_at_random_moments_comes_to_the_bytes_of_an_undisturbed_o
         if kills < 10 {
             // On a machine with other work most lives would end before the first epoch does.
             if kills == 4 {
-                wait_for_a_state(&bench, "disturbed");
+                keeps_a_state(&bench, "disturbed", &mut child);
             }
             sleep(Duration::from_millis(150 + drawn(&mut seed) % 400));
             kills += usize::from(child.try_wait().unwrap().is_none());
@@ -118,18 +118,23 @@ fn files(bench: &Bench, folder: &str) -> Vec<PathBuf> {
     files.map(|file| file.path()).collect()
 }
 
-fn wait_for_a_state(bench: &Bench, folder: &str) {
+/// Waits for the study's run to keep a state; false if it ended without one that was seen.
+fn keeps_a_state(bench: &Bench, folder: &str, child: &mut Child) -> bool {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !files(bench, folder).iter().any(|path| path.ends_with("state.json")) {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
         assert!(Instant::now() < deadline, "no state is kept");
         sleep(Duration::from_millis(5));
     }
+    true
 }
 
 /// Begins the study's run and kills it as soon as it has kept a state.
 fn interrupted(bench: &Bench, manner: &str) {
     let mut child = bench.run(&[manner], &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    wait_for_a_state(bench, "runs/small");
+    assert!(keeps_a_state(bench, "runs/small", &mut child), "no state is kept");
     child.kill().unwrap();
     child.wait().unwrap();
 }

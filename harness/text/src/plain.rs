@@ -28,13 +28,19 @@ pub fn beginning(text: &str, most: usize) -> Cow<'_, str> {
 /// One line for a Markdown document, in which Markdown and HTML see no sign of theirs but code spans and emphasis: no link, no image, no element.
 #[must_use]
 pub fn inline(text: &str) -> String {
-    let one_line: Vec<_> = text.split_whitespace().collect();
-    let mut shown = one_line.join(" ").replace('<', "&lt;").replace("](", "]\\(");
-    // Addresses are links on GitHub without any sign.
-    for (sign, written) in [("://", ":&#47;&#47;"), ("www.", "www&#46;"), ("WWW.", "WWW&#46;"), ("@", "&#64;")] {
-        shown = shown.replace(sign, written);
+    text.split_whitespace().map(no_address).collect::<Vec<_>>().join(" ").replace('<', "&lt;").replace("](", "]\\(")
+}
+
+/// A word that is no link: GitHub makes links of addresses without any sign. An `@` on its own is none.
+fn no_address(word: &str) -> Cow<'_, str> {
+    if word == "@" {
+        return Cow::Borrowed(word);
     }
-    shown
+    let signs = [("://", ":&#47;&#47;"), ("www.", "www&#46;"), ("WWW.", "WWW&#46;"), ("@", "&#64;")];
+    signs.into_iter().fold(Cow::Borrowed(word), |word, (sign, written)| match word.contains(sign) {
+        true => Cow::Owned(word.replace(sign, written)),
+        false => word,
+    })
 }
 
 fn escaped(text: &str, stays: impl Fn(char) -> bool) -> Cow<'_, str> {
@@ -82,7 +88,7 @@ mod tests {
     fn nothing_in_a_line_of_markdown_leads_anywhere() {
         assert_eq!(inline("[a](b) ![c](d)\n<e> [f]\\(g)"), "[a]\\(b) ![c]\\(d) &lt;e> [f]\\(g)");
         assert_eq!(inline("http://x www.y z@w.org"), "http:&#47;&#47;x www&#46;y z&#64;w.org");
-        for text in ["`[batch, time]` in (0, 1] *and* 50 %", "libtorch 2.13.0+cpu, a_b"] {
+        for text in ["`[batch, time]` in (0, 1] *and* 50 %", "libtorch 2.13.0+cpu, a_b", "CPU @ 2.50GHz"] {
             assert_eq!(inline(text), text);
         }
     }

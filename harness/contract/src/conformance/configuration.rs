@@ -47,12 +47,13 @@ enum Scale {
 /// The next configuration of a seed that both can build; `None` where `a` and `b` have next to nothing in common.
 pub(super) fn draw(seed: u64, kernels: &[Kernel], a: &Capabilities, b: &Capabilities) -> Option<Configuration> {
     let mut random = Random::named(&format!("configuration {seed}"));
+    // From a stream of its own: what else a seed draws is older than this setting.
+    let label_smoothing = match a.label_smoothing && b.label_smoothing {
+        true => one_of(&mut Random::named(&format!("label smoothing {seed}")), [0.0, 0.0, 0.0, 0.1, 0.5]),
+        false => 0.0,
+    };
     for _ in 0..ATTEMPTS {
-        let spec = ModelSpec {
-            // From a stream of its own: what else a seed draws is older than this setting.
-            label_smoothing: one_of(&mut Random::named(&format!("label smoothing {seed}")), [0.0, 0.0, 0.0, 0.1, 0.5]),
-            ..spec(&mut random, kernels, a)
-        };
+        let spec = ModelSpec { label_smoothing, ..spec(&mut random, kernels, a) };
         let of_b = ModelSpec {
             kernel: b.kernels.first().copied().unwrap_or(Kernel::Stock),
             device: b.devices.first().copied().unwrap_or(Device::Cpu),
