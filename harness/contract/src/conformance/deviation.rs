@@ -140,10 +140,10 @@ pub(super) fn gates(cell: CellKind, group: TensorGroup) -> &'static [&'static st
         group,
         TensorGroup::InputKernel | TensorGroup::RecurrentKernel | TensorGroup::InputBias | TensorGroup::RecurrentBias
     );
-    match cell {
-        CellKind::Lstm if recurrent => &["i", "f", "g", "o"],
-        CellKind::Gru if recurrent => &["r", "z", "n"],
-        _ => &[""],
+    match (recurrent, cell) {
+        (true, CellKind::Lstm) => &["i", "f", "g", "o"],
+        (true, CellKind::Gru) => &["r", "z", "n"],
+        (true, CellKind::Rnn) | (false, _) => &[""],
     }
 }
 
