@@ -5,6 +5,7 @@ use std::cell::RefCell;
 pub use plotters::style::RGBColor as Color;
 
 use crate::series::Series;
+use crate::style::Style;
 use crate::theme::{INK, Marker, PAPER};
 
 /// A position in points from the upper left corner.
@@ -81,10 +82,22 @@ pub(crate) enum Shape {
 /// Takes the shapes of a figure in the order in which they cover each other.
 #[derive(Debug, Default)]
 pub struct Canvas {
+    style: Style,
     shapes: RefCell<Vec<Shape>>,
 }
 
 impl Canvas {
+    /// An empty canvas for a figure of a style.
+    pub(crate) fn new(style: Style) -> Self {
+        Self { style, shapes: RefCell::default() }
+    }
+
+    /// What the figure is made for.
+    #[must_use]
+    pub fn style(&self) -> Style {
+        self.style
+    }
+
     /// Draws a line through points in turn.
     pub fn path(&self, points: &[Point], stroke: Stroke) {
         self.put(Shape::Path(points.to_vec(), stroke));

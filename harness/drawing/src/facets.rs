@@ -4,10 +4,10 @@ use crate::axis::Axis;
 use crate::canvas::{Canvas, Color, Lie, Point, Stroke, Writing};
 use crate::font::fitted;
 use crate::frame::{Frame, Labels, Rect};
-use crate::layout::figure_width;
 use crate::legend::{self, Entry, Key};
 use crate::save::Figure;
 use crate::series::{Owner, Series};
+use crate::style::Style;
 use crate::theme::{MUTED, Marker, RULE};
 
 /// One panel.
@@ -75,12 +75,12 @@ impl Facets {
         self.rows.first().map_or(1, |row| row.facets.len()).max(1)
     }
 
-    fn width(&self) -> f64 {
-        figure_width(self.columns())
+    fn width(&self, style: Style) -> f64 {
+        style.width(self.columns())
     }
 
-    fn top(&self) -> f64 {
-        let legend = if self.legend.is_empty() { 0.0 } else { legend::height(&self.legend, self.width()) + 4.0 };
+    fn top(&self, style: Style) -> f64 {
+        let legend = if self.legend.is_empty() { 0.0 } else { legend::height(&self.legend, self.width(style)) + 4.0 };
         let titles = if self.columns.is_empty() { 0.0 } else { TITLE };
         legend + titles
     }
@@ -93,12 +93,12 @@ impl Facets {
     }
 
     /// Width and height of a panel: a square, or as high as the page allows.
-    fn panel(&self) -> (f64, f64) {
+    fn panel(&self, style: Style) -> (f64, f64) {
         let columns = self.columns() as f64;
-        let width = (self.width() - LEFT - RIGHT - GAP_X * (columns - 1.0)) / columns;
+        let width = (self.width(style) - LEFT - RIGHT - GAP_X * (columns - 1.0)) / columns;
         let rows = self.rows.len().max(1) as f64;
         let above: f64 = self.rows.iter().map(|row| self.above(row)).sum();
-        let room = PAGE - self.top() - BOTTOM - above - GAP_Y * (rows - 1.0);
+        let room = PAGE - self.top(style) - BOTTOM - above - GAP_Y * (rows - 1.0);
         (width, width.min(room / rows))
     }
 }
@@ -112,19 +112,20 @@ impl Figure for Facets {
         self.caption.clone()
     }
 
-    fn size(&self) -> (f64, f64) {
+    fn size(&self, style: Style) -> (f64, f64) {
         let rows = self.rows.len().max(1) as f64;
         let above: f64 = self.rows.iter().map(|row| self.above(row)).sum();
-        (self.width(), self.top() + above + rows * self.panel().1 + GAP_Y * (rows - 1.0) + BOTTOM)
+        (self.width(style), self.top(style) + above + rows * self.panel(style).1 + GAP_Y * (rows - 1.0) + BOTTOM)
     }
 
     fn draw(&self, canvas: &Canvas) {
-        legend::above(canvas, 2.0, self.width(), &self.legend);
-        let (width, height) = self.panel();
-        let mut top = self.top();
+        let style = canvas.style();
+        legend::above(canvas, 2.0, self.width(style), &self.legend);
+        let (width, height) = self.panel(style);
+        let mut top = self.top(style);
         for (place, row) in self.rows.iter().enumerate() {
             if let Some(heading) = &row.heading {
-                let text = fitted(heading, true, self.width() - LEFT);
+                let text = fitted(heading, true, self.width(style) - LEFT);
                 canvas.text((LEFT, top + HEADING - 4.0), &text, Writing::bold(Lie::Start));
             }
             top += self.above(row);

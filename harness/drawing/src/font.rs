@@ -9,8 +9,8 @@ use crate::theme::TEXT;
 
 /// The family that figures ask for. A viewer without Arimo takes one of the same widths.
 pub(crate) const FAMILY: &str = "Arimo, 'Liberation Sans', Arial, Helvetica, sans-serif";
-const REGULAR: &[u8] = include_bytes!("../assets/fonts/Arimo-Regular.ttf");
-const BOLD: &[u8] = include_bytes!("../assets/fonts/Arimo-Bold.ttf");
+pub(crate) const REGULAR: &[u8] = include_bytes!("../assets/fonts/Arimo-Regular.ttf");
+pub(crate) const BOLD: &[u8] = include_bytes!("../assets/fonts/Arimo-Bold.ttf");
 
 /// Arimo's line height (ascent - descent, 1854 + 434 of 2048 units), which is what a size means to the bitmap backend.
 pub(crate) const LINE_HEIGHT: f64 = 2288.0 / 2048.0;

@@ -1,7 +1,6 @@
 //! Where the panels of a figure lie, computed from how many there are.
 
 use crate::frame::Rect;
-use crate::theme::{ONE_COLUMN, TWO_COLUMNS};
 
 /// A grid of equal panels. Lengths in points.
 #[derive(Debug, Clone, Copy)]
@@ -52,12 +51,6 @@ impl Grid {
         let top = self.top + row as f64 * (height + self.gap_y);
         Rect { left, top, width, height }
     }
-}
-
-/// Width of a figure with that many columns of panels.
-#[must_use]
-pub const fn figure_width(columns: usize) -> f64 {
-    if columns > 1 { TWO_COLUMNS } else { ONE_COLUMN }
 }
 
 /// The name of a part of a figure: its own name where there is but one part, else numbered from 1.

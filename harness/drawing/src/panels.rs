@@ -3,11 +3,12 @@
 use crate::axis::Axis;
 use crate::canvas::{Canvas, Point, Stroke};
 use crate::frame::{Frame, Labels};
-use crate::layout::{Grid, figure_width};
+use crate::layout::Grid;
 use crate::legend::{self, Entry};
 use crate::save::Figure;
 use crate::series::Owner;
 use crate::simplify::simplified;
+use crate::style::Style;
 use crate::theme::{INK, Marker};
 
 /// A line of a panel.
@@ -67,8 +68,8 @@ pub struct LinePanels {
 const TOLERANCE: f64 = 1e-3;
 
 impl LinePanels {
-    fn grid(&self) -> Grid {
-        let width = figure_width(self.columns.len());
+    fn grid(&self, style: Style) -> Grid {
+        let width = style.width(self.columns.len());
         Grid {
             width,
             left: self.left,
@@ -93,12 +94,13 @@ impl Figure for LinePanels {
         self.caption.clone()
     }
 
-    fn size(&self) -> (f64, f64) {
-        (self.grid().width, self.grid().height())
+    fn size(&self, style: Style) -> (f64, f64) {
+        let grid = self.grid(style);
+        (grid.width, grid.height())
     }
 
     fn draw(&self, canvas: &Canvas) {
-        let grid = self.grid();
+        let grid = self.grid(canvas.style());
         legend::above(canvas, 2.0, grid.width, &self.legend);
         for (place, row) in self.rows.iter().enumerate() {
             for (column, title) in self.columns.iter().enumerate() {

@@ -6,7 +6,8 @@ use crate::font::{fitted, text_room, text_width};
 use crate::frame::{Frame, Labels, Rect};
 use crate::legend::{self, Entry};
 use crate::save::Figure;
-use crate::theme::{INK, MUTED, Marker, PAPER, TEXT, TWO_COLUMNS};
+use crate::style::Style;
+use crate::theme::{INK, MUTED, Marker, PAPER, TEXT};
 
 /// A dot of a row.
 #[derive(Debug, Clone, Copy)]
@@ -77,18 +78,19 @@ const BREAK: f64 = 5.0;
 const GAP: f64 = 28.0;
 const RIGHT: f64 = 14.0;
 const BOTTOM: f64 = 32.0;
-/// The widest label, in points; a longer one is cut.
-const WIDEST_LABEL: f64 = 240.0;
+/// The widest label, as a share of the figure; a longer one is cut.
+const WIDEST_LABEL: f64 = 240.0 / 504.0;
 /// How far from a row's middle dots are spread, in points.
 const SPREAD: f64 = 2.4;
 
 impl RowPanels {
-    fn left(&self) -> f64 {
-        self.rows.iter().map(|row| text_room(&row.label, false)).fold(0.0, f64::max).min(WIDEST_LABEL) + 8.0
+    fn left(&self, style: Style) -> f64 {
+        self.rows.iter().map(|row| text_room(&row.label, false)).fold(0.0, f64::max).min(WIDEST_LABEL * style.wide())
+            + 8.0
     }
 
-    fn top(&self) -> f64 {
-        legend::height(&self.legend, TWO_COLUMNS) + 8.0
+    fn top(&self, style: Style) -> f64 {
+        legend::height(&self.legend, style.wide()) + 8.0
     }
 
     /// Middles of the rows, and the height of them all, from the panels' upper edge.
@@ -105,10 +107,10 @@ impl RowPanels {
         (middles, at + 2.0)
     }
 
-    fn panel(&self, place: usize) -> Rect {
+    fn panel(&self, place: usize, style: Style) -> Rect {
         let number = self.panels.len() as f64;
-        let (left, top) = (self.left(), self.top());
-        let width = (TWO_COLUMNS - left - RIGHT - GAP * (number - 1.0)) / number;
+        let (left, top) = (self.left(style), self.top(style));
+        let width = (style.wide() - left - RIGHT - GAP * (number - 1.0)) / number;
         Rect { left: left + place as f64 * (width + GAP), top, width, height: self.middles().1 }
     }
 }
@@ -122,20 +124,21 @@ impl Figure for RowPanels {
         self.caption.clone()
     }
 
-    fn size(&self) -> (f64, f64) {
-        (TWO_COLUMNS, self.top() + self.middles().1 + BOTTOM)
+    fn size(&self, style: Style) -> (f64, f64) {
+        (style.wide(), self.top(style) + self.middles().1 + BOTTOM)
     }
 
     fn draw(&self, canvas: &Canvas) {
-        legend::above(canvas, 2.0, TWO_COLUMNS, &self.legend);
+        let style = canvas.style();
+        legend::above(canvas, 2.0, style.wide(), &self.legend);
         let (middles, _) = self.middles();
-        let left = self.left();
+        let left = self.left(style);
         for (row, middle) in self.rows.iter().zip(&middles) {
             let label = fitted(&row.label, false, left - 6.0);
-            canvas.text((left - 5.0, self.top() + middle + 0.36 * TEXT), &label, Writing::plain(Lie::End));
+            canvas.text((left - 5.0, self.top(style) + middle + 0.36 * TEXT), &label, Writing::plain(Lie::End));
         }
         for (place, panel) in self.panels.iter().enumerate() {
-            let rect = self.panel(place);
+            let rect = self.panel(place, style);
             let y = Axis::covering(0.0, 1.0, 1).without_ticks();
             let frame = Frame { canvas, rect, x: panel.axis.clone(), y };
             frame.draw(Labels::Titled(&panel.title), Labels::Ticks);

@@ -1,4 +1,4 @@
-//! Writes a figure as SVG and as PNG.
+//! Writes a figure as SVG, PNG and PDF.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -10,7 +10,9 @@ use plotters::prelude::IntoDrawingArea;
 use crate::canvas::{Canvas, Lie, Shape, Writing};
 use crate::error::DrawingError;
 use crate::font::{self, fitted};
+use crate::pdf::pdf;
 use crate::render::Sheet;
+use crate::style::Style;
 use crate::svg::Svg;
 
 /// Something that can be drawn.
@@ -19,8 +21,8 @@ pub trait Figure {
     fn name(&self) -> String;
     /// What it shows, in one sentence; also its text alternative.
     fn caption(&self) -> String;
-    /// Width and height in points.
-    fn size(&self) -> (f64, f64);
+    /// Width and height in points, as it is laid out for a style.
+    fn size(&self, style: Style) -> (f64, f64);
     /// Puts its shapes on a canvas of its size.
     fn draw(&self, canvas: &Canvas);
 }
@@ -33,6 +35,9 @@ const DOTS_PER_METRE: u32 = 11_811;
 /// Height of a note, in points.
 const NOTE: f64 = 14.0;
 
+/// The forms in which every figure is written, as extensions of its files.
+pub const FORMATS: [&str; 3] = ["svg", "png", "pdf"];
+
 /// A figure that has been written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawing {
@@ -42,22 +47,25 @@ pub struct Drawing {
     pub caption: String,
     /// What the SVG holds, for a page that shows the figure in itself.
     pub svg: Svg,
-    /// Its files, SVG before PNG.
-    pub paths: [PathBuf; 2],
+    /// Its files: SVG, PNG and PDF.
+    pub paths: [PathBuf; 3],
 }
 
-/// Writes `NAME.svg` and `NAME.png`, with a note below the figure if there is one.
+/// Writes `NAME.svg`, `NAME.png` and `NAME.pdf`, with a note below the figure if there is one.
 ///
 /// # Errors
 /// If rendering or writing fails.
-pub fn save(figure: &dyn Figure, note: Option<&str>, directory: &Path) -> Result<Drawing, DrawingError> {
+pub fn save(figure: &dyn Figure, note: Option<&str>, style: Style, directory: &Path) -> Result<Drawing, DrawingError> {
     font::ready()?;
-    let picture = Picture::new(figure, note);
-    let paths = ["svg", "png"].map(|extension| directory.join(format!("{}.{extension}", picture.name)));
+    let picture = Picture::new(figure, note, style);
+    let paths = FORMATS.map(|extension| directory.join(format!("{}.{extension}", picture.name)));
     let svg = Svg::of(&picture.shapes, picture.size);
-    let text = svg.document(&picture.title);
-    std::fs::write(&paths[0], text).map_err(|source| DrawingError::Io { path: paths[0].clone(), source })?;
+    let write = |path: &Path, bytes: &[u8]| {
+        std::fs::write(path, bytes).map_err(|source| DrawingError::Io { path: path.into(), source })
+    };
+    write(&paths[0], svg.document(&picture.title, picture.scale).as_bytes())?;
     picture.png(&paths[1])?;
+    write(&paths[2], &pdf(&picture.shapes, picture.size, picture.scale, &picture.title)?)?;
     Ok(Drawing { name: picture.name, caption: figure.caption(), svg, paths })
 }
 
@@ -66,14 +74,17 @@ struct Picture {
     name: String,
     /// The text alternative.
     title: String,
+    /// As it is laid out, in points.
     size: (f64, f64),
+    /// How much larger it is printed.
+    scale: f64,
     shapes: Vec<Shape>,
 }
 
 impl Picture {
-    fn new(figure: &dyn Figure, note: Option<&str>) -> Self {
-        let (name, mut title, mut size) = (figure.name(), figure.caption(), figure.size());
-        let canvas = Canvas::default();
+    fn new(figure: &dyn Figure, note: Option<&str>, style: Style) -> Self {
+        let (name, mut title, mut size) = (figure.name(), figure.caption(), figure.size(style));
+        let canvas = Canvas::new(style);
         figure.draw(&canvas);
         if let Some(note) = note {
             title = format!("{title} {note}");
@@ -81,13 +92,14 @@ impl Picture {
             let at = (size.0 / 2.0, size.1 - 4.0);
             canvas.text(at, &fitted(note, true, size.0), Writing::bold(Lie::Middle));
         }
-        Self { name, title, size, shapes: canvas.into_shapes() }
+        Self { name, title, size, scale: style.scale(size), shapes: canvas.into_shapes() }
     }
 
     /// Draws the figure larger than it is kept, averages, and writes it with its resolution.
     fn png(&self, path: &Path) -> Result<(), DrawingError> {
         let (width, height) = self.size;
-        let (columns, rows) = ((width * PNG_PIXELS).round() as usize, (height * PNG_PIXELS).round() as usize);
+        let pixels = PNG_PIXELS * self.scale;
+        let (columns, rows) = ((width * pixels).round() as usize, (height * pixels).round() as usize);
         let (wide, high) = (columns * OVERSAMPLING, rows * OVERSAMPLING);
         let mut drawn = vec![255_u8; wide * high * 3];
         {
@@ -95,7 +107,7 @@ impl Picture {
             let backend = BitMapBackend::<RGBPixel>::with_buffer_and_format(&mut drawn, size)
                 .map_err(|error| self.failed(&error))?;
             let area = backend.into_drawing_area();
-            let sheet = Sheet { area: &area, pixels_per_point: PNG_PIXELS * OVERSAMPLING as f64 };
+            let sheet = Sheet { area: &area, pixels_per_point: pixels * OVERSAMPLING as f64 };
             sheet.draw(&self.shapes).map_err(|error| self.failed(&error))?;
             area.present().map_err(|error| self.failed(&error))?;
         }

@@ -33,15 +33,15 @@ impl Svg {
         Self { size, body }
     }
 
-    /// A file of its own, of the printed size, with a title for screen readers.
+    /// A file of its own, printed `scale` times as large as it is laid out, with a title for screen readers.
     #[must_use]
-    pub fn document(&self, title: &str) -> String {
+    pub fn document(&self, title: &str, scale: f64) -> String {
         let (width, height) = self.size;
         format!(
             "<svg width=\"{:.1}pt\" height=\"{:.1}pt\" viewBox=\"0 0 {width} {height}\" role=\"img\" xmlns=\"http://www.w3.org/2000/svg\">\n\
              <title>{}</title>\n{}</svg>\n",
-            width as f64 / UNITS,
-            height as f64 / UNITS,
+            width as f64 / UNITS * scale,
+            height as f64 / UNITS * scale,
             escaped(title),
             self.body
         )
@@ -194,7 +194,7 @@ mod tests {
         canvas.text((5.0, 6.0), "1 < 2\u{1b}", Writing::bold(Lie::Upwards));
         let svg = Svg::of(&canvas.into_shapes(), (25.2, 10.0));
         assert_eq!(
-            svg.document("a & b"),
+            svg.document("a & b", 1.0),
             "<svg width=\"25.2pt\" height=\"10.0pt\" viewBox=\"0 0 252 100\" role=\"img\" xmlns=\"http://www.w3.org/2000/svg\">\n\
              <title>a &amp; b</title>\n\
              <rect width=\"252\" height=\"100\" fill=\"#FFFFFF\"/>\n\

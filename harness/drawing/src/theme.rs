@@ -5,10 +5,6 @@
 
 use crate::canvas::{Color, Stroke};
 
-/// Width of a figure that fills one column of a two-column paper, in points (3.5 in).
-pub const ONE_COLUMN: f64 = 252.0;
-/// Width of a figure that fills both columns, in points (7 in).
-pub const TWO_COLUMNS: f64 = 504.0;
 /// Size of all text, in points, at the printed size of a figure.
 pub const TEXT: f64 = 9.0;
 

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use harness_contract::CellKind;
 use harness_contract::conformance::CHECKS;
 
 use crate::data::Source;
 use crate::plan::{BackendName, BackendNameError, Division};
+use crate::report::Style;
 
 /// Trains the same sentiment classifiers under several frameworks and compares them.
 #[derive(Debug, Parser)]
@@ -190,6 +191,15 @@ pub struct ReportArguments {
     /// Audit this printed table, e.g. reports/published.toml
     #[arg(long, value_name = "FILE")]
     pub audit: Option<PathBuf>,
+    /// What figures are made for: a paper of one column (wide ones 5.5 in), of two (3.5 and 7 in), or a slide (large text)
+    #[arg(long, value_name = "STYLE", default_value = Style::default().name(), value_parser = style())]
+    pub style: Style,
+}
+
+/// The styles by name.
+fn style() -> impl TypedValueParser<Value = Style> {
+    let named = |name: String| Style::ALL.into_iter().find(|own| own.name() == name).ok_or("no such style");
+    PossibleValuesParser::new(Style::ALL.map(Style::name)).try_map(named)
 }
 
 /// Arguments of `study diagnose`.

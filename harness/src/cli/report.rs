@@ -18,7 +18,7 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<u8, CliError> {
     let claims = arguments.claims.as_deref().map(|file| judged(file, &[&study.results])).transpose()?;
     let audit = arguments.audit.as_deref().map(findings).transpose()?;
     let claims = claims.map(|(_, judged)| judged);
-    let sources = Sources { published: None, claims: claims.as_ref(), audit: audit.as_ref() };
+    let sources = Sources { published: None, claims: claims.as_ref(), audit: audit.as_ref(), style: arguments.style };
     write(&study.results, sources, &out)?;
     if arguments.tensorboard {
         let beside = arguments.out.is_none() && arguments.study.is_dir();

@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use harness_drawing::FORMATS;
+
 use super::{REPORT, ReportError};
 use crate::record;
 
@@ -30,7 +32,7 @@ pub(super) fn write_whole(
     Ok(files)
 }
 
-/// The figures that a report shows, in both of their forms; none if there is no report.
+/// The figures that a report shows, in all of their forms; none if there is no report.
 fn figures_of(report: &Path) -> io::Result<Vec<String>> {
     let text = match fs::read(report) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -41,5 +43,5 @@ fn figures_of(report: &Path) -> io::Result<Vec<String>> {
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         !name.is_empty() && name.chars().all(plain)
     };
-    Ok(shown.filter(own).flat_map(|name| [format!("{name}.svg"), format!("{name}.png")]).collect())
+    Ok(shown.filter(own).flat_map(|name| FORMATS.map(|format| format!("{name}.{format}"))).collect())
 }

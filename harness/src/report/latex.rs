@@ -59,10 +59,21 @@ pub(super) fn escape(text: &str) -> String {
             '±' => escaped.push_str("$\\pm$"),
             '×' => escaped.push_str("$\\times$"),
             '&' | '%' | '$' | '#' | '_' | '{' | '}' => escaped.extend(['\\', character]),
-            other => escaped.push(other),
+            // What LaTeX's own fonts lack would stop it.
+            other if (other.is_ascii() && !other.is_control()) || known(other) => escaped.push(other),
+            other => escaped.push_str(&format!("U+{:04X}", u32::from(other))),
         }
     }
     escaped
+}
+
+/// Whether LaTeX sets a character without a package: letters of Latin-1 with their accents, and usual signs.
+fn known(c: char) -> bool {
+    match c {
+        '\u{d0}' | '\u{de}' | '\u{f0}' | '\u{fe}' | '\u{ab}' | '\u{bb}' | '\u{ad}' => false,
+        '\u{a1}'..='\u{ff}' | '’' | '‘' | '“' | '”' | '…' | '—' => true,
+        _ => false,
+    }
 }
 
 fn capitalised(word: &str) -> String {
@@ -90,6 +101,7 @@ mod tests {
             "50 \\% of a\\_b \\& \\{c\\} \\#1 \\$x\\textasciicircum{}2\\$ \\textasciitilde{}\\textbackslash{}end"
         );
         assert_eq!(escape("a\nb"), "a b");
+        assert_eq!(escape("größer µ 評\u{7}"), "größer µ U+8A55U+0007");
         assert_eq!(escape("1 < 2 > 0 – −1 ± 2"), "1 \\textless{} 2 \\textgreater{} 0 -- $-$1 $\\pm$ 2");
     }
 }

@@ -31,6 +31,7 @@ pub use published::{
 };
 
 pub use claims::JudgedClaims;
+pub use harness_drawing::Style;
 
 use crate::audit::Findings;
 use crate::record::StudyResults;
@@ -80,7 +81,7 @@ pub enum ReportError {
     },
 }
 
-/// What a report is held against, beside the study's own records.
+/// What a report is made with, beside the study's own records.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sources<'s> {
     /// The published figures; without them there is no comparison.
@@ -89,10 +90,12 @@ pub struct Sources<'s> {
     pub claims: Option<&'s JudgedClaims>,
     /// What an audit of printed figures found.
     pub audit: Option<&'s Findings>,
+    /// What its figures are made for.
+    pub style: Style,
 }
 
 /// Writes the report of a study into `directory`, which is created where it is missing, and returns the files written:
-/// `report.md`, `report.html`, `results.csv`, `arms.csv`, `results.tex`, `results.parquet`, then the figures, SVG before PNG.
+/// `report.md`, `report.html`, `results.csv`, `arms.csv`, `results.tex`, `results.parquet`, then the figures, each as SVG, PNG and PDF.
 ///
 /// Each file is there whole or not at all. Figures that need a finished run or epoch are left out while there is none; a figure of the earlier report there
 /// that is not drawn again is removed. A run that can't be believed is named with the reason and stops nothing.
@@ -110,7 +113,7 @@ fn draw(results: &StudyResults, sources: &Sources<'_>, directory: &Path) -> Resu
     let arms = arms::arms(&overview, &scores);
     let differences = differences::differences(&overview, &arms);
     let frame = results::results_frame(&overview, sources.published)?;
-    let drawings = figures::draw_all(&overview, &arms, &differences, directory)?;
+    let drawings = figures::draw_all(&overview, &arms, &differences, sources.style, directory)?;
 
     let files = [REPORT, "report.html", "results.csv", "arms.csv", "results.tex", "results.parquet"]
         .map(|name| directory.join(name));

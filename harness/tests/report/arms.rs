@@ -68,7 +68,8 @@ fn a_report_of_arms_is_in_the_order_of_a_replication_report() {
     let findings = audit(&printed).unwrap();
     let claims = JudgedClaims { judged: Vec::new(), texts: [].into() };
     let published = report::published().unwrap();
-    let sources = Sources { published: Some(&published), claims: Some(&claims), audit: Some(&findings) };
+    let sources =
+        Sources { published: Some(&published), claims: Some(&claims), audit: Some(&findings), ..Sources::default() };
     let out = TempDir::new().unwrap();
     report::write(results, &sources, out.path()).unwrap();
     let text = std::fs::read_to_string(out.path().join("report.md")).unwrap();

@@ -9,6 +9,7 @@ mod defaults;
 mod diagnosis;
 mod figures;
 mod fixture;
+mod latex;
 mod lockstep;
 mod page;
 mod records;
@@ -119,26 +120,37 @@ fn files_come_in_a_fixed_order_and_all_exist() {
             "results.parquet",
             "arms.svg",
             "arms.png",
+            "arms.pdf",
             "escape-curves.svg",
             "escape-curves.png",
+            "escape-curves.pdf",
             "roc-panel.svg",
             "roc-panel.png",
+            "roc-panel.pdf",
             "roc-rnn.svg",
             "roc-rnn.png",
+            "roc-rnn.pdf",
             "roc-lstm.svg",
             "roc-lstm.png",
+            "roc-lstm.pdf",
             "roc-gru.svg",
             "roc-gru.png",
+            "roc-gru.pdf",
             "reliability.svg",
             "reliability.png",
+            "reliability.pdf",
             "scores.svg",
             "scores.png",
+            "scores.pdf",
             "learning-curves.svg",
             "learning-curves.png",
+            "learning-curves.pdf",
             "gradient-norms.svg",
             "gradient-norms.png",
+            "gradient-norms.pdf",
             "seconds-per-epoch.svg",
             "seconds-per-epoch.png",
+            "seconds-per-epoch.pdf",
         ]
     );
 }

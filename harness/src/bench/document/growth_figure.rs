@@ -2,8 +2,8 @@
 
 use harness_contract::CellKind;
 use harness_drawing::legend::{self, Entry, Key};
-use harness_drawing::theme::{TWO_COLUMNS, series_style};
-use harness_drawing::{Axis, Canvas, Figure, Frame, Grid, Labels, Point, Stroke};
+use harness_drawing::theme::series_style;
+use harness_drawing::{Axis, Canvas, Figure, Frame, Grid, Labels, Point, Stroke, Style};
 
 use super::growth::{Series, series};
 use crate::bench::{BenchRecord, Factor};
@@ -39,10 +39,10 @@ impl Growth {
         self.backends.iter().enumerate().map(entry).collect()
     }
 
-    fn grid(&self) -> Grid {
-        let legend = legend::height(&self.legend(), TWO_COLUMNS);
+    fn grid(&self, style: Style) -> Grid {
+        let legend = legend::height(&self.legend(), style.wide());
         Grid {
-            width: TWO_COLUMNS,
+            width: style.wide(),
             left: 46.0,
             right: 14.0,
             top: legend + 10.0,
@@ -83,12 +83,13 @@ impl Figure for Growth {
             .into()
     }
 
-    fn size(&self) -> (f64, f64) {
-        (self.grid().width, self.grid().height())
+    fn size(&self, style: Style) -> (f64, f64) {
+        let grid = self.grid(style);
+        (grid.width, grid.height())
     }
 
     fn draw(&self, canvas: &Canvas) {
-        let grid = self.grid();
+        let grid = self.grid(canvas.style());
         let entries = self.legend();
         legend::above(canvas, 2.0, grid.width, &entries);
         for (column, (factor, all)) in self.columns.iter().enumerate() {

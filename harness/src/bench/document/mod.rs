@@ -11,7 +11,7 @@ mod words;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use harness_drawing::{Drawing, save};
+use harness_drawing::{Drawing, Style, save};
 
 use super::peers::PeersRecord;
 use super::{BenchError, BenchRecord};
@@ -56,8 +56,8 @@ fn refused(path: PathBuf, source: io::Error) -> BenchError {
 /// Those figures that the record has something for.
 fn drawings(record: &BenchRecord, directory: &Path) -> Result<Vec<Drawing>, BenchError> {
     let note = record.quick.then_some(SHORT);
-    let roofline = roofline::roofline(record).map(|figure| save(&figure, note, directory));
-    let growth = growth_figure::growth(record).map(|figure| save(&figure, note, directory));
+    let roofline = roofline::roofline(record).map(|figure| save(&figure, note, Style::default(), directory));
+    let growth = growth_figure::growth(record).map(|figure| save(&figure, note, Style::default(), directory));
     Ok(roofline.into_iter().chain(growth).collect::<Result<_, _>>()?)
 }
 

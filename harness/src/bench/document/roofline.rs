@@ -2,8 +2,8 @@
 
 use harness_contract::CellKind;
 use harness_drawing::legend::{self, Entry, Key};
-use harness_drawing::theme::{INK, MUTED, RULE, SeriesStyle, TEXT, TWO_COLUMNS, series_style};
-use harness_drawing::{Axis, Canvas, Figure, Frame, Grid, Labels, Lie, Point, Stroke, Writing};
+use harness_drawing::theme::{INK, MUTED, RULE, SeriesStyle, TEXT, series_style};
+use harness_drawing::{Axis, Canvas, Figure, Frame, Grid, Labels, Lie, Point, Stroke, Style, Writing};
 
 use crate::bench::{BenchRecord, Factor, prediction, training_step};
 use harness_statistics::samples::Spread;
@@ -100,10 +100,10 @@ impl Roofline {
         self.backends.iter().enumerate().map(entry).collect()
     }
 
-    fn grid(&self) -> Grid {
-        let legend = legend::height(&self.legend(), TWO_COLUMNS);
+    fn grid(&self, style: Style) -> Grid {
+        let legend = legend::height(&self.legend(), style.wide());
         Grid {
-            width: TWO_COLUMNS,
+            width: style.wide(),
             left: 42.0,
             right: 12.0,
             top: legend + 20.0,
@@ -195,16 +195,18 @@ impl Figure for Roofline {
         )
     }
 
-    fn size(&self) -> (f64, f64) {
-        (TWO_COLUMNS, self.grid().height())
+    fn size(&self, style: Style) -> (f64, f64) {
+        let grid = self.grid(style);
+        (grid.width, grid.height())
     }
 
     fn draw(&self, canvas: &Canvas) {
         let entries = self.legend();
-        legend::above(canvas, 2.0, TWO_COLUMNS, &entries);
+        let grid = self.grid(canvas.style());
+        legend::above(canvas, 2.0, grid.width, &entries);
         let (x, y) = self.axes();
         for (column, (title, prediction)) in PANELS.into_iter().enumerate() {
-            let frame = Frame { canvas, rect: self.grid().panel(0, column), x: x.clone(), y: y.clone() };
+            let frame = Frame { canvas, rect: grid.panel(0, column), x: x.clone(), y: y.clone() };
             let speed = "10⁹ operations a second";
             frame.draw(
                 Labels::Titled("operations a byte"),

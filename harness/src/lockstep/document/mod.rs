@@ -9,7 +9,7 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
-use harness_drawing::{Drawing, DrawingError, save};
+use harness_drawing::{Drawing, DrawingError, Style, save};
 
 use super::{LockstepError, LockstepRecord, Subject};
 use crate::record::write_whole;
@@ -33,7 +33,7 @@ pub fn write_lockstep(record: &LockstepRecord, directory: &Path) -> Result<Vec<P
 fn draw(record: &LockstepRecord, directory: &Path) -> Result<Vec<PathBuf>, LockstepError> {
     let figures = figure::lockstep(record);
     let drawings: Result<Vec<Drawing>, DrawingError> =
-        figures.iter().map(|figure| save(figure, None, directory)).collect();
+        figures.iter().map(|figure| save(figure, None, Style::default(), directory)).collect();
     let drawings = drawings?;
     let files = ["report.md", "lockstep.csv", "lockstep-weights.csv"].map(|name| directory.join(name));
     std::fs::write(&files[0], page::page(record, &drawings))

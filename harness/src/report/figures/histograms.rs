@@ -2,9 +2,7 @@
 
 use harness_drawing::legend::{self, Entry, Key};
 use harness_drawing::theme::{INK, MUTED, RULE, SKY_BLUE, VERMILION};
-use harness_drawing::{
-    Axis, Canvas, Color, Figure, Frame, Grid, Labels, Point, Stroke, figure_width, part_name, text_width,
-};
+use harness_drawing::{Axis, Canvas, Color, Figure, Frame, Grid, Labels, Point, Stroke, Style, part_name, text_width};
 
 use crate::record::Scores;
 use crate::report::arms::Arm;
@@ -93,9 +91,9 @@ fn outline(histogram: &[f64]) -> Vec<Point> {
 }
 
 impl Histograms {
-    fn grid(&self) -> Grid {
+    fn grid(&self, style: Style) -> Grid {
         Grid {
-            width: figure_width(self.columns),
+            width: style.width(self.columns),
             left: 40.0,
             right: 8.0,
             top: legend::ROW + 20.0,
@@ -120,12 +118,13 @@ impl Figure for Histograms {
             .into()
     }
 
-    fn size(&self) -> (f64, f64) {
-        (self.grid().width, self.grid().height())
+    fn size(&self, style: Style) -> (f64, f64) {
+        let grid = self.grid(style);
+        (grid.width, grid.height())
     }
 
     fn draw(&self, canvas: &Canvas) {
-        let grid = self.grid();
+        let grid = self.grid(canvas.style());
         let line = Stroke { color: POSITIVE, width: 1.2, dash: None };
         let entries = [
             Entry { key: Key::Box(NEGATIVE, 0.55, NEGATIVE), text: "negative reviews".into() },

@@ -11,7 +11,7 @@ mod seconds;
 
 use std::path::Path;
 
-use harness_drawing::{Drawing, DrawingError, Figure, save};
+use harness_drawing::{Drawing, DrawingError, Figure, Style, save};
 
 pub(super) use levels::COMPARED;
 
@@ -56,10 +56,15 @@ pub(super) fn draw_all(
     overview: &Overview<'_>,
     arms: &[Arm<'_>],
     differences: &[Difference],
+    style: Style,
     directory: &Path,
 ) -> Result<Vec<(Subject, Drawing)>, ReportError> {
-    let mut drawings =
-        Drawings { note: overview.results.study.demonstration.then_some(DEMONSTRATION), directory, all: Vec::new() };
+    let mut drawings = Drawings {
+        note: overview.results.study.demonstration.then_some(DEMONSTRATION),
+        style,
+        directory,
+        all: Vec::new(),
+    };
     if overview.results.runs.is_empty() {
         return Ok(drawings.all);
     }
@@ -85,6 +90,7 @@ pub(super) fn draw_all(
 /// What has been drawn so far, and where to.
 struct Drawings<'d> {
     note: Option<&'static str>,
+    style: Style,
     directory: &'d Path,
     all: Vec<(Subject, Drawing)>,
 }
@@ -92,7 +98,7 @@ struct Drawings<'d> {
 impl Drawings<'_> {
     fn add(&mut self, subject: Subject, figures: &[impl Figure]) -> Result<(), DrawingError> {
         for figure in figures {
-            self.all.push((subject, save(figure, self.note, self.directory)?));
+            self.all.push((subject, save(figure, self.note, self.style, self.directory)?));
         }
         Ok(())
     }

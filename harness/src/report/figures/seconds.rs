@@ -1,8 +1,8 @@
 //! Seconds of training an epoch, a bar for each backend, cell and variant.
 
 use harness_drawing::legend::{self, Entry, Key};
-use harness_drawing::theme::{INK, MUTED, ONE_COLUMN, SeriesStyle, TEXT, TWO_COLUMNS, series_style};
-use harness_drawing::{Axis, Canvas, Figure, Frame, Labels, Lie, Rect, Stroke, Writing, part_name, text_room};
+use harness_drawing::theme::{INK, MUTED, SeriesStyle, TEXT, series_style};
+use harness_drawing::{Axis, Canvas, Figure, Frame, Labels, Lie, Rect, Stroke, Style, Writing, part_name, text_room};
 
 use crate::report::overview::{Overview, standing};
 use harness_text::numbers;
@@ -84,8 +84,8 @@ pub(super) fn seconds(overview: &Overview<'_>) -> Vec<Seconds> {
 }
 
 impl Seconds {
-    fn plot(&self) -> Rect {
-        let width = if self.wide { TWO_COLUMNS } else { ONE_COLUMN };
+    fn plot(&self, style: Style) -> Rect {
+        let width = style.width(if self.wide { 2 } else { 1 });
         let labels = self.bars.iter().map(|bar| text_room(&bar.label, false)).fold(0.0, f64::max);
         let left = labels + 7.0;
         let breaks = self.bars.iter().skip(1).filter(|bar| bar.starts_cell).count() as f64;
@@ -105,13 +105,13 @@ impl Figure for Seconds {
             .into()
     }
 
-    fn size(&self) -> (f64, f64) {
-        let plot = self.plot();
+    fn size(&self, style: Style) -> (f64, f64) {
+        let plot = self.plot(style);
         (plot.left + plot.width + RIGHT, plot.top + plot.height + 32.0)
     }
 
     fn draw(&self, canvas: &Canvas) {
-        let rect = self.plot();
+        let rect = self.plot(canvas.style());
         // Room for the numbers behind the bars.
         let number = text_room("0,000 s", false) + 8.0;
         let axis = Axis::covering(0.0, self.longest * rect.width / (rect.width - number).max(1.0), 4);
@@ -124,7 +124,7 @@ impl Figure for Seconds {
             Entry { key: Key::Box(gray.0, 0.25, gray.1), text: "overhead".into() },
             Entry { key: Key::Line(Stroke { color: INK, width: 1.0, dash: None }, None), text: "range".into() },
         ];
-        legend::above(canvas, 1.0, self.size().0, &entries);
+        legend::above(canvas, 1.0, self.size(canvas.style()).0, &entries);
         let mut top = rect.top + 4.0;
         for (place, bar) in self.bars.iter().enumerate() {
             if bar.starts_cell && place > 0 {

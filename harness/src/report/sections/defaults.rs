@@ -31,7 +31,9 @@ pub(in crate::report) fn defaults(study: &StudyRecord) -> Option<String> {
         differing += usize::from(differs);
         let name = if differs { format!("**{item}**") } else { (*item).to_owned() };
         values.push([name].into_iter().chain(texts).collect());
-        let source = |row: &Option<&DefaultRow>| row.map_or_else(|| NONE.to_owned(), |row| row.source.clone());
+        // Two underscores would be bold in Markdown.
+        let source =
+            |row: &Option<&DefaultRow>| row.map_or_else(|| NONE.to_owned(), |row| row.source.replace("__", "\\_\\_"));
         sources.push([(*item).to_owned()].into_iter().chain(found.iter().map(source)).collect());
     }
     let lead = if backends.len() > 1 {
