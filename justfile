@@ -75,6 +75,11 @@ golden *NAMES:
 kill-grid *OPTIONS: build
     python3 harness/tests/torture/kill_grid.py {{ study }} {{ OPTIONS }}
 
+# Run a study on a real Slurm of two nodes on this machine (Debian's packages; needs root), with a node killed, tasks requeued and cancelled; skipped with a word where there is none.
+slurm-test *OPTIONS: build
+    cargo build --release -p harness --example fake_worker
+    python3 harness/tests/slurm/two_nodes.py {{ study }} {{ OPTIONS }}
+
 # Run the conformance suite on these backends, over the pipe, and write its tables to reports/conformance.
 conform *NAMES="reference tensorflow libtorch keras pytorch": build
     for name in {{ NAMES }}; do {{ study }} conform $name --study-size > reports/conformance/$name.md || exit 1; done

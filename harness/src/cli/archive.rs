@@ -6,7 +6,7 @@ use super::args::{PackArguments, UnpackArguments};
 use super::check::look_through;
 use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, say};
 use crate::record;
-use crate::run::Lock;
+use crate::run::Claim;
 
 /// Packs a study and prints the archive's place.
 pub(super) fn pack(arguments: &PackArguments) -> Result<u8, CliError> {
@@ -34,8 +34,8 @@ pub(super) fn unpack_into(archive: &Path, directory: &Path, asked: Option<&str>)
     let doing = "unpack the archive";
     look_through(archive)?;
     // Where there is no study yet, there is nobody to keep out: the whole directory is put in its place at once.
-    let _lock = match directory.join("study.json").exists() {
-        true => Some(Lock::study(directory).map_err(|error| CliError::new(doing, error))?),
+    let _claim = match directory.join("study.json").exists() {
+        true => Some(Claim::study(directory).map_err(|error| CliError::new(doing, error))?),
         false => None,
     };
     let unpacked = record::unpack(archive, directory, asked).map_err(|error| CliError::new(doing, error))?;

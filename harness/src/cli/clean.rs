@@ -10,7 +10,7 @@ use super::args::CleanArguments;
 use super::exit::{COMPLETED, CliError, print, print_json, say};
 use crate::look::{Leftover, leftovers};
 use crate::record::read_study;
-use crate::run::Lock;
+use crate::run::Claim;
 
 /// Lists what no plan has, asks, and removes it. Nothing that a plan names is touched.
 pub(super) fn clean(arguments: &CleanArguments) -> Result<u8, CliError> {
@@ -20,7 +20,7 @@ pub(super) fn clean(arguments: &CleanArguments) -> Result<u8, CliError> {
     let Some(study) = study else {
         return Err(CliError::new(doing, format!("{} is no study: it has no study.json", directory.display())));
     };
-    let _lock = Lock::study(directory).map_err(|error| CliError::new(doing, error))?;
+    let _claim = Claim::study(directory).map_err(|error| CliError::new(doing, error))?;
     let found = leftovers(directory, &study).map_err(|error| CliError::new(doing, error))?;
     if found.is_empty() {
         say("nothing to remove: everything in it belongs to a plan");

@@ -9,6 +9,8 @@ pub const COMPLETED: u8 = 0;
 pub const FAILED: u8 = 1;
 /// The grid is done, but not every run completed; the report says which and why. (2 is clap's, for wrong arguments.)
 pub const NOT_ALL_COMPLETED: u8 = 3;
+/// A run stopped before the time that it was given was over, with something finished: the same command goes on from there.
+pub const GOES_ON: u8 = 75;
 /// Stopped by a signal; the same command goes on.
 pub const INTERRUPTED: u8 = 130;
 

@@ -7,7 +7,7 @@ use super::exit::{COMPLETED, CliError, print};
 
 /// What people come for, and the commands that do it.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Run", &["run", "run-one", "data", "pack", "unpack", "check"]),
+    ("Run", &["run", "run-one", "slurm", "data", "pack", "unpack", "check"]),
     ("Look", &["list", "show", "report", "diff", "clean"]),
     ("Judge", &["claims", "diagnose", "audit"]),
     ("Measure", &["bench", "bench-peers", "lockstep"]),

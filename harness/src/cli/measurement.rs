@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::exit::{CliError, say};
 use crate::record::{read_json, write_json};
-use crate::run::{Lock, LockError};
+use crate::run::{Claim, ClaimError};
 
 /// A folder for one measurement. No other process measures into it meanwhile.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Kept {
     pub(super) folder: PathBuf,
     /// Whether what lies there, if anything does, is of the same settings.
     pub(super) same: bool,
-    _lock: Lock,
+    _claim: Claim,
 }
 
 /// The folder for a measurement of this kind, which leaves `KIND.json`: `out` if none is there, or one of the same settings, or with `force`; else
@@ -28,13 +28,13 @@ pub(super) fn keep_in(out: &Path, kind: &str, asked: &impl Serialize, force: boo
     make(out)?;
     let known = read_json::<Value>(&out.join(settings_file(kind)));
     let same = known.is_ok_and(|known| known == asked);
-    match Lock::run(&out.join(kind)) {
-        Ok(lock) if same || force || !out.join(format!("{kind}.json")).exists() => {
-            return claimed(out, kind, &asked, lock, same);
+    match Claim::run(&out.join(kind)) {
+        Ok(claim) if same || force || !out.join(format!("{kind}.json")).exists() => {
+            return claimed(out, kind, &asked, claim, same);
         }
         // Another process measures something else here, or did: then this goes beside it.
         Ok(_) => {}
-        Err(LockError::Held { .. }) if !same && !force => {}
+        Err(ClaimError::Held { .. } | ClaimError::Unknown { .. }) if !same && !force => {}
         Err(error) => return Err(CliError::new("measure", error)),
     }
     let digest = Sha256::digest(asked.to_string());
@@ -45,8 +45,8 @@ pub(super) fn keep_in(out: &Path, kind: &str, asked: &impl Serialize, force: boo
         own.display()
     ));
     make(&own)?;
-    let lock = Lock::run(&own.join(kind)).map_err(|error| CliError::new("measure", error))?;
-    claimed(&own, kind, &asked, lock, true)
+    let claim = Claim::run(&own.join(kind)).map_err(|error| CliError::new("measure", error))?;
+    claimed(&own, kind, &asked, claim, true)
 }
 
 fn settings_file(kind: &str) -> String {
@@ -57,8 +57,8 @@ fn make(folder: &Path) -> Result<(), CliError> {
     fs::create_dir_all(folder).map_err(|error| CliError::new(&format!("make {}", folder.display()), error))
 }
 
-fn claimed(folder: &Path, kind: &str, asked: &Value, lock: Lock, same: bool) -> Result<Kept, CliError> {
+fn claimed(folder: &Path, kind: &str, asked: &Value, claim: Claim, same: bool) -> Result<Kept, CliError> {
     write_json(&folder.join(settings_file(kind)), asked)
         .map_err(|error| CliError::new("write down what is measured", error))?;
-    Ok(Kept { folder: folder.to_path_buf(), same, _lock: lock })
+    Ok(Kept { folder: folder.to_path_buf(), same, _claim: claim })
 }

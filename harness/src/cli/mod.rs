@@ -22,15 +22,17 @@ mod look;
 mod measurement;
 mod memory;
 mod places;
+mod planned;
 mod progress;
 mod report;
 mod run;
 mod run_one;
+mod slurm;
 
 use std::process::ExitCode;
 
 pub use args::{Arguments, Command};
-pub use exit::{COMPLETED, FAILED, INTERRUPTED, NOT_ALL_COMPLETED};
+pub use exit::{COMPLETED, FAILED, GOES_ON, INTERRUPTED, NOT_ALL_COMPLETED};
 
 /// The program: reads its arguments, carries them out, says what went wrong in a sentence.
 #[must_use]
@@ -39,6 +41,7 @@ pub fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Run(command) => run::run(command, &arguments.common),
         Command::RunOne(command) => run_one::run_one_job(command),
+        Command::Slurm(command) => slurm::slurm(command, &arguments.common),
         Command::Report(command) => report::report(command),
         Command::Pack(command) => archive::pack(command),
         Command::Unpack(command) => archive::unpack(command),

@@ -9,6 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use harness_text::plain;
 use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal, set_child_subreaper};
 
+use super::stat::Stat;
+
 /// The variable in a process' environment that says by whom it was started, for whatever it starts inherits it.
 const VARIABLE: &str = "STUDY_PROCESS";
 
@@ -79,9 +81,9 @@ impl Lineage {
                 // The descriptor comes first: what is looked at afterwards is of the very process that is ended then.
                 let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { continue };
                 let raw = pid.as_raw_pid();
-                let Some((parent, group)) = parent_and_group(raw) else { continue };
-                let adopted = ADOPTS.load(Ordering::Relaxed) && parent == getpid().as_raw_pid();
-                if !(adopted || self.covers(raw)) || Some(group) == gone.map(Pid::as_raw_pid) {
+                let Some(stat) = Stat::of(raw).filter(|stat| !stat.ended) else { continue };
+                let adopted = ADOPTS.load(Ordering::Relaxed) && stat.parent == getpid().as_raw_pid();
+                if !(adopted || self.covers(raw)) || Some(stat.group) == gone.map(Pid::as_raw_pid) {
                     continue;
                 }
                 let name = fs::read_to_string(format!("/proc/{raw}/comm")).unwrap_or_default();
@@ -117,14 +119,4 @@ fn processes() -> Vec<Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     numbers.filter(|pid| u32::try_from(*pid) != Ok(std::process::id())).filter_map(Pid::from_raw).collect()
-}
-
-/// A process' parent and group; `None` if the process has ended.
-fn parent_and_group(pid: i32) -> Option<(i32, i32)> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    let ended = fields.next()? == "Z";
-    let numbers = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    (!ended).then_some(numbers)
 }

@@ -3,6 +3,8 @@
 mod child;
 mod last_words;
 mod leftovers;
+mod stat;
 
 pub use child::ChildProcess;
 pub use leftovers::{adopt_leftovers, end_all_started};
+pub use stat::Stat;

@@ -29,7 +29,9 @@ pub use state::{
     write_state,
 };
 pub use steps::{STEPS_OF_A_MEAN, StepRecord, mean_losses, read_steps, write_steps};
-pub use store::{RecordError, RunResult, StudyResults, load_study, read_json, read_study, write_json, write_record};
+pub use store::{
+    RecordError, RunResult, StudyResults, load_study, missing_runs, read_json, read_study, write_json, write_record,
+};
 pub(crate) use version::model_from_version_1;
 pub use version::{FORMAT, FormatVersion};
 pub use weights::write_weights;

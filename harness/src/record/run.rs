@@ -15,7 +15,7 @@ use super::state::is_of_state;
 use super::store::{RecordError, RecordFile, parent_of, read_record, sync_folder, write_record};
 
 /// The file that makes a directory a run.
-const RECORD: &str = "record.json";
+pub(super) const RECORD: &str = "record.json";
 
 /// The predictions of a completed run in its directory.
 pub const PREDICTIONS: &str = "predictions.parquet";

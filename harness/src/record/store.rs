@@ -1,5 +1,7 @@
 //! Reading and writing records: a record is there whole or not at all.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::digest::{DIGEST, content_digest};
-use super::run::{RunState, load_run};
+use super::run::{RECORD, RunState, load_run};
 use super::schema::{PlannedRun, RunRecord, StudyRecord};
 use super::version::{known, upgraded};
 
@@ -147,6 +149,36 @@ pub fn load_study(directory: &Path) -> Result<StudyResults, RecordError> {
     let runs = study.runs.par_iter().map(load).collect();
     let earlier = study.earlier.par_iter().map(load).collect();
     Ok(StudyResults { study, runs, earlier })
+}
+
+/// Runs of a study's plan that could be made and have left no record yet, so far as this machine sees. Each call asks for the list of names anew, for
+/// on a shared folder that makes new files known.
+///
+/// # Errors
+/// If there is no plan, or the disk refuses.
+pub fn missing_runs(directory: &Path) -> Result<Vec<PlannedRun>, RecordError> {
+    let study = study_in(directory)?;
+    let mut seen: BTreeMap<PathBuf, BTreeSet<OsString>> = BTreeMap::new();
+    let mut missing = Vec::new();
+    for run in study.runs.into_iter().filter(|run| !run.fingerprint.is_empty()) {
+        let place = directory.join(&run.directory);
+        let folder = parent_of(&place);
+        if !seen.contains_key(folder) {
+            let io = |source| RecordError::Io { path: folder.into(), source };
+            let names = match fs::read_dir(folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => BTreeSet::new(),
+                entries => entries
+                    .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.file_name())).collect())
+                    .map_err(io)?,
+            };
+            seen.insert(folder.into(), names);
+        }
+        let is_there = place.file_name().is_some_and(|name| seen.get(folder).is_some_and(|names| names.contains(name)));
+        if !is_there || !place.join(RECORD).exists() {
+            missing.push(run);
+        }
+    }
+    Ok(missing)
 }
 
 /// Reads a study's plan, which has to be there.

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use super::catalogue::{Catalogue, Handle};
+use super::claim::{Claim, ClaimError};
 use super::environment::allowed_cores;
 use super::interrupt::Interrupt;
 use super::job::{Circumstances, DataReference, Job, kept_outcome};
 use super::launcher::launch;
-use super::lock::{Lock, LockError};
 use crate::data::{DataSummary, stored};
 use crate::plan::{Division, ResolvedRun, RunKey, Study, fingerprint};
 use crate::record::{
@@ -47,13 +47,13 @@ pub struct Surroundings<'a> {
     pub circumstances: Circumstances,
 }
 
-/// A study that is ready to run: its plan is written, its directory is locked.
+/// A study that is ready to run: its plan is written, its directory is claimed.
 #[derive(Debug)]
 pub struct PreparedStudy {
     directory: PathBuf,
     planned: Vec<(PlannedRun, Option<Job>)>,
     jobs: usize,
-    _lock: Lock,
+    _claim: Claim,
 }
 
 /// What became of a grid.
@@ -72,7 +72,7 @@ pub struct GridSummary {
 pub enum GridError {
     /// Another harness holds the directory.
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Claim(#[from] ClaimError),
     /// A record can't be read or written.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -120,7 +120,7 @@ impl GridError {
     }
 }
 
-/// Locks a study's directory and writes its plan there.
+/// Claims a study's directory and writes its plan there.
 ///
 /// # Errors
 /// If another process holds the directory or it can't be written.
@@ -131,7 +131,7 @@ pub fn prepare(
 ) -> Result<PreparedStudy, GridError> {
     let Surroundings { catalogue, data, directory, circumstances, .. } = *surroundings;
     fs::create_dir_all(directory).map_err(|source| GridError::Directory { path: directory.into(), source })?;
-    let lock = Lock::study(directory)?;
+    let claim = Claim::study(directory)?;
     let before = read_study(directory).map_err(GridError::of_plan)?;
     if let Some(other) = before.as_ref().filter(|before| before.name != study.file.name) {
         return Err(GridError::OtherStudy {
@@ -192,7 +192,7 @@ pub fn prepare(
             .collect(),
     };
     write_record(&directory.join("study.json"), &record)?;
-    Ok(PreparedStudy { directory: directory.into(), planned, jobs: circumstances.jobs, _lock: lock })
+    Ok(PreparedStudy { directory: directory.into(), planned, jobs: circumstances.jobs, _claim: claim })
 }
 
 impl PreparedStudy {
@@ -201,6 +201,49 @@ impl PreparedStudy {
     pub fn costs(&self) -> Vec<(RunKey, u64)> {
         self.planned.iter().map(|(planned, job)| (planned.key.clone(), job.as_ref().map_or(0, Job::cost))).collect()
     }
+
+    /// Writes down each run that is still to be made, in the order of the plan, for whoever starts `study run-one` elsewhere. Gives the files' places.
+    ///
+    /// # Errors
+    /// If one can't be written.
+    pub fn write_jobs(&self) -> Result<Vec<PathBuf>, RecordError> {
+        let resolved = self.directory.join(RESOLVED);
+        let waiting = self.standing().filter_map(|(_, standing)| match standing {
+            Standing::Waiting(job) => Some(job),
+            Standing::Over(_) => None,
+        });
+        waiting.map(|job| job.write(&resolved)).collect()
+    }
+
+    /// Each run with how it stands.
+    fn standing(&self) -> impl Iterator<Item = (&PlannedRun, Standing<'_>)> {
+        self.planned.iter().map(|(planned, job)| {
+            let kept = match (job, planned.fingerprint.is_empty()) {
+                (None, true) => None,
+                _ => match kept_outcome(&self.directory, planned) {
+                    Ok(kept) => kept,
+                    // What can't be looked at is left alone, and the others go on.
+                    Err(error) => Some(Outcome::Failed { reason: error.to_string(), last_words: String::new() }),
+                },
+            };
+            let standing = match (kept, job) {
+                (Some(outcome), _) => Standing::Over(outcome),
+                (None, None) => {
+                    Standing::Over(Outcome::Unsupported { reason: planned.unavailable.clone().unwrap_or_default() })
+                }
+                (None, Some(job)) => Standing::Waiting(job),
+            };
+            (planned, standing)
+        })
+    }
+}
+
+/// How a run of a plan stands before anything is done.
+enum Standing<'a> {
+    /// It is to be made.
+    Waiting(&'a Job),
+    /// It has ended, or can't be made here.
+    Over(Outcome),
 }
 
 fn plan_run(
@@ -251,25 +294,14 @@ fn plan_run(
 pub fn run_grid(prepared: &PreparedStudy, interrupt: &Interrupt, tell: &mut dyn FnMut(GridEvent)) -> GridSummary {
     let mut summary = GridSummary::default();
     let mut waiting = Vec::new();
-    for (planned, job) in &prepared.planned {
-        let kept = match (job, planned.fingerprint.is_empty()) {
-            (None, true) => None,
-            _ => match kept_outcome(&prepared.directory, planned) {
-                Ok(kept) => kept,
-                // What can't be looked at is left alone, and the others go on.
-                Err(error) => Some(Outcome::Failed { reason: error.to_string(), last_words: String::new() }),
-            },
-        };
-        let outcome = match (kept, job) {
-            (Some(outcome), _) => outcome,
-            (None, None) => Outcome::Unsupported { reason: planned.unavailable.clone().unwrap_or_default() },
-            (None, Some(job)) => {
-                waiting.push(job);
-                continue;
+    for (planned, standing) in prepared.standing() {
+        match standing {
+            Standing::Waiting(job) => waiting.push(job),
+            Standing::Over(outcome) => {
+                summary.count(&outcome);
+                tell(GridEvent { key: planned.key.clone(), event: RunEvent::Kept { outcome } });
             }
-        };
-        summary.count(&outcome);
-        tell(GridEvent { key: planned.key.clone(), event: RunEvent::Kept { outcome } });
+        }
     }
     if prepared.jobs > 1 {
         // The longest first, so that no long one is left alone at the end.

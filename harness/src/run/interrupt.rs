@@ -5,6 +5,7 @@ use std::io::{self, PipeReader, PipeWriter, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -61,8 +62,21 @@ impl Interrupt {
     /// Whether it is set.
     #[must_use]
     pub fn is_set(&self) -> bool {
-        let mut fds = [PollFd::new(&self.pipe.0, PollFlags::IN)];
-        poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
+        self.is_set_within(Duration::ZERO)
+    }
+
+    /// Whether it is set, or will be before so much time has passed.
+    #[must_use]
+    pub fn is_set_within(&self, most: Duration) -> bool {
+        let start = Instant::now();
+        loop {
+            let left = most.saturating_sub(start.elapsed());
+            match poll(&mut [PollFd::new(&self.pipe.0, PollFlags::IN)], Timespec::try_from(left).ok().as_ref()) {
+                // The very signal that sets it may end the waiting before it is set.
+                Err(rustix::io::Errno::INTR) => {}
+                ready => return ready.is_ok_and(|ready| ready > 0),
+            }
+        }
     }
 }
 
@@ -90,6 +104,7 @@ mod tests {
         let interrupt = Interrupt::new().unwrap();
         let other = interrupt.clone();
         assert!(!other.is_set());
+        assert!(!other.is_set_within(Duration::from_millis(1)));
         interrupt.set();
         interrupt.set();
         assert!(other.is_set() && other.is_set() && interrupt.is_set());

@@ -15,7 +15,7 @@ use super::environment::Machine;
 use crate::plan::{HARNESS_NUMERICS, ResolvedSettings, RunKey};
 use crate::record::{
     BackendRecord, Behind, Environment, FORMAT, Numerics, Outcome, ParameterCounts, PlannedRun, RecordError, RunRecord,
-    SameBytes, file_record, load_run,
+    SameBytes, file_record, load_run, write_json,
 };
 
 /// A run that is to be made, as the file that `study run-one` reads has it.
@@ -86,7 +86,7 @@ pub enum JobError {
     Data(#[from] crate::data::DataError),
     /// Another process makes it.
     #[error(transparent)]
-    Lock(#[from] super::lock::LockError),
+    Claim(#[from] super::claim::ClaimError),
     /// The log of its events can't be written.
     #[error("could not write {}: {source}", path.display())]
     Log {
@@ -107,6 +107,19 @@ impl Job {
             directory: self.directory.clone(),
             unavailable: None,
         }
+    }
+
+    /// Writes it into a folder, for `study run-one`. Gives the file's place.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub(super) fn write(&self, folder: &Path) -> Result<PathBuf, RecordError> {
+        let io = |source| RecordError::Io { path: folder.into(), source };
+        std::fs::create_dir_all(folder).map_err(io)?;
+        let name = self.directory.rsplit('/').next().unwrap_or_default();
+        let file = std::path::absolute(folder.join(format!("{name}.json"))).map_err(io)?;
+        write_json(&file, self)?;
+        Ok(file)
     }
 
     /// Where the run is to be published.

@@ -11,7 +11,7 @@ use super::interrupt::Interrupt;
 use super::job::Job;
 use super::one::publish_failure;
 use super::worker::{LineProcess, NoLine};
-use crate::record::{Outcome, RunEvent, write_json};
+use crate::record::{Outcome, RunEvent};
 
 /// How long a run that was asked to stop is waited for.
 const STOPPING: Duration = Duration::from_millis(1500);
@@ -99,11 +99,7 @@ fn start_run(
     cores: Option<&[usize]>,
     interrupt: &Interrupt,
 ) -> Result<LineProcess, String> {
-    std::fs::create_dir_all(resolved).map_err(|error| format!("{}: {error}", resolved.display()))?;
-    let place = job.place();
-    let name = place.file_name().unwrap_or_default().to_string_lossy();
-    let file = resolved.join(format!("{name}.json"));
-    write_json(&file, job).map_err(|error| error.to_string())?;
+    let file = job.write(resolved).map_err(|error| error.to_string())?;
     LineProcess::start(command(&file, cores), None, Some(interrupt.clone())).map_err(|error| error.to_string())
 }
 

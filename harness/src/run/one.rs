@@ -5,14 +5,15 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
 
+use super::claim::Claim;
+use super::deadline::{Deadline, Lack};
 use super::environment::Machine;
 use super::interrupt::Interrupt;
 use super::job::{Job, JobError, kept_outcome};
-use super::lock::Lock;
 use super::session::{Halt, Session, check_able};
 use super::worker::{Slow, WorkerOptions};
 use crate::data::{EncodedData, open};
@@ -31,21 +32,49 @@ pub type RunObserver = Rc<dyn Fn(&RunEvent)>;
 /// Steps of which one is noted in the log of events.
 const LOGGED: u64 = 100;
 
-/// Makes a run, unless it has ended before, and publishes it; gives how it ended, `None` if it was interrupted, in which case no record is there. The
-/// worker runs on `cores` alone, if given.
+/// A batch system that stops a job sends a signal to each of its processes, the worker too, one after the other: a worker that dies of that has not failed.
+const SAME_MOMENT: Duration = Duration::from_millis(300);
+
+/// What a run is given by whoever starts it.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// The processors that its worker runs on; all that this process may use otherwise.
+    pub cores: Option<&'a [usize]>,
+    /// When everything of it will be ended. It begins nothing that can't end [`super::NOTICE`] before.
+    pub until: Option<SystemTime>,
+    /// The wish to stop.
+    pub interrupt: &'a Interrupt,
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ending {
+    /// It has ended, now or before, and its record is there.
+    Ended(Outcome),
+    /// It was interrupted. The next time it goes on after its last finished epoch, if the backend can, or starts anew.
+    Interrupted {
+        /// Epochs that were finished this time and are kept.
+        epochs: u32,
+    },
+    /// It stopped by itself, for what comes next would not have ended in time. It goes on as one that was interrupted.
+    OutOfTime {
+        /// Epochs that were finished this time and are kept.
+        epochs: u32,
+        /// How long what comes next will take, if that is known, and how long there was.
+        lack: Lack,
+    },
+}
+
+/// Makes a run, unless it has ended before, and publishes it.
 ///
 /// # Errors
 /// If another process makes it, its data are not there, or its directory can't be written. Whatever the backend does ends up in the record.
-pub fn run_one(
-    job: &Job,
-    cores: Option<&[usize]>,
-    interrupt: &Interrupt,
-    tell: &RunObserver,
-) -> Result<Option<Outcome>, JobError> {
-    let _lock = Lock::run(&job.place())?;
+pub fn run_one(job: &Job, terms: Terms<'_>, tell: &RunObserver) -> Result<Ending, JobError> {
+    let Terms { cores, until, interrupt } = terms;
+    let _claim = Claim::run(&job.place())?;
     if let Some(outcome) = kept_outcome(&job.folder, &job.planned())? {
         tell(&RunEvent::Kept { outcome: outcome.clone() });
-        return Ok(Some(outcome));
+        return Ok(Ending::Ended(outcome));
     }
     let data = open(&job.data.folder, &job.data.hash)?;
     let draft = Draft::begin(&job.place())?;
@@ -59,7 +88,14 @@ pub fn run_one(
         tell(&event);
     })?;
     let behind = Behind { threads: Some(protocol.threads), ..behind };
-    let mut course = Course { behind, began: Instant::now(), log, unkept: None };
+    let before = behind.epochs.len();
+    let keeps_epochs = job.backend.info.capabilities.state.is_some();
+    let deadline = until.map(|until| Deadline::new(until, protocol, &data, keeps_epochs));
+    if let Some(lack) = deadline.as_ref().and_then(|deadline| deadline.lack(&behind.epochs)) {
+        tell(&RunEvent::Interrupted);
+        return Ok(Ending::OutOfTime { epochs: 0, lack });
+    }
+    let mut course = Course { behind, began: Instant::now(), log, kept: before, deadline, unkept: None, lack: None };
     let running = Running { job, data: &data, directory: draft.directory(), cores, interrupt, tell };
     let result = running.train(from.as_ref(), &mut course);
     if let Some(error) = course.unkept {
@@ -67,11 +103,19 @@ pub fn run_one(
     }
     let behind = course.so_far();
     let seconds = behind.wall_seconds;
+    let result = match result {
+        Err(Halt::Ended(Outcome::Failed { .. })) if interrupt.is_set_within(SAME_MOMENT) => Err(Halt::Interrupted),
+        result => result,
+    };
     let (outcome, trained) = match result {
         Ok(trained) => (Outcome::Completed, Some(trained)),
         Err(Halt::Interrupted) => {
             tell(&RunEvent::Interrupted);
-            return Ok(None);
+            let epochs = u32::try_from(course.kept.saturating_sub(before)).unwrap_or(u32::MAX);
+            return Ok(match course.lack {
+                Some(lack) => Ending::OutOfTime { epochs, lack },
+                None => Ending::Interrupted { epochs },
+            });
         }
         Err(Halt::Ended(outcome)) => (outcome, None),
     };
@@ -95,7 +139,7 @@ pub fn run_one(
     course.log.borrow_mut().finish()?;
     draft.publish(&mut record, &job.planned())?;
     tell(&ended);
-    Ok(Some(outcome))
+    Ok(Ending::Ended(outcome))
 }
 
 /// Publishes that a run failed in a way that it could not write down itself, unless it had ended before its process did. Gives how it ended.
@@ -103,7 +147,7 @@ pub fn run_one(
 /// # Errors
 /// If another process makes it meanwhile, what lies in its place can't be looked at, or the failure can't be written either.
 pub(super) fn publish_failure(job: &Job, outcome: Outcome, seconds: f64) -> Result<Outcome, JobError> {
-    let _lock = Lock::run(&job.place())?;
+    let _claim = Claim::run(&job.place())?;
     if let Some(kept) = kept_outcome(&job.folder, &job.planned())? {
         return Ok(kept);
     }
@@ -160,6 +204,9 @@ impl Running<'_> {
                 Progress::Event(event) => {
                     course.note(&event);
                     tell(&event);
+                    if !tells_state && matches!(event, RunEvent::Epoch { .. }) {
+                        course.look_ahead();
+                    }
                 }
                 Progress::State(state) => {
                     let kept = write_state(directory, &job.fingerprint, state, &course.so_far());
@@ -167,9 +214,11 @@ impl Running<'_> {
                     if course.unkept.is_some() {
                         return false;
                     }
+                    course.kept = course.behind.epochs.len();
+                    course.look_ahead();
                 }
             }
-            !interrupt.is_set()
+            !interrupt.is_set() && course.lack.is_none()
         };
         let trained = train(&mut session, &job.model, &initial, &run, &mut observe);
         course.behind.peak_memory_bytes = course.behind.peak_memory_bytes.max(session.peak_memory_bytes());
@@ -190,8 +239,14 @@ struct Course {
     began: Instant,
     /// What those who wait for the worker write into as well.
     log: Rc<RefCell<EventLog>>,
+    /// Epochs that it need not do again.
+    kept: usize,
+    /// When everything of it is ended, if someone does that.
+    deadline: Option<Deadline>,
     /// Why its state could not be kept.
     unkept: Option<RecordError>,
+    /// What is wanting for what comes next.
+    lack: Option<Lack>,
 }
 
 impl Course {
@@ -214,6 +269,11 @@ impl Course {
             _ => {}
         }
         self.log.borrow_mut().note(event);
+    }
+
+    /// Sees whether what comes next ends in time.
+    fn look_ahead(&mut self) {
+        self.lack = self.deadline.as_ref().and_then(|deadline| deadline.lack(&self.behind.epochs));
     }
 
     /// What lies behind it, with the time that has passed.

@@ -14,6 +14,7 @@ mod plan;
 mod random;
 mod resuming;
 mod run_one;
+mod slurm;
 mod support;
 mod tensorboard;
 mod torture;

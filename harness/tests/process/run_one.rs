@@ -1,12 +1,14 @@
 //! A single resolved run, as a launcher starts it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use harness::record::{Outcome, RunEvent};
+use harness::record::{Outcome, RunEvent, draft_place};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{Bench, small_study};
+use crate::torture::children_of;
 
 /// What a run printed: an event a line.
 fn events(output: &Output) -> Vec<RunEvent> {
@@ -69,6 +71,90 @@ fn a_run_that_another_process_makes_is_left_to_it() {
     let words = String::from_utf8(second.stderr).unwrap();
     assert!(words.contains(&format!("is being worked on by process {}", first.id())), "{words}");
     assert!(first.wait_with_output().unwrap().status.success());
+}
+
+/// A run that is not made yet, as a file and its place.
+fn planned(manner: &str, epochs: u32) -> (Bench, PathBuf, PathBuf) {
+    let bench = Bench::new(&small_study(&[manner], &["rnn"]).replace("epochs = 2", &format!("epochs = {epochs}")));
+    let script = bench.slurm(&[manner], &[]).output().unwrap();
+    assert!(script.status.success(), "{}", String::from_utf8_lossy(&script.stderr));
+    let (file, run) = resolved(&bench);
+    (bench, file, run)
+}
+
+/// Waits until a run has kept a state.
+fn wait_for_state(run: &Path) {
+    let state = draft_place(run).join("state.json");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !state.exists() {
+        assert!(Instant::now() < deadline, "no epoch was finished");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_worker_that_dies_of_the_signal_that_stops_its_run_has_not_failed() {
+    let (bench, file, run) = planned("slow", 50);
+    let mut one = bench.study(&[]);
+    one.arg("run-one").arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
+    let child = one.spawn().unwrap();
+    wait_for_state(&run);
+    let harness = Pid::from_child(&child);
+    let worker = *children_of(child.id()).first().unwrap();
+    kill_process(Pid::from_raw(i32::try_from(worker).unwrap()).unwrap(), Signal::TERM).unwrap();
+    std::thread::sleep(Duration::from_millis(50));
+    kill_process(harness, Signal::TERM).unwrap();
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+    assert!(!run.exists() && draft_place(&run).join("state.json").exists());
+}
+
+#[test]
+fn a_run_stops_where_its_time_ends_says_so_and_goes_on_to_the_same_bytes() {
+    let (bench, file, run) = planned("counting", 40);
+    let seconds = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let one = |until: u64| {
+        let mut command = bench.study(&[]);
+        command.arg("run-one").arg(&file).args(["--until", &until.to_string()]).output().unwrap()
+    };
+    let words = |output: &Output| String::from_utf8(output.stderr.clone()).unwrap();
+    let late = one(seconds() + 119);
+    assert_eq!(late.status.code(), Some(1));
+    assert!(
+        words(&late).contains("nothing can be begun") && words(&late).contains("give it more time"),
+        "{}",
+        words(&late)
+    );
+
+    let mut lives = 0;
+    while !run.exists() {
+        lives += 1;
+        assert!(lives < 60, "it never ends");
+        let output = one(seconds() + 122);
+        let code = output.status.code().unwrap();
+        assert!([0, 75].contains(&code), "{code}: {}", words(&output));
+        if code == 75 {
+            let said = words(&output);
+            assert!(said.contains("more epochs, which are kept: what comes next takes some 1 s, and"), "{said}");
+        }
+    }
+    assert!(lives > 1, "it had time enough");
+    assert!(bench.run(&["counting"], &["--out", "undisturbed"]).output().unwrap().status.success());
+    let whole = bench.path("undisturbed/runs").join(run.file_name().unwrap());
+    for name in ["predictions.parquet", "weights.safetensors", "steps.parquet"] {
+        assert!(std::fs::read(run.join(name)).unwrap() == std::fs::read(whole.join(name)).unwrap(), "{name} differs");
+    }
+}
+
+#[test]
+fn a_signal_shortly_before_the_end_of_its_time_has_the_run_come_back() {
+    let (bench, file, run) = planned("slow", 50);
+    let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 3600;
+    let mut one = bench.study(&[]);
+    one.arg("run-one").arg(&file).args(["--until", &until.to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
+    let child = one.spawn().unwrap();
+    wait_for_state(&run);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(75));
 }
 
 #[test]

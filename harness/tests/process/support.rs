@@ -54,6 +54,13 @@ impl Bench {
         command
     }
 
+    /// `study slurm study.toml` with workers of these manners, to be waited for.
+    pub(crate) fn slurm(&self, manners: &[&str], arguments: &[&str]) -> Command {
+        let mut command = self.study(manners);
+        command.args(["slurm", "study.toml", "--from", "reviews.json"]).args(arguments);
+        command
+    }
+
     /// The program in this folder, with workers of these manners.
     pub(crate) fn study(&self, manners: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_study"));
