@@ -107,8 +107,9 @@ fn figure(key: &str, first: &Arm<'_>, second: &Arm<'_>) -> FigureDifference {
     let empty: Vec<&str> =
         empty.map(|(arm, _)| if of_backends { arm.group.backend } else { arm.group.variant }).collect();
     if !empty.is_empty() {
-        let which = if empty.len() == 2 { "of either arm".to_owned() } else { format!("of {}", empty.concat()) };
-        return FigureDifference { note: Some(format!("no run {which} escaped")), ..FigureDifference::default() };
+        // The name last: a long one is cut in a figure.
+        let which = if empty.len() == 2 { "in either arm".to_owned() } else { format!("in {}", empty.concat()) };
+        return FigureDifference { note: Some(format!("none escaped {which}")), ..FigureDifference::default() };
     }
     let pairs: Vec<(&ArmRun<'_>, &ArmRun<'_>)> = first
         .of_kind(true)
