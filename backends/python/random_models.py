@@ -4,7 +4,7 @@
     .venv/bin/python random_models.py tensorflow 1 57       # beside Keras, seed 57 alone
 
 A training may differ from the user's by some times its floor: how far the user's own training parts from itself when each weight is moved to a neighbouring
-float32, and, in PyTorch, when it is computed in float64. A few draws can by chance all lie near each other, so what goes beyond is held against more of them; there PyTorch's gradients are
+float32, and when it is computed in float64. A few draws can by chance all lie near each other, so what goes beyond is held against more of them; there the gradients are
 also moved by one rounding of the largest of their tensor. That is about what cancelling terms leave: Adam turns its sign into a step of full size, and the other floors may not move it, since
 a gate that saturates has the same few values left whatever the weights. Ends with 1 where one differs by more, and says which.
 """
@@ -308,11 +308,12 @@ class Keras:
             "weight_decay": {"rate": draw.one_of(0.0, 0.0, 4e-3, 0.5), "form": "decoupled"},
         }  # fmt: skip
 
-    def user(self, configuration):
-        """Trains a compiled model from the weights it is given."""
+    def user(self, configuration, double=False, rounded=None):
+        """Trains a compiled model from the weights it is given; where `rounded` is a draw, gradients are moved by a rounding."""
         import keras
 
         keras.backend.clear_session()
+        keras.config.set_floatx("float64" if double else "float32")
         spec, adam = configuration.spec, configuration.spec["adam"]
         layer = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}[spec["cell"]]
         inputs = keras.Input((spec["max_time"],), dtype="int32")
@@ -320,7 +321,7 @@ class Keras:
         for at in range(spec["layers"]):
             x = layer(spec["hidden_size"], return_sequences=at + 1 < spec["layers"])(x)
         model = keras.Model(inputs, keras.layers.Dense(1)(x))
-        optimizer = keras.optimizers.Adam(
+        optimizer = (keras.optimizers.Adam if rounded is None else self.rounding_adam(1000 * configuration.seed + rounded))(
             1e-3, beta_1=adam["beta1"], beta_2=adam["beta2"], epsilon=adam["epsilon"],
             weight_decay=spec["weight_decay"]["rate"] or None,
             global_clipnorm=spec["clip"]["norm"] if spec["clip"] else None,
@@ -341,7 +342,7 @@ class Keras:
             for words, _, labels, learning_rate in configuration.steps:
                 optimizer.learning_rate = learning_rate
                 model.reset_metrics()
-                losses.append(float(model.train_on_batch(words, labels[:, None].astype(np.float32))))
+                losses.append(float(model.train_on_batch(words, labels[:, None].astype(keras.config.floatx()))))
             return Course(before, losses, self.named_weights(spec, model.get_weights()), logits())
 
         return train
@@ -349,6 +350,29 @@ class Keras:
     def floors(self, configuration, user, draw):
         """Trainings that part from the user's by rounding alone."""
         yield user(configuration.moved(draw))
+        if draw == 0:
+            yield self.user(configuration, double=True)(configuration.weights)
+        if draw >= DRAWS:
+            yield self.user(configuration, rounded=draw)(configuration.weights)
+
+    @staticmethod
+    def rounding_adam(seed):
+        """Keras' Adam, which is given gradients moved by one rounding of the largest of their tensor."""
+        import keras
+        import tensorflow as tf
+
+        def moved(gradient, place, step):
+            if isinstance(gradient, tf.IndexedSlices):
+                return tf.IndexedSlices(moved(gradient.values, place, step), gradient.indices, gradient.dense_shape)
+            draw = tf.random.stateless_uniform(tf.shape(gradient), tf.stack([seed + 7919 * place, tf.cast(step, tf.int32)]), dtype=gradient.dtype)
+            size = tf.reduce_max(tf.abs(gradient)) * np.finfo(gradient.dtype.as_numpy_dtype).eps
+            return gradient + tf.where(gradient == 0, tf.zeros_like(draw), tf.where(draw < 0.5, -size, size))
+
+        class Rounding(keras.optimizers.Adam):
+            def apply(self, grads, trainable_variables=None):
+                return super().apply([moved(own, place, self.iterations.value) for place, own in enumerate(grads)], trainable_variables)
+
+        return Rounding
 
     @staticmethod
     def in_order(values, cell):
