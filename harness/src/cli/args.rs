@@ -12,6 +12,9 @@ use crate::data::Source;
 use crate::plan::{BackendName, BackendNameError, Division};
 use crate::report::Style;
 
+/// The folder of studies unless another is named.
+pub(super) const RUNS: &str = "runs";
+
 /// Trains the same sentiment classifiers under several frameworks and compares them.
 #[derive(Debug, Parser)]
 #[command(name = "study", version, about)]
@@ -289,7 +292,7 @@ pub struct CheckArguments {
 #[derive(Debug, Args)]
 pub struct ListArguments {
     /// A folder with studies in it, or a study's directory or archive
-    #[arg(default_value = "runs", value_name = "DIR_OR_FILE")]
+    #[arg(default_value = RUNS, value_name = "DIR_OR_FILE")]
     pub place: PathBuf,
     /// Print JSON in place of Markdown
     #[arg(long)]

@@ -1,10 +1,11 @@
 //! `study list`, `show` and `diff`: looking at what there is.
 
+use std::io;
 use std::path::Path;
 
 use serde::Serialize;
 
-use super::args::{DiffArguments, ListArguments, ShowArguments};
+use super::args::{DiffArguments, ListArguments, RUNS, ShowArguments};
 use super::check::open;
 use super::exit::{COMPLETED, CliError, print, print_json, say};
 use crate::look::{
@@ -18,10 +19,16 @@ pub(super) fn list(arguments: &ListArguments) -> Result<u8, CliError> {
         let lines = run_lines(&open(place)?.results);
         return write(arguments.json, &lines, || runs_table(&lines));
     }
-    let studies =
-        studies_below(place).map_err(|error| CliError::new("list studies", format!("{}: {error}", place.display())))?;
+    let studies = match studies_below(place) {
+        // Where no study was ever run there is no folder of runs.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && place == Path::new(RUNS) => Vec::new(),
+        found => found.map_err(|error| CliError::new("list studies", format!("{}: {error}", place.display())))?,
+    };
     if studies.is_empty() {
-        say(&format!("no study in {}; a study is a directory with a study.json", place.display()));
+        say(&format!(
+            "no study in {}; `study run grid` makes one (a study is a directory with a study.json)",
+            place.display()
+        ));
     }
     write(arguments.json, &studies, || studies_table(&studies))
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{Common, PlanArguments};
+use super::args::{Common, PlanArguments, RUNS};
 use super::data::{descriptor, encoded_data};
 use super::exit::{CliError, say};
 use super::memory::needs;
@@ -28,7 +28,7 @@ impl Planned {
     /// Resolves a study for runs that divide so many cores among so many at once.
     pub(super) fn new(arguments: &PlanArguments, common: &Common, cores: usize, jobs: usize) -> Result<Self, CliError> {
         let study = Study::find(&arguments.study).map_err(|error| CliError::new("read the study", error))?;
-        let directory = arguments.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(&study.file.name));
+        let directory = arguments.out.clone().unwrap_or_else(|| PathBuf::from(RUNS).join(&study.file.name));
         let data_dir = data_directory(common.data_dir.as_deref())?;
         check_paths(&directory, &data_dir, common)?;
         let overrides = Overrides { set: arguments.set.clone(), only: arguments.only.clone(), cores, jobs };

@@ -136,6 +136,13 @@ impl<'a> Arm<'a> {
         Some(Level { number: values.len(), mean, deviation, interval: mean_interval(&values, CONFIDENCE).ok() })
     }
 
+    /// A metric of its escaped runs on the test split. What lies outside of the metric's range is cut off its interval.
+    pub(super) fn metric(&self, metric: &Metric) -> Option<Level> {
+        let mut level = self.level(|run| run.metric(metric))?;
+        level.interval = level.interval.map(|interval| interval.within(metric.range));
+        Some(level)
+    }
+
     /// Its runs that give alarm.
     pub(super) fn alarms(&self) -> impl Iterator<Item = &ArmRun<'a>> {
         self.runs.iter().filter(|run| run.diagnosis.standing.is_alarm())

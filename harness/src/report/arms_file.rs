@@ -32,14 +32,12 @@ pub(super) fn write(arms: &[Arm<'_>], published: Option<&Published>, path: &Path
         rows.column("escape_epoch_restricted_mean", Arm::mean_escape),
     ];
     for metric in &METRICS {
-        columns.extend(rows.level(metric.key, |run| run.metric(metric)));
+        columns.extend(rows.level(metric.key, |arm| arm.metric(metric)));
     }
-    columns.extend(rows.level("calibration_error", calibration_error));
-    columns.extend(
-        rows.level("train_seconds_per_epoch", |run| {
-            mean_over_epochs(run.record()?, |epoch| epoch.timing.train_seconds)
-        }),
-    );
+    columns.extend(rows.level("calibration_error", |arm| arm.level(calibration_error)));
+    columns.extend(rows.level("train_seconds_per_epoch", |arm| {
+        arm.level(|run| mean_over_epochs(run.record()?, |epoch| epoch.timing.train_seconds))
+    }));
     let others = |pick: fn(f64, f64) -> f64| {
         move |arm: &Arm<'_>| arm.of_kind(false).filter_map(|(run, _)| Some(run.test()?.auc)).reduce(pick)
     };
@@ -68,8 +66,8 @@ impl<'a> Rows<'_, 'a> {
     }
 
     /// Mean, sample standard deviation and Student's interval over the escaped runs.
-    fn level(&self, name: &str, of: impl Fn(&ArmRun<'_>) -> Option<f64>) -> Vec<Column> {
-        let levels: Vec<Option<Level>> = self.arms.iter().map(|arm| arm.level(&of)).collect();
+    fn level(&self, name: &str, of: impl Fn(&Arm<'a>) -> Option<Level>) -> Vec<Column> {
+        let levels: Vec<Option<Level>> = self.arms.iter().map(of).collect();
         let column = |suffix: &str, pick: fn(&Level) -> Option<f64>| {
             let values: Vec<Option<f64>> = levels.iter().map(|level| pick(level.as_ref()?)).collect();
             Series::new(format!("{name}{suffix}").into(), values).into()

@@ -30,6 +30,15 @@ fn finished() -> Bench {
 }
 
 #[test]
+fn where_no_study_was_run_the_list_is_empty_and_says_how_to_run_one() {
+    let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
+    let output = bench.study(&[]).arg("list").output().unwrap();
+    let said = text(&output.stderr);
+    assert!(output.status.success() && said.contains("no study in runs; `study run grid` makes one"), "{said}");
+    assert!(!bench.study(&[]).args(["list", "elsewhere"]).output().unwrap().status.success());
+}
+
+#[test]
 fn studies_in_a_folder_are_listed_with_their_runs_states_and_sizes() {
     let bench = finished();
     fs::create_dir_all(bench.path("runs/broken")).unwrap();

@@ -34,7 +34,7 @@ pub(super) fn levels(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Vec<RowPanels
                 let hollow = evidence.escape_epoch.is_none();
                 Some(Dot { value: run.metric(metric)?, marker: style.marker, color: style.color, hollow })
             });
-            let interval = arm.level(|run| run.metric(metric)).and_then(|level| level.interval);
+            let interval = arm.metric(metric).and_then(|level| level.interval);
             marks.push(RowMarks {
                 dots: dots.collect(),
                 interval: interval.map(|own| (own.lower, own.mean, own.upper)),

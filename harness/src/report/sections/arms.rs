@@ -28,7 +28,7 @@ pub(in crate::report) fn arms(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Stri
             |share| format!("{:.2} [{:.2}, {:.2}]", share.share, share.lower, share.upper),
         ));
         row.push(escape_text(arm));
-        row.extend(metrics().map(|metric| level_text(arm.level(|run| run.metric(metric)), metric)));
+        row.extend(metrics().map(|metric| level_text(arm.metric(metric), metric)));
         let others = arm.of_kind(false).filter_map(|(run, _)| Some(run.test()?.auc));
         row.push(Spread::of(others).map_or_else(|| NONE.into(), |own| range_text(own, numbers::metric)));
         let times =
@@ -40,7 +40,7 @@ pub(in crate::report) fn arms(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Stri
         "An arm is all runs of one backend, cell and variant; they differ in their seed. A run has escaped when its validation AUC was at least 0.60 at the \
          end of an epoch. The share of completed runs that escaped has its Clopper-Pearson interval (95 %); the escape epoch is its mean, restricted \
          to the epochs that a run could have had (a run that never escaped counts with the last). Metrics are on the test split, where a review is predicted positive when its \
-         logit is above 0, and of the runs that escaped: mean and Student's interval (95 %) over seeds. One mean over runs at chance and runs that learnt would describe \
+         logit is above 0, and of the runs that escaped: mean and Student's interval (95 %) over seeds, without what a metric can't be. One mean over runs at chance and runs that learnt would describe \
          no run, so the others stand in a column of their own.\n\n",
     );
     text.push_str(&table.to_markdown());

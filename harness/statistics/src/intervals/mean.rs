@@ -18,6 +18,14 @@ pub struct MeanInterval {
     pub upper: f64,
 }
 
+impl MeanInterval {
+    /// The part of it that lies in a range, which the mean does.
+    #[must_use]
+    pub fn within(self, (least, most): (f64, f64)) -> Self {
+        Self { lower: self.lower.max(least), upper: self.upper.min(most), ..self }
+    }
+}
+
 /// `mean ± t s / sqrt(n)` with Student's `t` for `n - 1` degrees of freedom: Student, "The probable error of a mean", Biometrika 6
 /// (1908). It takes the samples to be normally distributed.
 ///
@@ -37,5 +45,19 @@ pub(crate) fn mean_and_variance(samples: &[f64]) -> Result<(f64, f64), SampleErr
     match mean_and_deviation(samples) {
         Some((mean, Some(deviation))) => Ok((mean, deviation * deviation)),
         _ => Err(SampleError::TooFew { found: samples.len(), least: 2 }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_not_be_is_no_part_of_an_interval() {
+        let wide = mean_interval(&[0.645, 0.885, 0.935], 0.95).unwrap();
+        assert!(wide.upper > 1.2 && wide.lower > 0.4);
+        let cut = wide.within((0.0, 1.0));
+        assert_eq!((cut.mean, cut.lower, cut.upper), (wide.mean, wide.lower, 1.0));
+        assert_eq!(wide.within((f64::NEG_INFINITY, f64::INFINITY)), wide);
     }
 }
