@@ -151,15 +151,7 @@ impl ChildProcess {
     /// Waits until it has ended, but no longer than this. Says whether it has.
     #[must_use]
     pub fn wait(&self, most: Duration) -> bool {
-        let start = Instant::now();
-        loop {
-            let left = most.saturating_sub(start.elapsed());
-            match poll(&mut [PollFd::new(&self.end, PollFlags::IN)], Timespec::try_from(left).ok().as_ref()) {
-                Ok(ready) => return ready > 0,
-                Err(rustix::io::Errno::INTR) => {}
-                Err(_) => return false,
-            }
-        }
+        is_over_within(&self.end, most)
     }
 
     /// Ends it, unless it has ended by itself, and what it has started. Gives how it ended, `None` if not by itself.
@@ -240,6 +232,19 @@ fn prepare_child(command: &mut Command, cores: Option<&[usize]>) {
     };
     // SAFETY: between fork and exec the closure does nothing but three system calls; it allocates nothing and takes no lock.
     unsafe { command.pre_exec(prepare) };
+}
+
+/// Waits until the process that a pidfd stands for has ended, but no longer than this. Says whether it has.
+pub(super) fn is_over_within(process: &OwnedFd, most: Duration) -> bool {
+    let start = Instant::now();
+    loop {
+        let left = most.saturating_sub(start.elapsed());
+        match poll(&mut [PollFd::new(process, PollFlags::IN)], Timespec::try_from(left).ok().as_ref()) {
+            Ok(ready) => return ready > 0,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
 }
 
 fn pid_of(child: &Child) -> Option<Pid> {

@@ -4,11 +4,12 @@ use std::fmt;
 use std::fs;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use harness_text::plain;
 use rustix::process::{Pid, PidfdFlags, Signal, getpid, pidfd_open, pidfd_send_signal, set_child_subreaper};
 
+use super::child::is_over_within;
 use super::stat::Stat;
 
 /// The variable in a process' environment that says by whom it was started, for whatever it starts inherits it.
@@ -16,6 +17,9 @@ const VARIABLE: &str = "STUDY_PROCESS";
 
 /// How often the processes are looked through for new ones, each of which could start another.
 const ROUNDS: usize = 5;
+
+/// How long processes that were killed are waited for.
+const DYING: Duration = Duration::from_secs(1);
 
 /// Whether processes without a parent become this one's.
 static ADOPTS: AtomicBool = AtomicBool::new(false);
@@ -75,6 +79,7 @@ impl Lineage {
     /// Says which they were.
     pub(super) fn end_leftovers(&self, gone: Option<Pid>) -> Vec<Leftover> {
         let mut ended: Vec<Leftover> = Vec::new();
+        let mut dying = Vec::new();
         for _ in 0..ROUNDS {
             let mut found = false;
             for pid in processes() {
@@ -90,11 +95,17 @@ impl Lineage {
                 if pidfd_send_signal(&process, Signal::KILL).is_ok() && !ended.iter().any(|known| known.pid == raw) {
                     ended.push(Leftover { pid: raw, name: plain(name.trim_end()).into_owned() });
                     found = true;
+                    dying.push(process);
                 }
             }
             if !found {
                 break;
             }
+        }
+        // A process that was killed needs the processor once more to end.
+        let until = Instant::now() + DYING;
+        for process in &dying {
+            let _ = is_over_within(process, until.saturating_duration_since(Instant::now()));
         }
         ended
     }

@@ -226,6 +226,13 @@ impl fmt::Display for SameBytes {
     }
 }
 
+impl RunRecord {
+    /// Processors that it was made on, so far as was noted, one or several times each.
+    pub fn processors(&self) -> impl Iterator<Item = &str> {
+        self.resumed.iter().filter_map(|part| part.cpu.as_deref()).chain([self.environment.cpu.as_str()])
+    }
+}
+
 /// Where a run was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Environment {

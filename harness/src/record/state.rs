@@ -82,6 +82,8 @@ pub struct Behind {
     pub lost: Vec<LostState>,
     /// The threads that the framework computed with lately.
     pub threads: Option<usize>,
+    /// The processor that it was made on lately.
+    pub cpu: Option<String>,
     /// Wall-clock seconds it has taken.
     pub wall_seconds: f64,
     /// Seconds to the end of its first training step.
@@ -101,6 +103,9 @@ pub struct Resumption {
     /// The threads that the framework computed with until then.
     #[serde(default)]
     pub threads: Option<usize>,
+    /// The processor that it was made on until then; not noted before format 2.3.
+    #[serde(default)]
+    pub cpu: Option<String>,
 }
 
 /// A state that was there and that a run did not go on from.
@@ -139,6 +144,8 @@ struct StateRecord {
     lost: Vec<LostState>,
     #[serde(default)]
     threads: Option<usize>,
+    #[serde(default)]
+    cpu: Option<String>,
     wall_seconds: f64,
     first_step_seconds: Option<f64>,
     peak_memory_bytes: Option<u64>,
@@ -195,6 +202,7 @@ pub fn write_state(
         resumed: behind.resumed.clone(),
         lost: behind.lost.clone(),
         threads: behind.threads,
+        cpu: behind.cpu.clone(),
         wall_seconds: behind.wall_seconds,
         first_step_seconds: behind.first_step_seconds,
         peak_memory_bytes: behind.peak_memory_bytes,
@@ -319,6 +327,7 @@ fn put_together(
         resumed: record.resumed,
         lost: record.lost,
         threads: record.threads,
+        cpu: record.cpu,
         wall_seconds: record.wall_seconds,
         first_step_seconds: record.first_step_seconds,
         peak_memory_bytes: record.peak_memory_bytes,
@@ -406,7 +415,8 @@ mod tests {
         let step = StepRecord { epoch: 1, loss: 0.5, gradient_norm: 2.0, clipped: true, update_norm: Some(0.1) };
         Behind {
             steps: vec![step],
-            resumed: vec![Resumption { epoch: 1, extends: None, threads: Some(2) }],
+            resumed: vec![Resumption { epoch: 1, extends: None, threads: Some(2), cpu: Some("a processor".into()) }],
+            cpu: Some("another".into()),
             lost: vec![LostState { epoch: None, reason: "no such file".into() }],
             ..Behind::default()
         }

@@ -15,6 +15,7 @@ mod latex;
 mod markdown;
 mod overview;
 mod page;
+mod processors;
 mod published;
 mod results;
 mod scores;

@@ -87,7 +87,7 @@ pub fn run_one(job: &Job, terms: Terms<'_>, tell: &RunObserver) -> Result<Ending
         log.borrow_mut().note(&event);
         tell(&event);
     })?;
-    let behind = Behind { threads: Some(protocol.threads), ..behind };
+    let behind = Behind { threads: Some(protocol.threads), cpu: Some(environment.cpu.clone()), ..behind };
     let before = behind.epochs.len();
     let keeps_epochs = job.backend.info.capabilities.state.is_some();
     let deadline = until.map(|until| Deadline::new(until, protocol, &data, keeps_epochs));
@@ -258,7 +258,8 @@ impl Course {
             RunEvent::StateLost { lost } => {
                 let mut lost_before = std::mem::take(&mut behind.lost);
                 lost_before.push(lost.clone());
-                *behind = Behind { lost: lost_before, threads: behind.threads, ..Behind::default() };
+                let (threads, cpu) = (behind.threads, behind.cpu.take());
+                *behind = Behind { lost: lost_before, threads, cpu, ..Behind::default() };
             }
             RunEvent::Initial { observation } => behind.start = (**observation).clone(),
             RunEvent::Step { step, .. } => {

@@ -58,7 +58,7 @@ impl Job {
         };
         let epoch = training.epoch;
         tell(RunEvent::Resumed { epoch, extends: extends.is_some() });
-        behind.resumed.push(Resumption { epoch, extends, threads: behind.threads });
+        behind.resumed.push(Resumption { epoch, extends, threads: behind.threads, cpu: behind.cpu.clone() });
         behind.lost.append(&mut lost);
         if elsewhere {
             // What lies there is set aside if this run fails as well, before its next epoch is over.

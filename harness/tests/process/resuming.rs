@@ -98,7 +98,11 @@ fn more_epochs_go_on_from_a_finished_run_whose_state_was_kept_and_the_record_say
     assert!(told.contains("extends a finished run after epoch 4"), "{told}");
     let results = harness::record::load_study(&bench.path("extended")).unwrap();
     let (long, short) = (results.runs[0].record.clone().unwrap(), results.earlier[0].record.clone().unwrap());
-    assert_eq!(long.resumed, [Resumption { epoch: 4, extends: Some(short.fingerprint.clone()), threads: Some(1) }]);
+    let cpu = Some(short.environment.cpu.clone());
+    assert_eq!(
+        long.resumed,
+        [Resumption { epoch: 4, extends: Some(short.fingerprint.clone()), threads: Some(1), cpu }]
+    );
     assert_eq!((short.epochs.len(), long.epochs.len()), (4, 6));
     let of = |folder: &str, directory: &str| {
         ["predictions.parquet", "steps.parquet", "weights.safetensors"]

@@ -12,6 +12,7 @@ mod fixture;
 mod latex;
 mod lockstep;
 mod page;
+mod processors;
 mod records;
 mod tables;
 

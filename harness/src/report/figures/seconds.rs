@@ -5,6 +5,7 @@ use harness_drawing::theme::{INK, MUTED, SeriesStyle, TEXT, series_style};
 use harness_drawing::{Axis, Canvas, Figure, Frame, Labels, Lie, Rect, Stroke, Style, Writing, part_name, text_room};
 
 use crate::report::overview::{Overview, standing};
+use crate::report::processors::UNLIKE;
 use harness_text::numbers;
 
 /// Bars that fit on a page.
@@ -35,6 +36,8 @@ pub(super) struct Seconds {
     wide: bool,
     longest: f64,
     bars: Vec<Bar>,
+    /// Whether labels say on which processors a bar's runs were made.
+    marked: bool,
 }
 
 /// The figure, in as many parts as pages are needed; none when no run has finished an epoch.
@@ -53,6 +56,9 @@ pub(super) fn seconds(overview: &Overview<'_>) -> Vec<Seconds> {
                     label.push_str(&format!(", {variant}"));
                 }
                 let records = group.records(overview.results);
+                if let Some(letters) = overview.processor_mark(&records) {
+                    label.push_str(&format!(" ({letters})"));
+                }
                 let timings: Vec<_> =
                     records.iter().flat_map(|record| &record.epochs).map(|epoch| epoch.timing).collect();
                 let number = timings.len() as f64;
@@ -79,6 +85,7 @@ pub(super) fn seconds(overview: &Overview<'_>) -> Vec<Seconds> {
         wide: overview.has_variants(),
         longest,
         bars: bars.to_vec(),
+        marked: overview.has_unlike_processors(),
     };
     bars.chunks(BARS).enumerate().map(part).collect()
 }
@@ -100,9 +107,9 @@ impl Figure for Seconds {
     }
 
     fn caption(&self) -> String {
-        "Wall-clock seconds of training an epoch, mean over the finished epochs: compute is spent in the framework's \
-         training calls, overhead in batches and transport. The bracket spans the fastest and the slowest epoch."
-            .into()
+        let caption = "Wall-clock seconds of training an epoch, mean over the finished epochs: compute is spent in the framework's \
+         training calls, overhead in batches and transport. The bracket spans the fastest and the slowest epoch.";
+        if self.marked { format!("{caption} {UNLIKE}") } else { caption.into() }
     }
 
     fn size(&self, style: Style) -> (f64, f64) {

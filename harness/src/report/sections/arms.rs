@@ -3,6 +3,7 @@
 use crate::plan::protocol::StopKind;
 use crate::report::arms::{Arm, Level};
 use crate::report::overview::{Overview, mean_over_epochs};
+use crate::report::processors::UNLIKE;
 use harness_statistics::metrics::{METRICS, Metric, Shown};
 use harness_statistics::samples::Spread;
 use harness_text::numbers::{self, NONE};
@@ -33,7 +34,9 @@ pub(in crate::report) fn arms(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Stri
         row.push(Spread::of(others).map_or_else(|| NONE.into(), |own| range_text(own, numbers::metric)));
         let times =
             arm.runs.iter().filter_map(|run| mean_over_epochs(run.record()?, |epoch| epoch.timing.train_seconds));
-        row.push(Spread::of(times).map_or_else(|| NONE.into(), |own| numbers::seconds(own.median)));
+        let records: Vec<_> = arm.runs.iter().filter_map(|run| run.record()).collect();
+        let mark = overview.processor_mark(&records).map(|letters| format!(" ({letters})")).unwrap_or_default();
+        row.push(Spread::of(times).map_or_else(|| NONE.into(), |own| numbers::seconds(own.median) + &mark));
         table.push(row);
     }
     let mut text = String::from(
@@ -44,6 +47,9 @@ pub(in crate::report) fn arms(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Stri
          no run, so the others stand in a column of their own.\n\n",
     );
     text.push_str(&table.to_markdown());
+    if overview.has_unlike_processors() {
+        text.push_str(&format!("\n{UNLIKE} [Time and memory](#time-and-memory) has them.\n"));
+    }
     let stops = |arm: &&Arm<'_>| {
         arm.runs.iter().filter_map(|run| run.record()).any(|record| record.protocol.stop.kind != StopKind::Never)
     };

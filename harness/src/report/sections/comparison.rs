@@ -237,8 +237,12 @@ fn times(overview: &Overview<'_>, published: &Published) -> String {
                 .into_iter()
                 .filter_map(|record| mean_over_epochs(record, |epoch| epoch.timing.train_seconds))
                 .collect();
+            let mark = overview.processor_mark(&group.records(overview.results)).map(|letters| format!(" ({letters})"));
             let mean = mean_and_deviation(&times);
-            row.push(mean.map_or_else(|| NONE.to_owned(), |(mean, _)| numbers::seconds(mean)));
+            row.push(mean.map_or_else(
+                || NONE.to_owned(),
+                |(mean, _)| numbers::seconds(mean) + mark.as_deref().unwrap_or_default(),
+            ));
         }
         table.push(row);
     }

@@ -35,6 +35,9 @@ pub(in crate::report) fn limits(overview: &Overview<'_>, arms: &[Arm<'_>]) -> St
             if unseen == 1 { "it" } else { "them" }
         ));
     }
+    if overview.has_unlike_processors() {
+        text.push_str("- Runs were made on unlike processors. Their times do not compare, and equal settings may differ in the last digits ([Environment](#environment)).\n");
+    }
     if overview.recorded().any(|(_, record)| record.environment.jobs > 1) {
         text.push_str("- Times were taken with several runs at once. They compare with each other, not with those of an idle machine.\n");
     } else {

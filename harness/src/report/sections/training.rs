@@ -3,6 +3,7 @@
 use crate::record::{EpochRecord, RunRecord};
 use crate::report::arms::Arm;
 use crate::report::overview::{Overview, mean_over_epochs, mean_over_steps, standing};
+use crate::report::processors::UNLIKE;
 use crate::report::sections::arms::range_text;
 use harness_statistics::samples::Spread;
 use harness_text::numbers::{self, NONE};
@@ -43,7 +44,7 @@ pub(in crate::report) fn training(overview: &Overview<'_>, arms: &[Arm<'_>]) -> 
         "Losses, validation figures and the learning rate are those of the last finished epoch; gradient norms (before \
          clipping), clipped steps, padded length and padding are over all of them.{}\n\n{}",
         over_seeds(overview),
-        table(overview, arms, &COLUMNS)
+        table(overview, arms, &COLUMNS, Marked::No)
     )
 }
 
@@ -68,13 +69,17 @@ pub(in crate::report) fn cost(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Stri
         ("threads", |record| Some(record.environment.threads as f64), whole),
         ("runs at once", |record| Some(record.environment.jobs as f64), whole),
     ];
-    format!(
+    let mut text = format!(
         "Seconds are wall-clock means over the finished epochs. Compute is what the worker spent inside training \
          calls; the rest of an epoch is batches and transport. Tokens exclude padding. The first step is counted from \
          the worker's start and includes building the model.{}\n\n{}",
         over_seeds(overview),
-        table(overview, arms, &COLUMNS)
-    )
+        table(overview, arms, &COLUMNS, Marked::Processors)
+    );
+    if let Some(processors) = overview.processor_table() {
+        text.push_str(&format!("\n{UNLIKE}\n\n{processors}"));
+    }
+    text
 }
 
 fn whole(number: f64) -> String {
@@ -153,9 +158,18 @@ fn last(record: &RunRecord, of: impl Fn(&EpochRecord) -> f64) -> Option<f64> {
     record.epochs.last().map(of)
 }
 
+/// Whether rows say on which processors their runs were made, where there are several.
+#[derive(PartialEq)]
+enum Marked {
+    Processors,
+    No,
+}
+
 /// A row an arm.
-fn table(overview: &Overview<'_>, arms: &[Arm<'_>], columns: &[Column]) -> String {
+fn table(overview: &Overview<'_>, arms: &[Arm<'_>], columns: &[Column], marked: Marked) -> String {
+    let marked = marked == Marked::Processors && overview.has_unlike_processors();
     let headers = columns.iter().map(|(header, ..)| (*header, Align::Right));
+    let headers = headers.chain(marked.then_some(("processor", Align::Left)));
     let mut table = Table::new([("arm", Align::Left)].into_iter().chain(headers));
     for arm in arms {
         let records: Vec<&RunRecord> = arm.runs.iter().filter_map(|run| run.record()).collect();
@@ -169,6 +183,7 @@ fn table(overview: &Overview<'_>, arms: &[Arm<'_>], columns: &[Column]) -> Strin
                 values.map_or_else(|| NONE.to_owned(), |own| range_text(own, write))
             }));
         }
+        row.extend(marked.then(|| overview.processor_mark(&records).unwrap_or_default()));
         table.push(row);
     }
     table.to_markdown()
