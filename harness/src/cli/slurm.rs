@@ -36,7 +36,7 @@ pub(super) fn slurm(arguments: &SlurmArguments, common: &Common) -> Result<u8, C
     let runs = prepared.write_jobs().map_err(|error| CliError::new("write down the runs", error))?;
     drop(prepared);
     if runs.is_empty() {
-        say(&format!("every run of the study has ended; its report: study report {}", planned.directory.display()));
+        say(&format!("no run is left to be made: `study list {}` says how each stands", planned.directory.display()));
         return Ok(COMPLETED);
     }
     if runs.len() > LARGEST_TASK {

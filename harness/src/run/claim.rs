@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
+use harness_text::plain;
+
 use super::owner::{Owner, Standing};
 
 /// The longest claim that is read, in bytes.
@@ -202,7 +204,9 @@ fn read(path: &Path) -> io::Result<Found> {
         Err(error) if is_absence(&error) => return Ok(Found::Nothing),
         read => read?,
     };
-    Ok(serde_json::from_slice(&bytes).map_or_else(|error| Found::Other(error.to_string()), Found::Owner))
+    // It may quote what anyone has written there.
+    let other = |error: serde_json::Error| Found::Other(plain(&error.to_string()).into_owned());
+    Ok(serde_json::from_slice(&bytes).map_or_else(other, Found::Owner))
 }
 
 /// Whether a file is not there, or was taken away on the file system's server while this looked at it.
@@ -281,10 +285,11 @@ mod tests {
     fn what_is_no_claim_stays_and_is_told_with_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("study.claim");
-        for text in ["", "{\"host\": 1}"] {
+        for text in ["", "{\"host\": 1}", "{\"\\u001b[2J\": 1}"] {
             fs::write(&path, text).unwrap();
             let refused = Claim::study(folder.path()).unwrap_err().to_string();
             assert!(refused.contains("can't be known") && refused.ends_with("study.claim"), "{refused}");
+            assert!(!refused.contains('\u{1b}'), "{refused:?}");
         }
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();

@@ -60,7 +60,10 @@ fn runs_that_have_ended_have_no_task_and_an_earlier_list_stays_as_it_was() {
     assert_eq!(list(&first), both);
     assert!(bench.run(&["fake"], &[]).output().unwrap().status.success());
     let (nothing, said) = printed(&bench, &[]);
-    assert!(nothing.is_empty() && said.contains("every run of the study has ended"), "{nothing}{said}");
+    assert!(
+        nothing.is_empty() && said.contains("no run is left to be made: `study list runs/small`"),
+        "{nothing}{said}"
+    );
 }
 
 #[test]

@@ -191,10 +191,13 @@ def faults(place):
     log(f"requeued task {requeued}, cancelled task {cancelled}")
     cluster.until(lambda: all(cluster.tasks(array)[task][0] == "PENDING" for task in lost), "the lost tasks to be requeued")
     log(f"Slurm has noticed and requeued {lost}")
-    cluster.start_node("n2")
     for task in [*lost, requeued]:
         if cluster.tasks(array)[task][0] == "PENDING":
             soon(cluster, f"{array}_{task}")
+    # They go on where there is a node, and n2 comes back after that: Slurm ends once more there what it has given up, by the number of the job.
+    cluster.until(lambda: not any(cluster.tasks(array)[task][0] == "PENDING" for task in lost), "the lost tasks to go on")
+    log(f"the lost tasks go on on {sorted({cluster.tasks(array)[task][1] for task in lost})}")
+    cluster.start_node("n2")
     cluster.until(lambda: ended(cluster, report), "the report", 180)
     states = {task: state for task, (state, _) in cluster.tasks(array).items()}
     log(f"report {cluster.state(report)}; tasks {states}")
