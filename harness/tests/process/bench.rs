@@ -81,7 +81,7 @@ fn the_reference_is_measured_and_the_report_is_a_function_of_the_record() {
     assert_eq!(output.status.code(), Some(0), "{words}");
     assert!(words.contains("gru kernel: 1 configurations (1 of 2 done"), "{words}");
     let files = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(files, "speed/bench.md\nspeed/bench.csv\nspeed/roofline.svg\nspeed/roofline.png\n");
+    assert_eq!(files, "speed/bench.md\nspeed/bench.csv\nspeed/roofline.svg\nspeed/roofline.png\nspeed/roofline.pdf\n");
 
     let record: BenchRecord = read_json(&bench.path("speed/bench.json")).unwrap();
     assert_eq!(record.peaks[0].matmul_gflops, [40.0, 50.0, 40.0, 50.0], "before and after");
@@ -95,7 +95,7 @@ fn the_reference_is_measured_and_the_report_is_a_function_of_the_record() {
 
     let again = ["bench", "--report", "speed/bench.json", "--out", "again"];
     assert_eq!(bench.study(&[]).args(again).output().unwrap().status.code(), Some(0));
-    for file in ["bench.md", "bench.csv", "roofline.svg", "roofline.png"] {
+    for file in ["bench.md", "bench.csv", "roofline.svg", "roofline.png", "roofline.pdf"] {
         let read = |folder: &str| fs::read(bench.path(folder).join(file)).unwrap();
         assert!(read("speed") == read("again"), "{file} differs");
     }
