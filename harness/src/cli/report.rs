@@ -80,6 +80,11 @@ fn write(results: &StudyResults, sources: Sources<'_>, out: &Path) -> Result<(),
     let published = report::published().map_err(|error| CliError::new("read the published figures", error))?;
     let sources = Sources { published: Some(&published), ..sources };
     let files = report::write(results, &sources, out).map_err(|error| CliError::new("write the report", error))?;
+    print_files(&files)
+}
+
+/// Prints the places of files, a line each.
+pub(super) fn print_files(files: &[PathBuf]) -> Result<(), CliError> {
     let lines: String = files.iter().map(|path| format!("{}\n", path.display())).collect();
     print(&lines)
 }

@@ -8,9 +8,10 @@ use super::exit::{COMPLETED, CliError, INTERRUPTED, NOT_ALL_COMPLETED, print, pr
 use super::memory::estimate;
 use super::planned::Planned;
 use super::progress::Display;
-use super::report::write_report;
+use super::report::{print_files, write_report};
 use crate::plan::{plan_json, plan_text};
 use crate::record::read_study;
+use crate::report::current;
 use crate::run::{Interrupt, Memory, allowed_cores, run_grid};
 use crate::tensorboard::Live;
 
@@ -55,7 +56,12 @@ pub(super) fn run(arguments: &RunArguments, common: &Common) -> Result<u8, CliEr
         say("stopped. Runs that had ended are kept; the same command does the rest.");
         return Ok(INTERRUPTED);
     }
-    write_report(directory, &directory.join("report"))?;
+    let report = directory.join("report");
+    // Drawing every figure anew takes longer than looking at every run.
+    match current(directory, &report) {
+        Some(files) => print_files(&files)?,
+        None => write_report(directory, &report)?,
+    }
     if let Some(live) = &live {
         print(&format!("{}\n", live.folder().display()))?;
     }

@@ -33,7 +33,7 @@ pub(super) fn write_whole(
 }
 
 /// The figures that a report shows, in all of their forms; none if there is no report.
-fn figures_of(report: &Path) -> io::Result<Vec<String>> {
+pub(super) fn figures_of(report: &Path) -> io::Result<Vec<String>> {
     let text = match fs::read(report) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => String::from_utf8_lossy(&text?).into_owned(),

@@ -6,6 +6,7 @@
 mod arms;
 mod arms_file;
 mod claims;
+mod current;
 mod differences;
 mod document;
 mod earlier;
@@ -32,6 +33,7 @@ pub use published::{
 };
 
 pub use claims::JudgedClaims;
+pub use current::current;
 pub use harness_drawing::Style;
 
 use crate::audit::Findings;
@@ -82,6 +84,10 @@ pub enum ReportError {
     },
 }
 
+/// What a report has beside its figures.
+const PAGES_AND_TABLES: [&str; 6] =
+    [REPORT, "report.html", "results.csv", "arms.csv", "results.tex", "results.parquet"];
+
 /// What a report is made with, beside the study's own records.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sources<'s> {
@@ -116,8 +122,7 @@ fn draw(results: &StudyResults, sources: &Sources<'_>, directory: &Path) -> Resu
     let frame = results::results_frame(&overview, sources.published)?;
     let drawings = figures::draw_all(&overview, &arms, &differences, sources.style, directory)?;
 
-    let files = [REPORT, "report.html", "results.csv", "arms.csv", "results.tex", "results.parquet"]
-        .map(|name| directory.join(name));
+    let files = PAGES_AND_TABLES.map(|name| directory.join(name));
     let [report, page, csv, by_arm, tex, parquet] = &files;
     results::write_csv(&frame, csv)?;
     arms_file::write(&arms, sources.published, by_arm)?;

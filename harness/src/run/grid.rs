@@ -140,6 +140,7 @@ pub fn prepare(
             asked: study.file.name.clone(),
         });
     }
+    let plan_before = before.clone();
     let before: Vec<PlannedRun> =
         before.into_iter().flat_map(|before| [before.runs, before.earlier].concat()).collect();
     let mut planned = Vec::with_capacity(runs.len());
@@ -191,7 +192,10 @@ pub fn prepare(
             .filter_map(|(name, info)| Some((name.clone(), info.as_ref().ok()?.native_defaults.clone()?)))
             .collect(),
     };
-    write_record(&directory.join("study.json"), &record)?;
+    // A plan that stays as it was is left as it is: a report that is newer is still of it.
+    if plan_before.as_ref() != Some(&record) {
+        write_record(&directory.join("study.json"), &record)?;
+    }
     Ok(PreparedStudy { directory: directory.into(), planned, jobs: circumstances.jobs, _claim: claim })
 }
 

@@ -1,8 +1,9 @@
 //! Grids of real processes with real faults.
 
+use std::fs;
 use std::process::{Child, Output, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use harness::record::Outcome;
 
@@ -39,6 +40,28 @@ fn a_grid_runs_to_its_report_and_is_not_run_again() {
     assert_eq!(again.status.code(), Some(0));
     assert!(stderr(&again).contains("fake-rnn-base-s1  had ended (completed)"), "{}", stderr(&again));
     assert_eq!(bench.bytes_below("runs/small/runs"), before);
+}
+
+#[test]
+fn a_report_is_written_anew_where_something_is_new_or_missing() {
+    let bench = Bench::new(&small_study(&["fake"], &["rnn", "lstm"]));
+    let report = "runs/small/report/report.md";
+    let files = |arguments: &[&str]| -> (String, SystemTime) {
+        let output = bench.run(&["fake"], arguments).output().unwrap();
+        let code = output.status.code();
+        assert!(code == Some(0), "{}", stderr(&output));
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (said, fs::metadata(bench.path(report)).unwrap().modified().unwrap())
+    };
+    let first = files(&["--only", "rnn"]);
+    assert_eq!(files(&["--only", "rnn"]), first, "nothing is new, and the same files are named");
+
+    let both = files(&[]);
+    assert!(both.1 > first.1, "a run is new");
+    fs::remove_file(bench.path("runs/small/report/roc-rnn.png")).unwrap();
+    let whole = files(&[]);
+    assert!(whole.1 > both.1 && bench.path("runs/small/report/roc-rnn.png").is_file(), "a figure was missing");
+    assert!(files(&["--only", "rnn"]).1 > whole.1, "another plan");
 }
 
 #[test]
