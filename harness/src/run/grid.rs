@@ -140,22 +140,21 @@ pub fn prepare(
             asked: study.file.name.clone(),
         });
     }
-    let plan_before = before.clone();
-    let before: Vec<PlannedRun> =
-        before.into_iter().flat_map(|before| [before.runs, before.earlier].concat()).collect();
+    let made_before: Vec<PlannedRun> =
+        before.iter().flat_map(|before| [before.runs.as_slice(), before.earlier.as_slice()].concat()).collect();
     let mut planned = Vec::with_capacity(runs.len());
     for run in runs {
         let (mut own, job) = plan_run(&study.file.name, run, surroundings)?;
         // What a backend made that can't be started now is still there.
         if let Some(made) =
-            before.iter().find(|made| job.is_none() && made.key == own.key && !made.fingerprint.is_empty())
+            made_before.iter().find(|made| job.is_none() && made.key == own.key && !made.fingerprint.is_empty())
         {
             own = PlannedRun { unavailable: own.unavailable, ..made.clone() };
         }
         planned.push((own, job));
     }
     let mut earlier: Vec<PlannedRun> = Vec::new();
-    for made in before {
+    for made in made_before {
         let known = planned.iter().map(|(own, _)| own).chain(&earlier).any(|own| own.fingerprint == made.fingerprint);
         if !known && !made.fingerprint.is_empty() && !matches!(load_run(directory, &made), Ok(RunState::Absent)) {
             earlier.push(made);
@@ -193,7 +192,7 @@ pub fn prepare(
             .collect(),
     };
     // A plan that stays as it was is left as it is: a report that is newer is still of it.
-    if plan_before.as_ref() != Some(&record) {
+    if before.as_ref() != Some(&record) {
         write_record(&directory.join("study.json"), &record)?;
     }
     Ok(PreparedStudy { directory: directory.into(), planned, jobs: circumstances.jobs, _claim: claim })
