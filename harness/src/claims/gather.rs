@@ -8,7 +8,7 @@ use super::evidence::{Evidence, RunEvidence, TestVariance};
 use super::rules::{Arm, ClaimsFile, Measure};
 use crate::record::{
     EpochRecord, Outcome, PredictionSplit, RecordError, RunRecord, RunResult, Scores, StepRecord, StudyResults,
-    read_predictions, read_steps,
+    escape_epoch, read_predictions, read_steps,
 };
 
 /// A run has escaped when its validation AUC is at least this at the end of an epoch: twelve standard errors of chance on 5,000 reviews.
@@ -57,12 +57,6 @@ pub(crate) fn gather<'s>(
     Ok(evidence)
 }
 
-/// The first epoch at whose end a run had escaped.
-#[must_use]
-pub(crate) fn escape_epoch(epochs: &[EpochRecord]) -> Option<u32> {
-    epochs.iter().find(|epoch| epoch.validation.auc >= ESCAPE_AUC).map(|epoch| epoch.epoch)
-}
-
 /// A completed run's evidence, its steps included.
 fn of_run(run: &RunResult, record: &RunRecord) -> Result<RunEvidence, RecordError> {
     let scores = match record.test {
@@ -86,7 +80,7 @@ fn of_run(run: &RunResult, record: &RunRecord) -> Result<RunEvidence, RecordErro
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "counts of reviews and epochs")]
 pub(crate) fn run_evidence(record: &RunRecord, scores: Option<&Scores>) -> RunEvidence {
-    let escape_epoch = escape_epoch(&record.epochs);
+    let escape_epoch = escape_epoch(&record.epochs, ESCAPE_AUC);
     let horizon = record.protocol.epochs;
     let mut measures = BTreeMap::new();
     let mut put = |measure, value: Option<f64>| {

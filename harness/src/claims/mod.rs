@@ -18,7 +18,7 @@ mod planted_tests;
 pub(crate) use comparison::ahead;
 pub(crate) use comparison::{Comparison, later};
 pub(crate) use evidence::RunEvidence;
-pub(crate) use gather::{ESCAPE_AUC, escape_epoch, gather, run_evidence};
+pub(crate) use gather::{ESCAPE_AUC, gather, run_evidence};
 pub(crate) use judge::{Judged, judge};
 pub(crate) use rules::ClaimsFile;
 pub(crate) use rules::Measure;

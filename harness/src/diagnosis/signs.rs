@@ -131,7 +131,7 @@ fn no_reach(record: &RunRecord) -> Option<String> {
 }
 
 fn learning_rate_gone(record: &RunRecord) -> Option<String> {
-    let before_escape = record.epochs.iter().take_while(|epoch| epoch.validation.auc < ESCAPE_AUC);
+    let before_escape = record.epochs.iter().take_while(|epoch| !epoch.escaped(ESCAPE_AUC));
     let first = record.epochs.first()?.learning_rate;
     let gone = before_escape.into_iter().find(|epoch| epoch.learning_rate <= first * LEARNING_RATE_LEFT)?;
     Some(format!(

@@ -5,8 +5,8 @@ use std::fmt;
 use harness_statistics::metrics::auc_interval;
 use serde::Serialize;
 
-use crate::claims::{ESCAPE_AUC, escape_epoch};
-use crate::record::{Outcome, RunRecord, Scores};
+use crate::claims::ESCAPE_AUC;
+use crate::record::{Outcome, RunRecord, Scores, escape_epoch};
 
 /// A test AUC that is no further from 0.5 than this is at chance even where its interval leaves 0.5 out: with 25,000 reviews an interval reaches
 /// .007 to either side, and a ranking that is right 52 times in 100 is of no use to anyone.
@@ -68,7 +68,7 @@ impl Standing {
         let found = TestAuc {
             auc: test.auc,
             interval: interval.map(|interval| (interval.lower, interval.upper)),
-            escape_epoch: escape_epoch(&record.epochs),
+            escape_epoch: escape_epoch(&record.epochs, ESCAPE_AUC),
             epochs: record.epochs.last().map_or(0, |epoch| epoch.epoch),
             best_validation_auc: record.epochs.iter().map(|epoch| epoch.validation.auc).fold(0.0, f64::max),
         };

@@ -22,7 +22,7 @@ pub use predictions::{Prediction, PredictionSplit, Scores, read_predictions, wri
 pub use run::{Draft, FileRecord, PREDICTIONS, RunState, STEPS, WEIGHTS, draft_place, file_record, load_run};
 pub use schema::{
     BackendRecord, Environment, EpochRecord, Numerics, Outcome, ParameterCounts, PlannedRun, RunRecord, SameBytes,
-    StudyRecord, Timing,
+    StudyRecord, Timing, escape_epoch,
 };
 pub use state::{
     Behind, KeptState, LostState, PlateauState, Resumption, TestedEpoch, TrainingState, read_state, remove_state,

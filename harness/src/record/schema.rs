@@ -158,6 +158,20 @@ pub struct EpochRecord {
     pub observation: Observation,
 }
 
+impl EpochRecord {
+    /// Whether the run is no longer at chance when the epoch ends: its validation AUC is at least `auc`.
+    #[must_use]
+    pub fn escaped(&self, auc: f64) -> bool {
+        self.validation.auc >= auc
+    }
+}
+
+/// The first of these epochs at whose end the run had escaped; `None` if it had at no end.
+#[must_use]
+pub fn escape_epoch(epochs: &[EpochRecord], auc: f64) -> Option<u32> {
+    epochs.iter().find(|epoch| epoch.escaped(auc)).map(|epoch| epoch.epoch)
+}
+
 /// Where an epoch's time went.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Timing {

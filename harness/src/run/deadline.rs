@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use crate::data::EncodedData;
 use crate::plan::Protocol;
 use crate::plan::protocol::Stop;
-use crate::record::EpochRecord;
+use crate::record::{EpochRecord, escape_epoch};
 
 /// How long before the end nothing may go on any more: a batch system is asked for a signal then.
 pub const NOTICE: Duration = Duration::from_secs(120);
@@ -55,8 +55,7 @@ impl Deadline {
         let longest = longest.reduce(f64::max)?;
         let test = self.test_share * epochs.last()?.timing.evaluation_seconds;
         let done = u32::try_from(epochs.len()).unwrap_or(u32::MAX);
-        let escaped = epochs.iter().find(|epoch| epoch.validation.auc >= self.stop.auc).map(|epoch| epoch.epoch);
-        let left = match self.stop.ends(done, escaped) {
+        let left = match self.stop.ends(done, escape_epoch(epochs, self.stop.auc)) {
             true => 0,
             false => self.epochs.saturating_sub(done),
         };

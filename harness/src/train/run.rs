@@ -148,7 +148,7 @@ pub fn train(
             },
             observation: observe_model(model.as_mut(), spec, protocol, &data.validation, epoch)?,
         };
-        if record.validation.auc >= protocol.stop.auc {
+        if record.escaped(protocol.stop.auc) {
             escaped = escaped.or(Some(epoch));
         }
         let last = epoch == protocol.epochs || protocol.stop.ends(epoch, escaped);

@@ -22,22 +22,12 @@ import time
 
 from cluster import NODES, SLOTS, Cluster, Unavailable, install
 
-FILES = ["predictions.parquet", "steps.parquet", "weights.safetensors"]
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
+from made_up import FILES, OPTIONS, write_corpus
+
 # What a record has of a run's course: when, how long, with how much memory, where it went on, and digests of files with those in them.
 COURSE = ["wall_seconds", "first_step_seconds", "peak_memory_bytes", "resumed", "files", "sha256"]
 REVIEWS = 120
-DESCRIPTOR = f"""name = "made-up"
-title = "Made-up reviews"
-negative = {REVIEWS // 2}
-positive = {REVIEWS // 2}
-
-[[form]]
-name = "a list"
-source = "counted words"
-endings = [".json"]
-sha256 = "unknown"
-format = {{ kind = "json", text = "t", label = "s" }}
-"""
 STUDY = """name = "{name}"
 title = "A study on a cluster"
 division = "native"
@@ -74,12 +64,10 @@ class Place:
 
     def __init__(self, study, folder, cluster):
         self.program, self.folder, self.cluster = study, folder, cluster
-        reviews = [
-            {"t": f"A {'good' if index % 2 else 'bad'} film, number {index}." + "".join(f" word{word}" for word in range(index % 9)), "s": index % 2}
+        write_corpus(folder, [
+            (f"A {'good' if index % 2 else 'bad'} film, number {index}." + "".join(f" word{word}" for word in range(index % 9)), index % 2)
             for index in range(REVIEWS)
-        ]
-        (folder / "reviews.json").write_text(json.dumps(reviews))
-        (folder / "sources.toml").write_text(DESCRIPTOR)
+        ])
 
     def study(self, name, backend, seeds, epochs, batch):
         text = STUDY.format(name=name, backend=backend, seeds=list(range(1, seeds + 1)), epochs=epochs, batch=batch)
@@ -90,8 +78,8 @@ class Place:
 
     def arguments(self, verb, name, backend, out, *more):
         worker = f"{backend}={self.folder}/study-backend-{backend}"
-        common = ["--sources", "sources.toml", "--data-dir", "data", "--backend", worker]
-        return [str(self.program), verb, f"{name}.toml", "--from", "reviews.json", "--out", out, *common, *more]
+        common = [*OPTIONS, "--data-dir", "data", "--backend", worker]
+        return [str(self.program), verb, f"{name}.toml", "--out", out, *common, *more]
 
     def call(self, arguments, codes=(0,), **variables):
         done = subprocess.run(arguments, cwd=self.folder, env={**self.cluster.environment, **variables}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -19,20 +19,10 @@ import sys
 import tempfile
 import time
 
-FILES = ["predictions.parquet", "steps.parquet", "weights.safetensors"]
-REVIEWS = 600
-DESCRIPTOR = f"""name = "made-up"
-title = "Made-up reviews"
-negative = {REVIEWS // 2}
-positive = {REVIEWS // 2}
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "support"))
+from made_up import FILES, OPTIONS, write_corpus
 
-[[form]]
-name = "a list"
-source = "random words"
-endings = [".json"]
-sha256 = "unknown"
-format = {{ kind = "json", text = "t", label = "s" }}
-"""
+REVIEWS = 600
 STUDY = """name = "tortured"
 title = "A grid that is killed"
 division = "native"
@@ -70,7 +60,7 @@ def corpus():
     def review(label):
         side = words[:half] if label else words[half:]
         text = [draw.choice(side if draw.random() < 0.3 else words) for _ in range(draw.randint(10, 80))]
-        return {"t": " ".join(text), "s": label}
+        return " ".join(text), label
 
     return [review(number % 2) for number in range(REVIEWS)]
 
@@ -146,10 +136,9 @@ def main():
     draw = random.Random(options.seed)
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        (folder / "reviews.json").write_text(json.dumps(corpus()))
-        (folder / "sources.toml").write_text(DESCRIPTOR)
+        write_corpus(folder, corpus())
         (folder / "study.toml").write_text(STUDY.format(epochs=options.epochs))
-        command = [options.study.resolve(), "run", "study.toml", "--from", "reviews.json", "--sources", "sources.toml", "--out"]
+        command = [options.study.resolve(), "run", "study.toml", *OPTIONS, "--out"]
 
         def begin(out):
             with open(folder / f"{out}.log", "a") as log:
