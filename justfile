@@ -89,7 +89,7 @@ bench *OPTIONS: build
     cargo build --release --workspace --example matmul_peak
     {{ study }} bench --peak {{ parent_directory(study) }}/examples/matmul_peak --out reports/performance --force {{ OPTIONS }}
 
-# Measure it beside plain scripts over real Keras and PyTorch (after `just oracles`), about ten minutes; `--grid DIR` adds a grid that was run.
+# Measure it beside plain scripts over real Keras and PyTorch (after `just oracles`), about ten minutes; `--grid DIR` adds a grid that was run; `--whole` runs every script from start to end, which takes hours.
 bench-peers *OPTIONS: build
     {{ study }} bench-peers --out reports/performance --force {{ OPTIONS }}
 

@@ -55,6 +55,22 @@ class Clock:
         return self.end - self.start
 
 
+def printer():
+    """What prints a line an epoch, with its seconds, validation included."""
+    import keras
+
+    class Printer(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.start = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            loss, validation_loss, accuracy = (logs[name] for name in ("loss", "val_loss", "val_accuracy"))
+            seconds = time.perf_counter() - self.start
+            print(f"epoch {epoch + 1}: loss {loss:.4f}, validation loss {validation_loss:.4f}, accuracy {accuracy:.4f}, {seconds:.1f} s")
+
+    return Printer()
+
+
 def main():
     options = parser.parse_args()
     if options.chunks:
@@ -127,7 +143,8 @@ def main():
         epochs=options.epochs,
         validation_data=(x_validation, y_validation),
         validation_batch_size=options.evaluation_batch,
-        verbose=2,
+        verbose=0,
+        callbacks=[printer()],
     )
     loss, accuracy = model.evaluate(x_test, y_test, batch_size=options.evaluation_batch, verbose=0)
     print(f"test loss {loss:.4f}, accuracy {accuracy:.4f}")

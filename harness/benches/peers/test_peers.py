@@ -71,6 +71,8 @@ class TestPeers(unittest.TestCase):
         for script in ["pytorch_loop.py", "keras_fit.py"]:
             ended = run(self.folder.name, script, ["--epochs", "2"])
             self.assertEqual(ended.returncode, 0, ended.stderr)
+            for epoch, line in enumerate(ended.stdout.splitlines()[-3:-1], start=1):
+                self.assertRegex(line, rf"^epoch {epoch}: loss \d\.\d{{4}}, validation loss \d\.\d{{4}}, accuracy \d\.\d{{4}}, \d+\.\d s$")
             self.assertRegex(ended.stdout.splitlines()[-1], r"^test loss \d\.\d{4}, accuracy \d\.\d{4}$")
 
     def test_a_device_that_is_not_there_is_told(self):

@@ -15,7 +15,7 @@ mod text;
 
 pub(crate) use alone::{BenchEvent, BenchOptions, measure};
 pub use counts::{prediction, training_step};
-pub use document::{write_bench, write_peers};
+pub use document::{write_bench, write_peers, write_whole_runs};
 pub(crate) use error::BenchError;
 pub(crate) use machine::copy_bandwidth;
 pub use machine::matmul_peak;

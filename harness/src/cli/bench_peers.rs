@@ -1,7 +1,7 @@
 //! `study bench-peers`: the backends beside plain scripts over real Keras and PyTorch.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use harness_contract::CellKind;
@@ -9,14 +9,15 @@ use serde_json::json;
 
 use super::args::{BenchPeersArguments, Common};
 use super::bench::backend_records;
+use super::bench_whole::whole;
 use super::check::open;
 use super::data::encoded_data;
 use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, say};
 use super::measurement::keep_in;
 use super::places::data_directory;
 use crate::bench::peers::{
-    Comparing, EncodingRecord, EncodingTask, Framework, GridShape, PeerEvent, PeerMeasured, PeersRecord, Scripts,
-    UNCOUNTED_STEPS, compare, compare_encoding, export, grid_record,
+    Comparing, EncodingRecord, EncodingTask, Framework, GridRecord, GridShape, PeerEvent, PeerMeasured, PeersRecord,
+    Scripts, UNCOUNTED_STEPS, compare, compare_encoding, export, grid_record,
 };
 use crate::bench::{BENCH_VERSION, base_study, write_peers};
 use crate::data::{EncodedData, Source, tokenizer_path};
@@ -29,6 +30,9 @@ const KIND: &str = "peers";
 
 /// Compares and reports, or reports what was compared before.
 pub(super) fn bench_peers(arguments: &BenchPeersArguments, common: &Common) -> Result<u8, CliError> {
+    if arguments.whole {
+        return whole(arguments, common);
+    }
     let record = match &arguments.report {
         Some(file) => {
             let record = read_json(file).map_err(|error| CliError::new("read the comparison", error))?;
@@ -51,48 +55,19 @@ fn write_report(record: &PeersRecord, out: &Path) -> Result<(), CliError> {
 
 /// Compares, keeps what came of it, and reports.
 fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRecord, CliError> {
-    let doing = |error: &dyn std::fmt::Display| CliError::new("compare with the peers", error);
     let start = Instant::now();
-    let scripts =
-        Scripts::locate(arguments.python.as_deref(), arguments.scripts.as_deref()).map_err(|error| doing(&error))?;
-    let grid = match &arguments.grid {
-        Some(directory) => grid_record(&open(directory)?.results),
-        None => None,
-    };
-    let frameworks = frameworks(&arguments.names)?;
-    let mut study = base_study(None).map_err(|error| doing(&error))?;
-    study.file.backends = frameworks.iter().map(|framework| framework.backend().to_owned()).collect();
-    if !arguments.cell.is_empty() {
-        study.file.cells.clone_from(&arguments.cell);
-    }
-    let cores = allowed_cores().len();
-    let registry = Registry::new(common.backends.iter().cloned());
-    let catalogue = Catalogue::ask(&registry, &study.file.backends);
-    let answers = catalogue.asked();
-
-    // Static batches, because steps of different lengths can't be compared.
-    let set = [vec![("batching".to_owned(), "static".to_owned())], arguments.set.clone()].concat();
-    let overrides = |threads: usize| {
-        let set = [set.clone(), vec![("threads".to_owned(), threads.to_string())]].concat();
-        Overrides { set, only: Vec::new(), cores, jobs: 1 }
-    };
-    let settings = resolve_data(&study, &overrides(cores)).map_err(|error| doing(&error))?;
-    let data = encoded_data(&settings, &arguments.from, common)?;
-    let arrays = data_directory(common.data_dir.as_deref())?.join("peers");
-    export(&data, &arrays).map_err(|error| doing(&error))?;
+    let Prepared { scripts, grid, frameworks, study, catalogue, data, arrays, cores } = &prepare(arguments, common)?;
+    let (cores, answers) = (*cores, catalogue.asked());
+    let overrides = |threads: usize| overrides(arguments, cores, threads);
+    let doing = |error: &dyn std::fmt::Display| CliError::new("compare with the peers", error);
 
     let (rounds, steps, batches) = if arguments.quick { (2, 3, 1) } else { (5, 8, 2) };
-    let first = protocols(&study, answers, &overrides(cores), study.file.cells[0], &frameworks)?;
-    let known = first.iter().find_map(|(_, protocol)| protocol.as_ref().ok());
-    let base = known.ok_or_else(|| {
-        let reasons: Vec<_> = first.iter().filter_map(|(_, protocol)| protocol.as_ref().err().cloned()).collect();
-        CliError::new("compare with the peers", format!("no backend can be started: {}", reasons.join("; ")))
-    })?;
+    let base = &base_protocol(study, answers, &overrides(cores), frameworks)?;
     let comparing = Comparing {
-        data: &data,
-        arrays: &arrays,
-        scripts: &scripts,
-        catalogue: &catalogue,
+        data,
+        arrays,
+        scripts,
+        catalogue,
         rounds,
         steps,
         reviews: batches * base.evaluation_batch_size,
@@ -114,7 +89,7 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
     for threads in threads.iter().enumerate().filter(|(at, n)| !threads[..*at].contains(n)).map(|(_, n)| *n) {
         for &cell in &study.file.cells {
             say(&format!("{cell}, {threads} threads ({:.0} s gone)", start.elapsed().as_secs_f64()));
-            let protocols = protocols(&study, answers, &overrides(threads), cell, &frameworks)?;
+            let protocols = protocols(study, answers, &overrides(threads), cell, frameworks)?;
             let comparison = compare(&comparing, cell, &protocols, threads, &mut libraries, &mut tell)
                 .map_err(|error| doing(&error))?;
             comparisons.push(comparison);
@@ -122,7 +97,7 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
     }
     let encoding = match arguments.no_encoding {
         true => None,
-        false => encoding(arguments, common, &data, &scripts, &arrays, cores)?,
+        false => encoding(arguments, common, data, scripts, arrays, cores)?,
     };
     let record = PeersRecord {
         version: BENCH_VERSION,
@@ -136,20 +111,88 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
         evaluation_rows: base.evaluation_batch_size,
         steps_per_turn: steps,
         uncounted_steps: UNCOUNTED_STEPS,
-        shape: GridShape {
-            epochs: base.epochs,
-            steps: data.train.len().div_ceil(base.batch_size),
-            validation: data.validation.len(),
-            test: data.test.len(),
-        },
+        shape: shape(data, base),
         comparisons,
         encoding,
-        grid,
+        grid: grid.as_ref().map(|(grid, _)| grid.clone()),
     };
     write_json(&kept.folder.join(format!("{KIND}.json")), &record)
         .map_err(|error| CliError::new("keep the comparison", error))?;
     write_report(&record, &kept.folder)?;
     Ok(record)
+}
+
+/// What both kinds of comparison begin with.
+pub(super) struct Prepared {
+    pub(super) scripts: Scripts,
+    /// The grid that was named, with the processor that it was run on.
+    pub(super) grid: Option<(GridRecord, String)>,
+    pub(super) frameworks: Vec<Framework>,
+    pub(super) study: Study,
+    pub(super) catalogue: Catalogue,
+    pub(super) data: EncodedData,
+    /// Where the scripts find the reviews.
+    pub(super) arrays: PathBuf,
+    pub(super) cores: usize,
+}
+
+/// Finds scripts and backends, and writes the reviews down for the scripts.
+pub(super) fn prepare(arguments: &BenchPeersArguments, common: &Common) -> Result<Prepared, CliError> {
+    let doing = |error: &dyn std::fmt::Display| CliError::new("compare with the peers", error);
+    let scripts =
+        Scripts::locate(arguments.python.as_deref(), arguments.scripts.as_deref()).map_err(|error| doing(&error))?;
+    let grid = match &arguments.grid {
+        Some(directory) => grid_record(&open(directory)?.results),
+        None => None,
+    };
+    let frameworks = frameworks(&arguments.names)?;
+    let mut study = base_study(None).map_err(|error| doing(&error))?;
+    study.file.backends = frameworks.iter().map(|framework| framework.backend().to_owned()).collect();
+    if !arguments.cell.is_empty() {
+        study.file.cells.clone_from(&arguments.cell);
+    }
+    let cores = allowed_cores().len();
+    let registry = Registry::new(common.backends.iter().cloned());
+    let catalogue = Catalogue::ask(&registry, &study.file.backends);
+    let settings = resolve_data(&study, &overrides(arguments, cores, cores)).map_err(|error| doing(&error))?;
+    let data = encoded_data(&settings, &arguments.from, common)?;
+    let arrays = data_directory(common.data_dir.as_deref())?.join("peers");
+    export(&data, &arrays).map_err(|error| doing(&error))?;
+    Ok(Prepared { scripts, grid, frameworks, study, catalogue, data, arrays, cores })
+}
+
+/// Static batches, because steps of different lengths can't be compared.
+pub(super) fn overrides(arguments: &BenchPeersArguments, cores: usize, threads: usize) -> Overrides {
+    let own = [("batching".to_owned(), "static".to_owned())];
+    let set = [&own[..], &arguments.set, &[("threads".to_owned(), threads.to_string())]].concat();
+    Overrides { set, only: Vec::new(), cores, jobs: 1 }
+}
+
+/// The settings of the first backend that can be asked.
+pub(super) fn base_protocol(
+    study: &Study,
+    asked: &BTreeMap<String, Asked>,
+    overrides: &Overrides,
+    frameworks: &[Framework],
+) -> Result<Protocol, CliError> {
+    let mut reasons = Vec::new();
+    for (_, protocol) in protocols(study, asked, overrides, study.file.cells[0], frameworks)? {
+        match protocol {
+            Ok(protocol) => return Ok(protocol),
+            Err(reason) => reasons.push(reason),
+        }
+    }
+    Err(CliError::new("compare with the peers", format!("no backend can be started: {}", reasons.join("; "))))
+}
+
+/// What a run of these settings consists of.
+pub(super) fn shape(data: &EncodedData, protocol: &Protocol) -> GridShape {
+    GridShape {
+        epochs: protocol.epochs,
+        steps: data.train.len().div_ceil(protocol.batch_size),
+        validation: data.validation.len(),
+        test: data.test.len(),
+    }
 }
 
 fn tell(event: PeerEvent<'_>) {
@@ -173,10 +216,11 @@ fn frameworks(names: &[String]) -> Result<Vec<Framework>, CliError> {
     names.iter().map(|name| of(name).ok_or_else(|| unknown(name))).collect()
 }
 
+/// Those of each framework, or why there are none.
 type Protocols = Vec<(Framework, Result<Protocol, String>)>;
 
 /// The settings of the backend behind each framework.
-fn protocols(
+pub(super) fn protocols(
     study: &Study,
     asked: &BTreeMap<String, Asked>,
     overrides: &Overrides,

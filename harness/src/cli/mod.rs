@@ -6,6 +6,7 @@ mod audit;
 mod backends;
 mod bench;
 mod bench_peers;
+mod bench_whole;
 mod check;
 mod claims;
 mod clean;

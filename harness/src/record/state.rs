@@ -8,6 +8,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+use harness_contract::wire::floats_to_bytes;
 use harness_contract::{Element, Elements, ModelSpec, ModelState, StateTensor, Tensor, WeightMap};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView, serialize};
@@ -349,21 +350,20 @@ fn floats(view: &TensorView<'_>) -> Result<Vec<f32>, String> {
 }
 
 fn write_tensors(path: &Path, training: &TrainingState) -> Result<(), RecordError> {
-    let float32 = |data: &[f32]| data.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
     let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
     for (name, tensor) in training.model.iter() {
         let (dtype, bytes) = match &tensor.data {
-            Elements::Float32(data) => (Dtype::F32, float32(data)),
+            Elements::Float32(data) => (Dtype::F32, floats_to_bytes(data)),
             Elements::Float64(data) => (Dtype::F64, data.iter().flat_map(|value| value.to_le_bytes()).collect()),
         };
         tensors.push((name.into(), dtype, tensor.shape.clone(), bytes));
     }
     if let Some(tested) = &training.tested {
         for (name, tensor) in tested.weights.iter() {
-            tensors.push((format!("{TESTED}{name}"), Dtype::F32, tensor.shape.clone(), float32(&tensor.data)));
+            tensors.push((format!("{TESTED}{name}"), Dtype::F32, tensor.shape.clone(), floats_to_bytes(&tensor.data)));
         }
         let logits = vec![tested.validation.len()];
-        tensors.push((VALIDATION.into(), Dtype::F32, logits, float32(&tested.validation)));
+        tensors.push((VALIDATION.into(), Dtype::F32, logits, floats_to_bytes(&tested.validation)));
     }
     let refuse = |source| RecordError::Weights { path: path.into(), source };
     let mut views = Vec::with_capacity(tensors.len());

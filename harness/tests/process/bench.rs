@@ -1,6 +1,7 @@
 //! `study bench` through real workers, and what `study bench-peers` says where the real frameworks are missing.
 
 use std::fs;
+use std::process::Command;
 
 use harness::bench::{BenchRecord, Factor, Measured, matmul_peak};
 use harness::record::read_json;
@@ -175,19 +176,16 @@ while read -r work count; do
 done
 "#;
 
-#[test]
-fn backends_and_peers_take_turns_and_a_peer_that_dies_is_a_row_with_its_last_words() {
-    let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
-    let python = bench.path("python");
-    write_executable(&python, PEER);
-    fs::create_dir(bench.path("scripts")).unwrap();
+/// `study bench-peers` on the SimpleRNN, with the fake worker for both backends and this script for every peer's.
+fn beside_stand_ins(bench: &Bench, peer: &str) -> Command {
+    write_executable(&bench.path("python"), peer);
+    let _ = fs::create_dir(bench.path("scripts"));
     let fake = bench.path("study-backend-fake");
-    // The fake worker stands for both backends.
     let mut command = bench.study(&["fake"]);
     for name in ["tensorflow", "libtorch"] {
         command.arg("--backend").arg(format!("{name}={}", fake.display()));
     }
-    command.args(["bench-peers", "--quick", "--cell", "rnn", "--threads", "1", "--from", "reviews.json"]);
+    command.args(["bench-peers", "--cell", "rnn", "--from", "reviews.json"]);
     for setting in [
         "data.train=60",
         "data.validation=20",
@@ -202,7 +200,16 @@ fn backends_and_peers_take_turns_and_a_peer_that_dies_is_a_row_with_its_last_wor
     ] {
         command.args(["--set", setting]);
     }
-    let output = command.args(["--python", "./python", "--scripts", "scripts", "--out", "speed"]).output().unwrap();
+    command.args(["--python", "./python", "--scripts", "scripts", "--out", "speed"]);
+    command
+}
+
+#[test]
+fn backends_and_peers_take_turns_and_a_peer_that_dies_is_a_row_with_its_last_words() {
+    let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
+    let mut command = beside_stand_ins(&bench, PEER);
+    command.args(["--quick", "--threads", "1"]);
+    let output = command.output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(3), "{words}");
     assert!(words.contains("no compiler"), "{words}");
@@ -214,6 +221,44 @@ fn backends_and_peers_take_turns_and_a_peer_that_dies_is_a_row_with_its_last_wor
     // Half a second for three steps, a quarter for five reviews.
     assert!(csv.contains("rnn,1,pytorch,pytorch,plain,166.6"), "{csv}");
     assert!(csv.contains(",50,50,50,"), "{csv}");
+}
+
+/// A peer that is run as a script of its own, and says whose it is in a file. Keras can't be loaded while `broken` is there.
+const WHOLE_PEER: &str = r#"#!/bin/sh
+echo "$*" >> called
+case "$1" in *keras_fit.py) [ -e broken ] && { echo "no such module" >&2; exit 1; } ;; esac
+for epoch in 1 2; do echo "epoch $epoch: loss 0.6931, validation loss 0.6931, accuracy 0.5000, $epoch.5 s"; done
+echo "test loss 0.6931, accuracy 0.5000"
+"#;
+
+#[test]
+fn whole_runs_of_scripts_are_kept_as_they_end_and_what_failed_is_done_by_the_same_command() {
+    let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
+    let whole = || {
+        let mut command = beside_stand_ins(&bench, WHOLE_PEER);
+        command.args(["--whole", "--set", "epochs=2"]).output().unwrap()
+    };
+    fs::write(bench.path("broken"), "").unwrap();
+    let output = whole();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{words}");
+    assert!(words.contains("it exited with code 1 after 0 epochs, before its test: no such module"), "{words}");
+    let calls = || fs::read_to_string(bench.path("called")).unwrap();
+    let text = || fs::read_to_string(bench.path("speed/whole.md")).unwrap();
+    assert!(text().contains("| SimpleRNN | pytorch, fused Adam |") && !text().contains("| keras "), "{}", text());
+    assert!(
+        calls().contains("--epochs 2") && !calls().contains("--chunks") && !calls().contains("--jit"),
+        "{}",
+        calls()
+    );
+    let before = calls().lines().count();
+
+    fs::remove_file(bench.path("broken")).unwrap();
+    assert_eq!(whole().status.code(), Some(0));
+    let text = text();
+    assert!(text.contains("| keras ") && text.contains(" 1.50 |   2.00 | 2.50 |"), "{text}");
+    let again: Vec<_> = calls().lines().skip(before).map(str::to_owned).collect();
+    assert!(!again.is_empty() && again.iter().all(|call| call.contains("keras_fit.py")), "only Keras again: {again:?}");
 }
 
 /// What comes of a script in place of the program that measures the peak.

@@ -81,9 +81,8 @@ impl BatchPayload {
 pub fn batch_payload(batch: TokenBatch<'_>, labels: &[u8]) -> (BatchHeader, Vec<u8>) {
     let header = BatchHeader { rows: batch.rows(), time: batch.time(), padding: batch.padding() };
     let mut payload = Vec::with_capacity(4 * (batch.tokens().len() + batch.rows()) + labels.len());
-    for value in batch.tokens().iter().chain(batch.lengths()) {
-        payload.extend_from_slice(&value.to_le_bytes());
-    }
+    append(&mut payload, batch.tokens(), i32::to_le_bytes);
+    append(&mut payload, batch.lengths(), i32::to_le_bytes);
     payload.extend_from_slice(labels);
     (header, payload)
 }
@@ -114,7 +113,7 @@ pub fn weights_payload(weights: &WeightMap) -> (Vec<TensorHeader>, Vec<u8>) {
     let mut payload = Vec::with_capacity(weights.iter().map(|(_, tensor)| 4 * tensor.data.len()).sum());
     for (name, tensor) in weights.iter() {
         tensors.push(TensorHeader { name: name.to_owned(), shape: tensor.shape.clone() });
-        payload.extend(tensor.data.iter().flat_map(|value| value.to_le_bytes()));
+        append(&mut payload, &tensor.data, f32::to_le_bytes);
     }
     (tensors, payload)
 }
@@ -198,10 +197,21 @@ pub fn check_empty(payload: &[u8]) -> Result<(), PayloadError> {
     if payload.is_empty() { Ok(()) } else { Err(PayloadError::Length { found: payload.len(), announced: 0 }) }
 }
 
+/// Appends these values, each as its bytes. A batch goes through here in every step, so it is written as what compiles to one copy.
+pub(super) fn append<T: Copy, const N: usize>(payload: &mut Vec<u8>, values: &[T], bytes: impl Fn(T) -> [u8; N]) {
+    let start = payload.len();
+    payload.resize(start + N * values.len(), 0);
+    for (place, value) in payload[start..].as_chunks_mut().0.iter_mut().zip(values) {
+        *place = bytes(*value);
+    }
+}
+
 /// Float32 values as bytes.
 #[must_use]
 pub fn floats_to_bytes(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    let mut bytes = Vec::with_capacity(4 * values.len());
+    append(&mut bytes, values, f32::to_le_bytes);
+    bytes
 }
 
 /// Bytes as `count` float32 values.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::state::{Element, Elements, ModelState, StateError, StateTensor};
 
 use super::message::{StateHeader, StreamHeader, TensorHeader};
-use super::payload::{PayloadError, element_counts};
+use super::payload::{PayloadError, append, element_counts};
 
 /// Header and payload of a state, tensors by name in alphabetical order.
 #[must_use]
@@ -17,8 +17,8 @@ pub fn state_payload(state: &ModelState) -> (StateHeader, Vec<u8>) {
         tensors.push(TensorHeader { name: name.to_owned(), shape: tensor.shape.clone() });
         element = tensor.data.element();
         match &tensor.data {
-            Elements::Float32(data) => payload.extend(data.iter().flat_map(|value| value.to_le_bytes())),
-            Elements::Float64(data) => payload.extend(data.iter().flat_map(|value| value.to_le_bytes())),
+            Elements::Float32(data) => append(&mut payload, data, f32::to_le_bytes),
+            Elements::Float64(data) => append(&mut payload, data, f64::to_le_bytes),
         }
     }
     let streams = state.streams.iter();

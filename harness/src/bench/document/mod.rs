@@ -6,6 +6,7 @@ mod growth;
 mod growth_figure;
 mod peers;
 mod roofline;
+mod whole;
 mod words;
 
 use std::io;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use harness_drawing::{Drawing, Style, save};
 
-use super::peers::PeersRecord;
+use super::peers::{PeersRecord, WholeRecord};
 use super::{BenchError, BenchRecord};
 use crate::record::write_whole;
 
@@ -46,6 +47,18 @@ pub fn write_peers(record: &PeersRecord, directory: &Path) -> Result<Vec<PathBuf
         write_text(&files[0], &peers::document(record))?;
         csv::write_subjects(record, &files[1])?;
         Ok(files.into())
+    })
+}
+
+/// Writes what whole runs of the scripts took into `directory`: `whole.md`; returns the files written.
+///
+/// # Errors
+/// If a file can't be written.
+pub fn write_whole_runs(record: &WholeRecord, directory: &Path) -> Result<Vec<PathBuf>, BenchError> {
+    write_whole(directory, refused, |directory| {
+        let file = directory.join("whole.md");
+        write_text(&file, &whole::document(record))?;
+        Ok(vec![file])
     })
 }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use harness_contract::defaults::{Batching, DropoutPlace};
-use harness_contract::{CellKind, Device};
+use harness_contract::CellKind;
 
 use super::process::{PeerProcess, Scripts};
 use super::record::{Comparison, Framework, PeerMeasured, PeerTiming, Role, SubjectRecord};
+use super::script::{PEERS, Peer, script};
 use crate::bench::BenchError;
 use crate::data::{EncodedData, EncodedSplit};
 use crate::plan::Protocol;
@@ -20,15 +20,6 @@ const WARM_UP: usize = 3;
 
 /// Steps at the beginning of a turn that count for nothing, because the caches hold what the one before used.
 pub(crate) const UNCOUNTED_STEPS: usize = 1;
-
-/// The peers of each framework: name, flags beside the common ones, role.
-const KERAS: [(&str, &[&str], Role); 2] =
-    [("keras", &[], Role::Plain), ("keras, jit_compile", &["--jit"], Role::Tuned)];
-const PYTORCH: [(&str, &[&str], Role); 3] = [
-    ("pytorch", &[], Role::Plain),
-    ("pytorch, fused Adam", &["--fused-adam", "--flush-denormal"], Role::Tuned),
-    ("pytorch, fused Adam, compiled", &["--fused-adam", "--flush-denormal", "--compile"], Role::Tuned),
-];
 
 /// What is compared, and how long.
 #[derive(Debug)]
@@ -87,18 +78,14 @@ pub fn compare(
                 .map(|ours| Subject::Ours(Box::new(ours))),
         );
         subjects.push((backend, *framework, Role::Backend));
-        let peers: &[_] = match framework {
-            Framework::Keras => &KERAS,
-            Framework::Pytorch => &PYTORCH,
-        };
-        for (name, flags, role) in peers {
-            tell(PeerEvent::Start(name));
+        for peer in PEERS.iter().filter(|peer| peer.framework == *framework) {
+            tell(PeerEvent::Start(peer.name));
             let protocol = protocol.as_ref().map_err(Clone::clone);
             live.push(protocol.and_then(|protocol| {
-                let peer = Theirs::start(comparing, *framework, protocol, cell, threads, flags, libraries)?;
-                Ok(Subject::Theirs(Box::new(peer)))
+                let theirs = Theirs::start(comparing, peer, protocol, cell, threads, libraries)?;
+                Ok(Subject::Theirs(Box::new(theirs)))
             }));
-            subjects.push(((*name).to_owned(), *framework, *role));
+            subjects.push((peer.name.to_owned(), *framework, peer.role));
         }
     }
     for round in 1..=comparing.rounds {
@@ -277,39 +264,17 @@ struct Theirs {
 impl Theirs {
     fn start(
         comparing: &Comparing<'_>,
-        framework: Framework,
+        peer: &Peer,
         protocol: &Protocol,
         cell: CellKind,
         threads: usize,
-        flags: &[&str],
         libraries: &mut BTreeMap<String, String>,
     ) -> Result<Self, String> {
-        check_script(protocol)?;
-        let script = match framework {
-            Framework::Keras => "keras_fit.py",
-            Framework::Pytorch => "pytorch_loop.py",
-        };
-        let device = match protocol.device {
-            Device::Cpu => "cpu",
-            Device::Cuda(_) => "cuda",
-        };
+        let words = comparing.data.summary.vocabulary_size;
+        let mut command = script(comparing.scripts, peer, protocol, cell, threads, words, comparing.arrays)?;
         // Only as many reviews as are used: what else a user's script would hold in memory is not held against it.
         let limit = comparing.training_reviews(protocol.batch_size).max(comparing.validation_reviews());
-        let mut command = comparing.scripts.command(script);
-        command.arg("--chunks").arg("--data").arg(comparing.arrays).args(["--cell", cell.name(), "--device", device]);
-        for (flag, value) in [
-            ("--threads", threads),
-            ("--vocabulary", comparing.data.summary.vocabulary_size),
-            ("--embedding", protocol.embedding_size),
-            ("--hidden", protocol.hidden_size),
-            ("--length", protocol.max_length),
-            ("--batch", protocol.batch_size),
-            ("--evaluation-batch", protocol.evaluation_batch_size),
-            ("--limit", limit),
-        ] {
-            command.args([flag, &value.to_string()]);
-        }
-        command.args(flags);
+        command.arg("--chunks").args(["--limit", &limit.to_string()]);
         let start = Instant::now();
         let (mut process, versions) = PeerProcess::start(command, comparing.deadline)?;
         for (name, version) in versions {
@@ -320,29 +285,5 @@ impl Theirs {
         process.chunk("train", WARM_UP)?;
         process.chunk("predict", comparing.reviews)?;
         Ok(Self { process, timing: PeerTiming { start_seconds, ..PeerTiming::default() } })
-    }
-}
-
-/// Refuses settings that the scripts don't have, because they are written down there.
-fn check_script(protocol: &Protocol) -> Result<(), String> {
-    let places = [DropoutPlace::AfterEmbedding, DropoutPlace::AfterLast];
-    let dropout = protocol.dropout.rate == 0.2
-        && protocol.dropout.places.len() == places.len()
-        && places.iter().all(|place| protocol.dropout.places.contains(place));
-    let held = [
-        ("layers", protocol.layers == 2),
-        ("bidirectional", !protocol.bidirectional),
-        ("layer_norm", !protocol.layer_norm),
-        ("masking", !protocol.masking),
-        ("batching", protocol.batching == Batching::Static),
-        ("dropout", dropout),
-        ("learning_rate", protocol.learning_rate == 1e-3),
-        ("weight_decay", protocol.weight_decay == 0.0),
-    ];
-    match held.into_iter().find(|(_, as_written)| !as_written) {
-        Some((key, _)) => {
-            Err(format!("the script has another {key} than this study; leave it as the published study has it"))
-        }
-        None => Ok(()),
     }
 }

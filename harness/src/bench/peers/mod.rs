@@ -9,6 +9,8 @@ mod encoding;
 mod grid;
 mod process;
 mod record;
+mod script;
+mod whole;
 
 pub(crate) use arrays::export;
 pub use compare::compare;
@@ -20,3 +22,5 @@ pub use record::{
     Comparison, EncodingRecord, Framework, GridShape, PeerMeasured, PeerTiming, PeersRecord, Role, SubjectRecord,
 };
 pub(crate) use record::{GridRecord, GridRun};
+pub(crate) use whole::{Whole, WholeEvent, run_whole, whole_scripts};
+pub use whole::{WholeRecord, WholeRun, WholeScript};

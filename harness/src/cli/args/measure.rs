@@ -59,6 +59,10 @@ pub struct BenchPeersArguments {
     /// Take few and short turns
     #[arg(long)]
     pub quick: bool,
+    /// Run every script from start to end instead, one after the other and then as many at once as there are cores: hours. What has ended is kept
+    /// in `whole.json` of --out, and the same command does the rest
+    #[arg(long, conflicts_with_all = ["quick", "threads"])]
+    pub whole: bool,
     /// Leave out the comparison of encoding the corpus
     #[arg(long)]
     pub no_encoding: bool,

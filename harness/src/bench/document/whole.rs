@@ -1,0 +1,156 @@
+//! `whole.md`: whole runs of the plain scripts, beside a grid of the backends.
+
+use super::words::{memory, ratio};
+use crate::bench::peers::{GridRecord, Role, WholeRecord, WholeRun};
+use harness_contract::CellKind;
+use harness_statistics::samples::Spread;
+use harness_text::numbers::{self, NONE, seconds, significant};
+use harness_text::{Align, Table};
+
+/// The whole document.
+pub(super) fn document(record: &WholeRecord) -> String {
+    let shape = record.shape;
+    let mut text = format!(
+        "# Whole runs of the scripts\n\n\
+         The scripts of `harness/benches/peers/`, each from its start to its test: {} epochs of {} steps, {} reviews of validation after each, {} of test at the \
+         end. In one way they run one after the other with every core, in the other as many at once as there are cores, with one thread each. Left out are Keras \
+         with `jit_compile`, whose steps take longer, and PyTorch with `torch.compile`, which gains nothing (`peers.md`).\n",
+        shape.epochs,
+        numbers::count(shape.steps as u64),
+        numbers::count(shape.validation as u64),
+        numbers::count(shape.test as u64),
+    );
+    if record.runs.is_empty() {
+        text.push_str("\nNone has ended yet.\n");
+        return text;
+    }
+    let runs = record.runs.iter();
+    let text_of = [("The runs", runs_table(record)), ("The whole grid", grid_table(record))];
+    for (title, body) in text_of.iter().filter(|(_, body)| !body.is_empty()) {
+        text.push_str(&format!("\n## {title}\n\n{body}"));
+    }
+    let mut processors: Vec<&str> = runs.map(|run| run.environment.cpu.as_str()).collect();
+    processors.sort_unstable();
+    processors.dedup();
+    text.push_str(&format!("\nMeasured on {}.\n", processors.join(" and ")));
+    text
+}
+
+fn way(at_once: usize, threads: usize) -> String {
+    match at_once {
+        1 => format!("one after the other, {threads} thread{}", if threads == 1 { "" } else { "s" }),
+        more => format!("{more} at once, 1 thread"),
+    }
+}
+
+fn runs_table(record: &WholeRecord) -> String {
+    let mut table = Table::new([
+        ("cell", Align::Left),
+        ("script", Align::Left),
+        ("way", Align::Left),
+        ("first epoch, s", Align::Right),
+        ("median", Align::Right),
+        ("last", Align::Right),
+        ("whole run, s", Align::Right),
+        ("ours / theirs", Align::Right),
+        ("memory", Align::Right),
+    ]);
+    let mut runs: Vec<&WholeRun> = record.runs.iter().collect();
+    let place = |run: &WholeRun| CellKind::ALL.iter().position(|cell| *cell == run.script.cell);
+    runs.sort_by_key(|run| (run.script.at_once, place(run), run.script.framework, run.script.role != Role::Plain));
+    for run in runs {
+        let epochs = &run.epoch_seconds;
+        let median = Spread::of(epochs.iter().copied()).map_or_else(|| NONE.to_owned(), |own| significant(own.median));
+        let end = |epoch: Option<&f64>| epoch.map_or_else(|| NONE.to_owned(), |own| significant(*own));
+        table.push(vec![
+            run.script.cell.title().into(),
+            run.script.name.clone(),
+            way(run.script.at_once, run.script.threads),
+            end(epochs.first()),
+            median,
+            end(epochs.last()),
+            seconds(run.wall_seconds),
+            ours(record, run).map_or_else(|| NONE.to_owned(), |ours| ratio(ours / run.wall_seconds)),
+            memory(run.peak_memory_bytes),
+        ]);
+    }
+    let note = match comparable(record) {
+        Some(grid) => format!(
+            "\nOurs is the run of the study `{}` with the same cell and framework, {} at once, where the scripts ran so too and on the same processor.\n",
+            grid.study, grid.jobs
+        ),
+        None => String::new(),
+    };
+    format!("{}{note}", table.to_markdown())
+}
+
+/// The grid of the backends, if it is of the size that the scripts ran.
+fn comparable(record: &WholeRecord) -> Option<&GridRecord> {
+    let epochs = record.shape.epochs as usize;
+    record.grid.as_ref().filter(|grid| grid.not_completed == 0 && grid.runs.iter().all(|run| run.epochs == epochs))
+}
+
+/// The seconds of the backend's run that stands for a script's, where both ran in one way on one processor.
+fn ours(record: &WholeRecord, run: &WholeRun) -> Option<f64> {
+    let grid = comparable(record)?;
+    let same = grid.jobs == run.script.at_once && record.grid_cpu.as_deref() == Some(&run.environment.cpu);
+    let name = format!("{}-{}-", run.script.framework.backend(), run.script.cell);
+    let mut own = grid.runs.iter().filter(|own| own.name.starts_with(&name) && own.threads == run.script.threads);
+    own.next().filter(|_| same).map(|own| own.wall_seconds)
+}
+
+/// What the six runs of the grid come to, in each way.
+fn grid_table(record: &WholeRecord) -> String {
+    let mut table = Table::new([
+        ("whose runs", Align::Left),
+        ("way", Align::Left),
+        ("together, s", Align::Right),
+        ("ours / theirs", Align::Right),
+    ]);
+    let mut ways: Vec<_> = record.runs.iter().map(|run| (run.script.at_once, run.script.threads)).collect();
+    ways.sort_unstable();
+    ways.dedup();
+    let grid = comparable(record).filter(|grid| grid.runs.len() == 2 * CellKind::ALL.len());
+    for (at_once, threads) in ways {
+        for (whose, best) in [("the fastest script of each run", true), ("the plain scripts", false)] {
+            let Some((total, cpu)) = total(record, at_once, best) else { continue };
+            let same = |grid: &&GridRecord| grid.jobs == at_once && record.grid_cpu.as_deref() == Some(cpu);
+            table.push(vec![
+                whose.into(),
+                way(at_once, threads),
+                seconds(total),
+                grid.filter(same).map_or_else(|| NONE.to_owned(), |grid| ratio(grid.wall_seconds / total)),
+            ]);
+        }
+    }
+    if table.is_empty() {
+        return String::new();
+    }
+    format!(
+        "All six runs. Of runs at once it is the sum of their seconds over the number at once, as if none ever waited for another at the end.\n\n{}",
+        table.to_markdown()
+    )
+}
+
+/// Seconds of all runs in one way, by the fastest script of each or by the plain ones, and the processor; `None` unless all were made on one.
+fn total(record: &WholeRecord, at_once: usize, best: bool) -> Option<(f64, &str)> {
+    let (mut total, mut processors) = (0.0, Vec::new());
+    for cell in CellKind::ALL {
+        for framework in crate::bench::peers::Framework::ALL {
+            let own = record.runs.iter().filter(|run| {
+                let script = &run.script;
+                script.at_once == at_once
+                    && script.cell == cell
+                    && script.framework == framework
+                    && (best || script.role == Role::Plain)
+            });
+            let fastest = own.min_by(|a, b| a.wall_seconds.total_cmp(&b.wall_seconds))?;
+            total += fastest.wall_seconds;
+            processors.push(fastest.environment.cpu.as_str());
+        }
+    }
+    let first = *processors.first()?;
+    #[expect(clippy::cast_precision_loss, reason = "runs at once")]
+    let share = at_once as f64;
+    processors.iter().all(|cpu| *cpu == first).then_some((total / share, first))
+}

@@ -1,0 +1,118 @@
+//! `study bench-peers --whole`: the plain scripts over real Keras and PyTorch, each from start to end.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::args::{BenchPeersArguments, Common};
+use super::bench_peers::{Prepared, base_protocol, overrides, prepare, protocols, shape};
+use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, say};
+use super::measurement::keep_in;
+use crate::bench::peers::{Whole, WholeEvent, WholeRecord, WholeRun, WholeScript, run_whole, whole_scripts};
+use crate::bench::{BENCH_VERSION, write_whole_runs};
+use crate::record::{read_json, write_json};
+use crate::run::Machine;
+
+/// What is kept is `whole.json`.
+const KIND: &str = "whole";
+
+/// Runs what is not in the record yet, keeps each run as it ends, and reports.
+pub(super) fn whole(arguments: &BenchPeersArguments, common: &Common) -> Result<u8, CliError> {
+    if let Some(file) = &arguments.report {
+        let record = read_json(file).map_err(|error| CliError::new("read the whole runs", error))?;
+        std::fs::create_dir_all(&arguments.out)
+            .map_err(|error| CliError::new(&format!("create {}", arguments.out.display()), error))?;
+        write_report(&record, &arguments.out)?;
+        return Ok(COMPLETED);
+    }
+    let Prepared { scripts, grid, frameworks, study, catalogue, data, arrays, cores } = prepare(arguments, common)?;
+    let base = base_protocol(&study, catalogue.asked(), &overrides(arguments, cores, cores), &frameworks)?;
+    let shape = shape(&data, &base);
+    // Cells and frameworks say what is run now, not what is kept.
+    let asked = json!({ "set": arguments.set, "data": data.summary.hash, "epochs": shape.epochs });
+    let kept = keep_in(&arguments.out, KIND, &asked, arguments.force)?;
+    let file = kept.folder.join(format!("{KIND}.json"));
+    let known = kept.same.then(|| read_json::<WholeRecord>(&file)).and_then(Result::ok);
+    let mut record =
+        known.unwrap_or(WholeRecord { version: BENCH_VERSION, shape, runs: Vec::new(), grid: None, grid_cpu: None });
+    if let Some((grid, cpu)) = grid {
+        (record.grid, record.grid_cpu) = (Some(grid), Some(cpu));
+    }
+    write_json(&file, &record).map_err(|error| CliError::new("keep the whole runs", error))?;
+
+    let machine = Machine::read();
+    let task = Whole {
+        arrays: &arrays,
+        scripts: &scripts,
+        vocabulary: data.summary.vocabulary_size,
+        deadline: arguments.deadline,
+    };
+    let left: Vec<WholeScript> = whole_scripts(&study.file.cells, &frameworks, cores)
+        .into_iter()
+        .filter(|script| record.runs.iter().all(|run| run.script != *script))
+        .collect();
+    let mut ways: Vec<usize> = left.iter().map(|script| script.at_once).collect();
+    ways.dedup();
+    let (mut failed, mut lost) = (false, None);
+    for at_once in ways {
+        let mut own = Vec::new();
+        for script in left.iter().filter(|script| script.at_once == at_once) {
+            let overrides = overrides(arguments, cores, script.threads);
+            let protocols = protocols(&study, catalogue.asked(), &overrides, script.cell, &[script.framework])?;
+            for (_, protocol) in protocols {
+                match protocol {
+                    Ok(protocol) => own.push((script.clone(), protocol)),
+                    Err(reason) => {
+                        failed = true;
+                        say(&format!("{} can't be run: {reason}", words(script)));
+                    }
+                }
+            }
+        }
+        run_whole(&task, own, &mut |event| {
+            let (script, came) = match event {
+                WholeEvent::Start(script) => {
+                    say(&format!("{} started", words(&script)));
+                    return true;
+                }
+                WholeEvent::Line(script, line) => {
+                    say(&format!("{} {line}", words(&script)));
+                    return true;
+                }
+                WholeEvent::End(script, came) => (script, came),
+            };
+            let (epoch_seconds, wall_seconds, peak_memory_bytes) = match came {
+                Ok(came) => came,
+                Err(reason) => {
+                    failed = true;
+                    say(&format!("{} can't be measured: {reason}", words(&script)));
+                    return true;
+                }
+            };
+            say(&format!("{} took {wall_seconds:.0} s", words(&script)));
+            let environment = machine.environment(script.threads, script.at_once, &base.device.to_string());
+            record.runs.push(WholeRun { script, environment, epoch_seconds, wall_seconds, peak_memory_bytes });
+            match write_json(&file, &record) {
+                Ok(()) => true,
+                Err(error) => {
+                    lost = Some(CliError::new("keep the whole runs", error));
+                    false
+                }
+            }
+        });
+        if let Some(error) = lost {
+            return Err(error);
+        }
+    }
+    write_report(&record, &kept.folder)?;
+    Ok(if failed { NOT_ALL_COMPLETED } else { COMPLETED })
+}
+
+fn write_report(record: &WholeRecord, out: &Path) -> Result<(), CliError> {
+    let files = write_whole_runs(record, out).map_err(|error| CliError::new("write the tables", error))?;
+    print(&files.iter().map(|path| format!("{}\n", path.display())).collect::<String>())
+}
+
+fn words(script: &WholeScript) -> String {
+    format!("{}, {}, {} at once:", script.name, script.cell, script.at_once)
+}
