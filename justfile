@@ -38,6 +38,7 @@ setup flavour="cpu":
 
 # Build the harness and the backends.
 build: setup
+    @[ -e {{ study }} ] || echo "building everything from source, once: some six to eight minutes on two cores" >&2
     cargo build --release --workspace
 
 # Run all tests.
