@@ -6,8 +6,10 @@ use super::rules::{Bounds, Measure};
 pub(super) fn range_text(values: &[f64]) -> String {
     let least = values.iter().copied().fold(f64::INFINITY, f64::min);
     let most = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let text = |value: f64| {
-        if value == 0.0 || (1e-3..1e5).contains(&value.abs()) { format!("{value:.3}") } else { format!("{value:.1e}") }
+    let text = |value: f64| match value.abs() {
+        0.0 => "0".to_owned(),
+        1e-3..1e5 => format!("{value:.3}"),
+        _ => format!("{value:.1e}"),
     };
     if least == most {
         format!("each is {}", text(least))
@@ -45,5 +47,17 @@ impl Measure {
             Self::RecurrentWeights => "recurrent weights",
             Self::TrainSeconds => "seconds an epoch",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_shows_small_values_as_they_are_and_nothing_as_0() {
+        assert_eq!(range_text(&[0.25, -0.5]), "they lie between -0.500 and 0.250");
+        assert_eq!(range_text(&[0.0, 6.5e-5]), "they lie between 0 and 6.5e-5");
+        assert_eq!(range_text(&[0.0, 0.0]), "each is 0");
     }
 }
