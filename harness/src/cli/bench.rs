@@ -23,19 +23,19 @@ const KIND: &str = "bench";
 
 /// Measures and reports, or reports what was measured before.
 pub(super) fn bench(arguments: &BenchArguments, common: &Common) -> Result<u8, CliError> {
-    let record = match &arguments.report {
+    let record = match &arguments.keep.report {
         Some(file) => {
             let record = BenchRecord::read(file).map_err(|error| CliError::new("read the measurement", error))?;
-            std::fs::create_dir_all(&arguments.out)
-                .map_err(|error| CliError::new(&format!("create {}", arguments.out.display()), error))?;
-            write_report(&record, &arguments.out)?;
+            std::fs::create_dir_all(&arguments.keep.out)
+                .map_err(|error| CliError::new(&format!("create {}", arguments.keep.out.display()), error))?;
+            write_report(&record, &arguments.keep.out)?;
             record
         }
         None => {
             let start = Instant::now();
             let planned = planned(arguments, common)?;
             let asked = json!({ "study": planned.study.file, "set": arguments.set, "quick": arguments.quick });
-            let kept = keep_in(&arguments.out, KIND, &asked, arguments.force)?;
+            let kept = keep_in(&arguments.keep.out, KIND, &asked, arguments.keep.force)?;
             let record = measured(arguments, &planned, start)?;
             write_json(&kept.folder.join(format!("{KIND}.json")), &record)
                 .map_err(|error| CliError::new("keep the measurement", error))?;

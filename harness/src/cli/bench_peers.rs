@@ -33,12 +33,12 @@ pub(super) fn bench_peers(arguments: &BenchPeersArguments, common: &Common) -> R
     if arguments.whole {
         return whole(arguments, common);
     }
-    let record = match &arguments.report {
+    let record = match &arguments.keep.report {
         Some(file) => {
             let record = read_json(file).map_err(|error| CliError::new("read the comparison", error))?;
-            std::fs::create_dir_all(&arguments.out)
-                .map_err(|error| CliError::new(&format!("create {}", arguments.out.display()), error))?;
-            write_report(&record, &arguments.out)?;
+            std::fs::create_dir_all(&arguments.keep.out)
+                .map_err(|error| CliError::new(&format!("create {}", arguments.keep.out.display()), error))?;
+            write_report(&record, &arguments.keep.out)?;
             record
         }
         None => compared(arguments, common)?,
@@ -82,7 +82,7 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
         "quick": arguments.quick,
         "encoding": !arguments.no_encoding,
     });
-    let kept = keep_in(&arguments.out, KIND, &asked, arguments.force)?;
+    let kept = keep_in(&arguments.keep.out, KIND, &asked, arguments.keep.force)?;
     let threads = if arguments.threads.is_empty() { Vec::from_iter([1, cores]) } else { arguments.threads.clone() };
     let mut comparisons = Vec::new();
     let mut libraries = BTreeMap::new();

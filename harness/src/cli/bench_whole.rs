@@ -18,11 +18,11 @@ const KIND: &str = "whole";
 
 /// Runs what is not in the record yet, keeps each run as it ends, and reports.
 pub(super) fn whole(arguments: &BenchPeersArguments, common: &Common) -> Result<u8, CliError> {
-    if let Some(file) = &arguments.report {
+    if let Some(file) = &arguments.keep.report {
         let record = read_json(file).map_err(|error| CliError::new("read the whole runs", error))?;
-        std::fs::create_dir_all(&arguments.out)
-            .map_err(|error| CliError::new(&format!("create {}", arguments.out.display()), error))?;
-        write_report(&record, &arguments.out)?;
+        std::fs::create_dir_all(&arguments.keep.out)
+            .map_err(|error| CliError::new(&format!("create {}", arguments.keep.out.display()), error))?;
+        write_report(&record, &arguments.keep.out)?;
         return Ok(COMPLETED);
     }
     let Prepared { scripts, grid, frameworks, study, catalogue, data, arrays, cores } = prepare(arguments, common)?;
@@ -30,7 +30,7 @@ pub(super) fn whole(arguments: &BenchPeersArguments, common: &Common) -> Result<
     let shape = shape(&data, &base);
     // Cells and frameworks say what is run now, not what is kept.
     let asked = json!({ "set": arguments.set, "data": data.summary.hash, "epochs": shape.epochs });
-    let kept = keep_in(&arguments.out, KIND, &asked, arguments.force)?;
+    let kept = keep_in(&arguments.keep.out, KIND, &asked, arguments.keep.force)?;
     let file = kept.folder.join(format!("{KIND}.json"));
     let known = kept.same.then(|| read_json::<WholeRecord>(&file)).and_then(Result::ok);
     let mut record =

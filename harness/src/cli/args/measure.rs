@@ -31,6 +31,14 @@ pub struct BenchArguments {
     /// How long a backend may take over one request before it is ended
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
     pub deadline: Duration,
+    /// What is kept.
+    #[command(flatten)]
+    pub keep: KeepArguments,
+}
+
+/// Where a measurement of speed is kept.
+#[derive(Debug, Args)]
+pub struct KeepArguments {
     /// Measure nothing: write tables and figures anew from this file
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
@@ -81,15 +89,9 @@ pub struct BenchPeersArguments {
     /// How long one turn may take before its process is ended
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
     pub deadline: Duration,
-    /// Measure nothing: write the tables anew from this file
-    #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
-    /// Where the record and the tables go
-    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
-    pub out: PathBuf,
-    /// Replace a measurement of other settings that lies there; without this, such a one stays and the new one gets a folder of its own
-    #[arg(long)]
-    pub force: bool,
+    /// What is kept.
+    #[command(flatten)]
+    pub keep: KeepArguments,
 }
 
 /// Arguments of `study lockstep`.
