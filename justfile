@@ -1,4 +1,6 @@
 study := env("CARGO_TARGET_DIR", "target") / "release/study"
+# The Python of the real frameworks, where `just oracles` has installed them.
+python := if path_exists("backends/python/.venv/bin/python") == "true" { "backends/python/.venv/bin/python" } else { "python3" }
 walk := "OMP_WAIT_POLICY=passive " + study + " lockstep --study harness/studies/trajectories.toml --floor --force"
 
 # Lists the recipes.
@@ -65,8 +67,8 @@ oracles:
 
 # Hold everything that has to do with the real frameworks against them, live; skipped where `just oracles` has not been run.
 oracles-test: build
-    python3 -m unittest discover --verbose --start-directory backends/python
-    python3 -m unittest discover --verbose --start-directory harness/benches/peers
+    {{ python }} -m unittest discover --verbose --start-directory backends/python
+    {{ python }} -m unittest discover --verbose --start-directory harness/benches/peers
 
 # Make the golden files of the real frameworks anew (needs `just oracles`).
 golden *NAMES:

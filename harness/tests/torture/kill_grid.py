@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -126,6 +127,11 @@ def left(folder):
     }
 
 
+def epochs_told(log):
+    """How many epochs a study has said are done."""
+    return len(re.findall(r"  epoch \d+: ", log.read_text())) if log.exists() else 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study", type=pathlib.Path)
@@ -155,10 +161,15 @@ def main():
             fail("the undisturbed grid did not complete", "undisturbed")
         took = time.monotonic() - began
         expected = left(folder / "undisturbed")
+        all_epochs = len(expected) // len(FILES) * options.epochs
         for number in range(1, options.kills + 1):
+            before = epochs_told(folder / "disturbed.log")
             study = begin("disturbed")
-            # So long that most get beyond asking each backend what it can do, and so short that the grid is not over before the last of them.
-            time.sleep(draw.uniform(0.5, 2) * start + draw.uniform(0, 1.5 * took / options.kills))
+            # Some while it starts, most somewhere in an epoch, and so few epochs each that the grid is not over before the last of them.
+            wanted = draw.randint(0, max(1, round(1.3 * all_epochs / options.kills)))
+            while wanted and epochs_told(folder / "disturbed.log") - before < wanted and study.poll() is None:
+                time.sleep(0.01)
+            time.sleep(draw.uniform(0, took / all_epochs if wanted else 2 * start))
             if study.poll() is not None:
                 fail(f"the grid was over before kill {number}; ask for more epochs", "disturbed")
             how = draw.choice(["the launcher", "everything", "a worker, then the launcher"])
