@@ -1,9 +1,12 @@
 //! Workers that misbehave before they have said what they are.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::process::{ExitCode, abort};
+use std::thread::sleep;
+use std::time::Duration;
 
 use harness_contract::wire::{PROTOCOL_VERSION, Reply, ReplyFrame, read_request, write_frame};
 
@@ -42,4 +45,18 @@ pub(crate) fn misgreet(manner: &str, pipe: &OwnedFd) -> Option<ExitCode> {
     }
     let sent = pipe.try_clone().and_then(|pipe| File::from(pipe).write_all(&answer));
     Some(if sent.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Waits until another worker of this folder is being asked as well, for half a minute at most; says whether one is.
+pub(crate) fn meet(program: &str) -> bool {
+    let own = Path::new(program).with_extension("here");
+    let others = || {
+        let folder = own.parent().and_then(|folder| fs::read_dir(folder).ok()).into_iter().flatten().flatten();
+        folder.filter(|entry| entry.path().extension().is_some_and(|end| end == "here") && entry.path() != own).count()
+    };
+    let _ = File::create(&own);
+    (0..3000).any(|_| {
+        sleep(Duration::from_millis(10));
+        others() > 0
+    })
 }

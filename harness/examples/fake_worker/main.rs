@@ -40,6 +40,9 @@ fn main() -> ExitCode {
         return code;
     }
     // A program that was replaced between the plan and the run.
+    if manner.starts_with("meet-") && !greeting::meet(&name) {
+        return ExitCode::FAILURE;
+    }
     let version = if manner == "fickle" && File::create_new(format!("{name}.asked")).is_err() { "2" } else { "1" };
     let fake = Fake { manner: manner.clone(), version, pipe };
     match manner.strip_prefix("mutate-").and_then(|seed| seed.parse().ok()) {

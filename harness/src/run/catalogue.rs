@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use harness_contract::{Backend, BackendInfo};
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use super::locate::Registry;
 use super::session::Session;
 use super::worker::WorkerOptions;
-use crate::plan::{Asked, BackendName};
+use crate::plan::{Asked, BackendNameError};
+
+/// Backends that are asked at the same time.
+const AT_ONCE: usize = 8;
 
 /// A backend that can be started, and what it said of itself when it was asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,14 +33,30 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
-    /// Finds and asks these backends. One that can't be found or asked is there with the reason and what to do.
+    /// Finds and asks these backends, several at once: one that hangs costs its own time and not that of the others too. One that can't be found or
+    /// asked is there with the reason and what to do.
     #[must_use]
     pub fn ask(registry: &Registry, names: &[String]) -> Self {
         let mut catalogue = Self::default();
+        let mut found = Vec::new();
         for name in names {
-            let answer = catalogue.ask_one(registry, name);
-            catalogue.asked.insert(name.clone(), answer);
+            let checked = name.parse().map_err(|error: BackendNameError| error.to_string());
+            let program = checked.and_then(|name| registry.locate(&name).map_err(|error| error.to_string()));
+            match program {
+                Ok(program) => found.push((name.clone(), program)),
+                Err(reason) => drop(catalogue.asked.insert(name.clone(), Err(reason))),
+            }
         }
+        for some in found.chunks(AT_ONCE) {
+            thread::scope(|scope| {
+                let answers: Vec<_> = some.iter().map(|(_, program)| scope.spawn(|| ask_one(program))).collect();
+                for ((name, _), answer) in some.iter().zip(answers) {
+                    let answer = answer.join().unwrap_or_else(|_| Err("asking it failed in this program".into()));
+                    catalogue.asked.insert(name.clone(), answer);
+                }
+            });
+        }
+        catalogue.programs.extend(found);
         catalogue
     }
 
@@ -63,14 +83,12 @@ impl Catalogue {
             _ => Err(format!("the backend `{name}` was not asked")),
         }
     }
+}
 
-    fn ask_one(&mut self, registry: &Registry, name: &str) -> Asked {
-        let checked: BackendName = name.parse().map_err(|error| format!("{error}"))?;
-        let program = registry.locate(&checked).map_err(|error| error.to_string())?;
-        self.programs.insert(name.to_owned(), program.clone());
-        let session = Session::open(&program, &WorkerOptions::default());
-        session.map(|mut session| session.backend().describe()).map_err(|failure| failure.to_string())
-    }
+/// What a backend says of itself, in a process that ends with this call.
+fn ask_one(program: &Path) -> Asked {
+    let session = Session::open(program, &WorkerOptions::default());
+    session.map(|mut session| session.backend().describe()).map_err(|failure| failure.to_string())
 }
 
 impl FromIterator<(String, Handle)> for Catalogue {

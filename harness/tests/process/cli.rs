@@ -31,6 +31,16 @@ fn a_backend_says_what_it_is_and_what_it_does_by_default() {
     insta::assert_snapshot!(shown);
 }
 
+/// Each of these answers only while another one is being asked.
+#[test]
+fn backends_are_asked_at_the_same_time_so_that_one_that_hangs_does_not_hold_up_the_others() {
+    let bench = Bench::new("");
+    let output = bench.study(&["meet-a", "meet-b"]).args(["backends", "meet-a", "meet-b"]).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let said = text(&output.stdout);
+    assert!(said.contains("meet-a (") && said.contains("meet-b (") && !said.contains("unavailable"), "{said}");
+}
+
 #[test]
 fn a_grid_whose_backend_is_not_there_reports_the_row_with_its_reason() {
     let bench = Bench::new(&small_study(&["fake", "nowhere"], &["rnn"]));
