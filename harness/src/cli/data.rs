@@ -37,7 +37,11 @@ pub(super) fn data(arguments: &DataArguments, common: &Common) -> Result<u8, Cli
 pub(super) fn encoded_data(settings: &DataSettings, from: &Source, common: &Common) -> Result<EncodedData, CliError> {
     let data_dir = data_directory(common.data_dir.as_deref())?;
     prepare(&descriptor(settings, common)?, settings, from, &data_dir, &|line| say(line))
-        .map_err(|error| CliError::new("prepare the corpus", error))
+        .map_err(|error| match error.is_refused() {
+            true => format!("{error}; name a folder of your own with --data-dir, or in STUDY_DATA_DIR"),
+            false => error.to_string(),
+        })
+        .map_err(|reason| CliError::new("prepare the corpus", reason))
 }
 
 /// The descriptor of the corpus: that of `--sources`, or the built-in one of the settings' name.

@@ -3,6 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Whether the system refused to write there.
+pub(super) fn refused(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}
+
 /// What went wrong on the way from a source to encoded splits. The text completes "failed to prepare
 /// the data:".
 #[derive(Debug, thiserror::Error)]
@@ -164,6 +169,12 @@ fn listed(names: &[String]) -> String {
 }
 
 impl DataError {
+    /// Whether a folder can't be written that has to be.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if refused(source))
+    }
+
     /// Whether what was read is damaged or not there, and not a disk that refuses, which says nothing about it.
     pub(super) fn is_damage(&self) -> bool {
         match self {

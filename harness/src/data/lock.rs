@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::DataError;
+use super::error::refused;
 
 /// Keeps other processes from preparing the same folder at the same time, until it is dropped or the
 /// process ends.
@@ -18,9 +19,6 @@ impl FolderLock {
     /// Locks the folder, which is made if need be. One that can't be written is locked against others that read it while it is
     /// being prepared, as far as it has a lock.
     pub(super) fn take(data_dir: &Path, progress: &dyn Fn(&str)) -> Result<Self, DataError> {
-        let refused = |error: &std::io::Error| {
-            matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
-        };
         let path = data_dir.join(".lock");
         match fs::create_dir_all(data_dir).and_then(|()| File::create(&path)) {
             Ok(file) => Ok(Self { file: Some(locked(file, &path, progress)?), may_write: true }),

@@ -65,7 +65,8 @@ fn a_data_folder_that_can_not_be_written_is_read_if_it_holds_what_is_needed() {
     // What is not there can't be made, and that is said.
     let other = data(&["--set", "data.train=40"]);
     assert_eq!(other.status.code(), Some(1));
-    assert!(text(&other.stderr).contains("Permission denied"), "{}", text(&other.stderr));
+    let words = text(&other.stderr);
+    assert!(words.contains("Permission denied") && words.contains("with --data-dir, or in STUDY_DATA_DIR"), "{words}");
     assert_eq!(bench.bytes_below("data"), before);
     everyone_may(&bench.path("data"), 0o755);
     everyone_may(&bench.path("data/encoded"), 0o755);
