@@ -5,6 +5,7 @@
 //! are looked through in a process of their own first (`cli/check.rs`).
 
 use std::fs::File;
+use std::io::{Cursor, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
@@ -27,10 +28,15 @@ pub(super) fn read_table(path: &Path) -> Result<DataFrame, RecordError> {
     if !about.is_file() || about.len() > LARGEST {
         return Err(unreadable("no plain file, or too large"));
     }
-    let file = File::open(path).map_err(io)?;
-    // Polars panics on some damaged files.
+    // Read here, for polars panics where the system fails under it.
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(io)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(unreadable("too large"));
+    }
+    // Polars panics on some damaged files, too.
     let read = catch_unwind(AssertUnwindSafe(|| {
-        let mut reader = ParquetReader::new(file);
+        let mut reader = ParquetReader::new(Cursor::new(bytes));
         if reader.get_metadata().map_err(table)?.num_rows > MOST_ROWS {
             return Err(unreadable("it has too many rows"));
         }
