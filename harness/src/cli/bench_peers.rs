@@ -114,7 +114,7 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
         shape: shape(data, base),
         comparisons,
         encoding,
-        grid: grid.as_ref().map(|(grid, _)| grid.clone()),
+        grid: grid.clone(),
     };
     write_json(&kept.folder.join(format!("{KIND}.json")), &record)
         .map_err(|error| CliError::new("keep the comparison", error))?;
@@ -125,8 +125,8 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
 /// What both kinds of comparison begin with.
 pub(super) struct Prepared {
     pub(super) scripts: Scripts,
-    /// The grid that was named, with the processor that it was run on.
-    pub(super) grid: Option<(GridRecord, String)>,
+    /// The grid that was named.
+    pub(super) grid: Option<GridRecord>,
     pub(super) frameworks: Vec<Framework>,
     pub(super) study: Study,
     pub(super) catalogue: Catalogue,

@@ -33,11 +33,8 @@ pub(super) fn whole(arguments: &BenchPeersArguments, common: &Common) -> Result<
     let kept = keep_in(&arguments.keep.out, KIND, &asked, arguments.keep.force)?;
     let file = kept.folder.join(format!("{KIND}.json"));
     let known = kept.same.then(|| read_json::<WholeRecord>(&file)).and_then(Result::ok);
-    let mut record =
-        known.unwrap_or(WholeRecord { version: BENCH_VERSION, shape, runs: Vec::new(), grid: None, grid_cpu: None });
-    if let Some((grid, cpu)) = grid {
-        (record.grid, record.grid_cpu) = (Some(grid), Some(cpu));
-    }
+    let mut record = known.unwrap_or(WholeRecord { version: BENCH_VERSION, shape, runs: Vec::new(), grid: None });
+    record.grid = grid.or(record.grid);
     write_json(&file, &record).map_err(|error| CliError::new("keep the whole runs", error))?;
 
     let machine = Machine::read();

@@ -160,7 +160,7 @@ pub(crate) fn compared() -> PeersRecord {
         }
     }
     let records = TempDir::new().unwrap();
-    let grid = grid_record(&fixture::study(fixture::completed_plan(), 100, records.path())).map(|(grid, _)| grid);
+    let grid = grid_record(&fixture::study(fixture::completed_plan(), 100, records.path()));
     PeersRecord {
         version: BENCH_VERSION,
         environment: fixture::environment(1_767_225_600),

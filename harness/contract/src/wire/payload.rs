@@ -197,7 +197,7 @@ pub fn check_empty(payload: &[u8]) -> Result<(), PayloadError> {
     if payload.is_empty() { Ok(()) } else { Err(PayloadError::Length { found: payload.len(), announced: 0 }) }
 }
 
-/// Appends these values, each as its bytes. A batch goes through here in every step, so it is written as what compiles to one copy.
+/// Appends these values, each as its bytes. A batch goes through here in every step, so room for all is made at once.
 pub(super) fn append<T: Copy, const N: usize>(payload: &mut Vec<u8>, values: &[T], bytes: impl Fn(T) -> [u8; N]) {
     let start = payload.len();
     payload.resize(start + N * values.len(), 0);

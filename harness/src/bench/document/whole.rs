@@ -93,7 +93,7 @@ fn comparable(record: &WholeRecord) -> Option<&GridRecord> {
 /// The seconds of the backend's run that stands for a script's, where both ran in one way on one processor.
 fn ours(record: &WholeRecord, run: &WholeRun) -> Option<f64> {
     let grid = comparable(record)?;
-    let same = grid.jobs == run.script.at_once && record.grid_cpu.as_deref() == Some(&run.environment.cpu);
+    let same = grid.jobs == run.script.at_once && grid.cpu.as_ref() == Some(&run.environment.cpu);
     let name = format!("{}-{}-", run.script.framework.backend(), run.script.cell);
     let mut own = grid.runs.iter().filter(|own| own.name.starts_with(&name) && own.threads == run.script.threads);
     own.next().filter(|_| same).map(|own| own.wall_seconds)
@@ -114,7 +114,7 @@ fn grid_table(record: &WholeRecord) -> String {
     for (at_once, threads) in ways {
         for (whose, best) in [("the fastest script of each run", true), ("the plain scripts", false)] {
             let Some((total, cpu)) = total(record, at_once, best) else { continue };
-            let same = |grid: &&GridRecord| grid.jobs == at_once && record.grid_cpu.as_deref() == Some(cpu);
+            let same = |grid: &&GridRecord| grid.jobs == at_once && grid.cpu.as_deref() == Some(cpu);
             table.push(vec![
                 whose.into(),
                 way(at_once, threads),

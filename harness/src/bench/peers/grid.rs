@@ -6,7 +6,7 @@ use crate::record::{Outcome, RunRecord, StudyResults};
 /// The times of a study's runs; `None` if none has completed.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a double")]
-pub fn grid_record(results: &StudyResults) -> Option<(GridRecord, String)> {
+pub fn grid_record(results: &StudyResults) -> Option<GridRecord> {
     let completed: Vec<&RunRecord> = results
         .runs
         .iter()
@@ -18,15 +18,15 @@ pub fn grid_record(results: &StudyResults) -> Option<(GridRecord, String)> {
         .iter()
         .map(|record| record.environment.started_unix as f64 + record.wall_seconds)
         .fold(first, f64::max);
-    let cpu = completed.first()?.environment.cpu.clone();
-    let grid = GridRecord {
+    let cpu = completed.first().map(|record| record.environment.cpu.clone());
+    Some(GridRecord {
         study: results.study.name.clone(),
         wall_seconds: last - first,
         jobs: completed.iter().map(|record| record.environment.jobs).max().unwrap_or(1),
         not_completed: results.runs.len() - completed.len(),
+        cpu: cpu.filter(|cpu| completed.iter().all(|record| record.environment.cpu == *cpu)),
         runs: completed.into_iter().map(run).collect(),
-    };
-    Some((grid, cpu))
+    })
 }
 
 fn run(record: &RunRecord) -> GridRun {

@@ -170,6 +170,9 @@ pub struct GridRecord {
     pub wall_seconds: f64,
     /// Runs at once.
     pub jobs: usize,
+    /// The processor, where all of its runs had one and it was written down.
+    #[serde(default)]
+    pub cpu: Option<String>,
     /// Its completed runs.
     pub runs: Vec<GridRun>,
     /// Runs that did not complete.

@@ -33,8 +33,6 @@ pub struct WholeRecord {
     pub runs: Vec<WholeRun>,
     /// A grid of the backends that was run, if one was named.
     pub grid: Option<GridRecord>,
-    /// The processor of that grid.
-    pub grid_cpu: Option<String>,
 }
 
 /// A script that was run from start to end.
