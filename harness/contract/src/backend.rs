@@ -1,11 +1,11 @@
-//! The two traits that a backend implements, and the check that stands before every one.
+//! The two traits that a backend implements.
 
 use serde::{Deserialize, Serialize};
 
 use crate::batch::{LabelledBatch, TokenBatch};
 use crate::capabilities::Capabilities;
 use crate::defaults::NativeDefaults;
-use crate::error::{BackendError, ErrorKind};
+use crate::error::BackendError;
 use crate::spec::{Device, Kernel, ModelSpec};
 use crate::state::ModelState;
 use crate::weights::WeightMap;
@@ -17,7 +17,7 @@ pub trait Backend {
 
     /// Builds a model with these weights and an optimiser that has taken no step.
     ///
-    /// Callers go through [`build_checked`], so an implementation may rely on a spec that
+    /// Callers go through [`crate::build_checked`], so an implementation may rely on a spec that
     /// makes sense and lies within its capabilities, and on weights that fit it.
     ///
     /// # Errors
@@ -27,18 +27,18 @@ pub trait Backend {
     /// Builds a model that goes on where a state was taken: from there on it gives the very bytes that the model gave which the state is of,
     /// in another process too. A capability ([`Capabilities::state`]).
     ///
-    /// Callers go through [`resume_checked`], so an implementation may rely on all that [`Self::build`] may, and on tensors that fit
+    /// Callers go through [`crate::resume_checked`], so an implementation may rely on all that [`Self::build`] may, and on tensors that fit
     /// the spec. What the streams' words mean is for it to check.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] where the backend lacks it, [`ErrorKind::State`] where the streams are not its own; else whatever the
+    /// [`crate::ErrorKind::Unsupported`] where the backend lacks it, [`crate::ErrorKind::State`] where the streams are not its own; else whatever the
     /// framework fails with.
     fn resume(&mut self, _spec: &ModelSpec, _state: &ModelState) -> Result<Box<dyn Model>, BackendError> {
         Err(BackendError::unable("state"))
     }
 }
 
-/// A model and its optimiser. Batches it is given fit its spec (see [`build_checked`]).
+/// A model and its optimiser. Batches it is given fit its spec (see [`crate::build_checked`]).
 pub trait Model {
     /// One optimiser step on the mean binary cross-entropy of a batch, with dropout.
     ///
@@ -50,7 +50,7 @@ pub trait Model {
     /// capability ([`Capabilities::update_norm`]).
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] where the backend lacks it; else as [`Self::train_batch`].
+    /// [`crate::ErrorKind::Unsupported`] where the backend lacks it; else as [`Self::train_batch`].
     fn train_batch_measured(
         &mut self,
         _batch: LabelledBatch<'_>,
@@ -75,13 +75,13 @@ pub trait Model {
     /// and without changing anything. A capability ([`Capabilities::input_gradient_norms`]).
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] where the backend lacks it; else whatever the framework fails with.
+    /// [`crate::ErrorKind::Unsupported`] where the backend lacks it; else whatever the framework fails with.
     fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError>;
 
     /// All that the steps to come depend on, for [`Backend::resume`]. Changes nothing. A capability ([`Capabilities::state`]).
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] where the backend lacks it; else whatever the framework fails with.
+    /// [`crate::ErrorKind::Unsupported`] where the backend lacks it; else whatever the framework fails with.
     fn state(&self) -> Result<ModelState, BackendError> {
         Err(BackendError::unable("state"))
     }
@@ -144,122 +144,4 @@ pub struct LibraryVersion {
     pub name: String,
     /// Its version as it says itself.
     pub version: String,
-}
-
-/// Builds a model through the checks that every backend shares: the spec makes sense, the backend can do it, the weights
-/// fit it; and every later batch fits the model.
-///
-/// # Errors
-/// What doesn't fit, or what the backend fails with.
-pub fn build_checked(
-    backend: &mut dyn Backend,
-    spec: &ModelSpec,
-    initial: &WeightMap,
-) -> Result<Box<dyn Model>, BackendError> {
-    let capabilities = able(backend, spec)?;
-    initial.check(spec)?;
-    let inner = backend.build(spec, initial)?;
-    Ok(Box::new(Checked { inner, spec: spec.clone(), capabilities }))
-}
-
-/// Builds a model that goes on from a state, through the same checks as [`build_checked`].
-///
-/// # Errors
-/// What doesn't fit, or what the backend fails with.
-pub fn resume_checked(
-    backend: &mut dyn Backend,
-    spec: &ModelSpec,
-    state: &ModelState,
-) -> Result<Box<dyn Model>, BackendError> {
-    let capabilities = able(backend, spec)?;
-    let element = capabilities.state.ok_or_else(|| BackendError::unable("state"))?;
-    state.check(spec, element)?;
-    let inner = backend.resume(spec, state)?;
-    Ok(Box::new(Checked { inner, spec: spec.clone(), capabilities }))
-}
-
-/// What the backend can do, if the spec makes sense and lies within it.
-fn able(backend: &dyn Backend, spec: &ModelSpec) -> Result<Capabilities, BackendError> {
-    spec.check()?;
-    let capabilities = backend.describe().capabilities;
-    capabilities.check(spec)?;
-    Ok(capabilities)
-}
-
-struct Checked {
-    inner: Box<dyn Model>,
-    spec: ModelSpec,
-    capabilities: Capabilities,
-}
-
-impl Checked {
-    /// Whether this batch and learning rate fit the model.
-    fn check_step(&self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<(), BackendError> {
-        batch.tokens().check(&self.spec)?;
-        if batch.tokens().rows() > self.spec.max_batch {
-            return Err(BackendError::new(
-                ErrorKind::Batch,
-                format!(
-                    "the batch has {} rows, the model was built for at most {}",
-                    batch.tokens().rows(),
-                    self.spec.max_batch
-                ),
-            ));
-        }
-        if !(learning_rate.is_finite() && learning_rate >= 0.0) {
-            return Err(BackendError::new(
-                ErrorKind::Batch,
-                format!("learning rate {learning_rate} is neither 0 nor a positive number"),
-            ));
-        }
-        Ok(())
-    }
-}
-
-impl Model for Checked {
-    fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
-        self.check_step(batch, learning_rate)?;
-        let report = self.inner.train_batch(batch, learning_rate)?;
-        Ok(StepReport { update_norm: None, ..report })
-    }
-
-    fn train_batch_measured(
-        &mut self,
-        batch: LabelledBatch<'_>,
-        learning_rate: f64,
-    ) -> Result<StepReport, BackendError> {
-        if !self.capabilities.update_norm {
-            return Err(BackendError::unable("update_norm"));
-        }
-        self.check_step(batch, learning_rate)?;
-        let report = self.inner.train_batch_measured(batch, learning_rate)?;
-        match report.update_norm {
-            Some(_) => Ok(report),
-            None => Err(BackendError::framework("measure the update", "the backend says that it can, and didn't")),
-        }
-    }
-
-    fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
-        tokens.check(&self.spec)?;
-        self.inner.predict_batch(tokens)
-    }
-
-    fn weights(&self) -> Result<WeightMap, BackendError> {
-        self.inner.weights()
-    }
-
-    fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
-        if !self.capabilities.input_gradient_norms {
-            return Err(BackendError::unable("input_gradient_norms"));
-        }
-        batch.tokens().check(&self.spec)?;
-        self.inner.input_gradient_norms(batch)
-    }
-
-    fn state(&self) -> Result<ModelState, BackendError> {
-        let element = self.capabilities.state.ok_or_else(|| BackendError::unable("state"))?;
-        let state = self.inner.state()?;
-        state.check(&self.spec, element)?;
-        Ok(state)
-    }
 }

@@ -11,6 +11,7 @@ pub mod backend;
 pub mod batch;
 pub mod bounds;
 pub mod capabilities;
+pub mod checked;
 pub mod conformance;
 pub mod defaults;
 pub mod error;
@@ -25,11 +26,10 @@ pub mod subnormal;
 pub mod weights;
 pub mod wire;
 
-pub use backend::{
-    Backend, BackendInfo, GradientNorms, LibraryVersion, Model, StepReport, build_checked, resume_checked,
-};
+pub use backend::{Backend, BackendInfo, GradientNorms, LibraryVersion, Model, StepReport};
 pub use batch::{BatchError, LabelledBatch, Side, TokenBatch};
 pub use capabilities::{Capabilities, Unsupported};
+pub use checked::{Checks, build_checked, resume_checked};
 pub use defaults::{
     Batching, DefaultRow, DropoutPlace, NativeDefaults, PatienceRule, PlateauDefaults, Sourced, ThresholdMode,
 };

@@ -5,7 +5,8 @@ use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use crate::backend::{Backend, Model, build_checked, resume_checked};
+use crate::backend::{Backend, Model};
+use crate::checked::{build_checked, resume_checked};
 use crate::error::{BackendError, ErrorKind};
 use crate::wire::{
     Frame, PROTOCOL_VERSION, Reply, ReplyFrame, Request, check_empty, floats_to_bytes, read_batch, read_request,

@@ -8,6 +8,8 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+
 use super::catalogue::{Catalogue, Handle};
 use super::claim::{Claim, ClaimError};
 use super::environment::allowed_cores;
@@ -211,16 +213,16 @@ impl PreparedStudy {
     /// If one can't be written.
     pub fn write_jobs(&self) -> Result<Vec<PathBuf>, RecordError> {
         let resolved = self.directory.join(RESOLVED);
-        let waiting = self.standing().filter_map(|(_, standing)| match standing {
+        let waiting = self.standing().into_iter().filter_map(|(_, standing)| match standing {
             Standing::Waiting(job) => Some(job),
             Standing::Over(_) => None,
         });
         waiting.map(|job| job.write(&resolved)).collect()
     }
 
-    /// Each run with how it stands.
-    fn standing(&self) -> impl Iterator<Item = (&PlannedRun, Standing<'_>)> {
-        self.planned.iter().map(|(planned, job)| {
+    /// Each run with how it stands, in the order of the plan. Every file of a finished run is hashed for it, on all cores.
+    fn standing(&self) -> Vec<(&PlannedRun, Standing<'_>)> {
+        let standing = self.planned.par_iter().map(|(planned, job)| {
             let kept = match (job, planned.fingerprint.is_empty()) {
                 (None, true) => None,
                 _ => match kept_outcome(&self.directory, planned) {
@@ -237,7 +239,8 @@ impl PreparedStudy {
                 (None, Some(job)) => Standing::Waiting(job),
             };
             (planned, standing)
-        })
+        });
+        standing.collect()
     }
 }
 

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use harness_contract::{
-    Backend, BackendError, BackendInfo, ErrorKind, GradientNorms, LabelledBatch, Model, ModelSpec, ModelState,
-    StepReport, TokenBatch, WeightMap, build_checked, resume_checked,
+    Backend, BackendError, BackendInfo, Checks, ErrorKind, GradientNorms, LabelledBatch, Model, ModelSpec, ModelState,
+    StepReport, TokenBatch, WeightMap,
 };
 
 use super::catalogue::Handle;
-use super::worker::{RemoteBackend, Worker, WorkerFailure, WorkerOptions};
+use super::worker::{RemoteBackend, RemoteModel, Worker, WorkerFailure, WorkerOptions};
 use crate::record::Outcome;
 use crate::train::{Timed, TimedBackend, TimedModel};
 
@@ -126,31 +126,39 @@ pub(super) fn check_able(handle: &Handle, spec: &ModelSpec) -> Result<(), Halt> 
 
 impl TimedBackend for Session {
     fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn TimedModel>, BackendError> {
-        let model = build_checked(&mut self.backend, spec, initial)?;
-        Ok(Box::new(SessionModel { model, worker: self.backend.worker() }))
+        let checks = Checks::before_build(&self.backend.describe(), spec, initial)?;
+        Ok(Box::new(SessionModel { model: self.backend.build_model(spec, initial)?, checks }))
     }
 
     fn resume(&mut self, spec: &ModelSpec, state: &ModelState) -> Result<Box<dyn TimedModel>, BackendError> {
-        let model = resume_checked(&mut self.backend, spec, state)?;
-        Ok(Box::new(SessionModel { model, worker: self.backend.worker() }))
+        let checks = Checks::before_resume(&self.backend.describe(), spec, state)?;
+        Ok(Box::new(SessionModel { model: self.backend.resume_model(spec, state)?, checks }))
     }
 }
 
-/// A model behind the contract's checks, and the worker whose replies say how long they took.
+/// A model in a worker, and the contract's checks around it. The trait [`Model`] has no place for a reply's compute time, so its
+/// replies are asked for here directly.
 struct SessionModel {
-    model: Box<dyn Model>,
-    worker: Worker,
+    model: RemoteModel,
+    checks: Checks,
 }
 
 impl SessionModel {
-    fn timed<T>(&self, value: T) -> Timed<T> {
-        Timed { value, compute: self.worker.latest_compute() }
+    fn step(
+        &self,
+        batch: LabelledBatch<'_>,
+        learning_rate: f64,
+        measured: bool,
+    ) -> Result<Timed<StepReport>, BackendError> {
+        self.checks.before_step(batch, learning_rate, measured)?;
+        let Timed { value, compute } = self.model.step(batch, learning_rate, measured)?;
+        Ok(Timed { value: self.checks.after_step(value, measured)?, compute })
     }
 }
 
 impl TimedModel for SessionModel {
     fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<Timed<StepReport>, BackendError> {
-        self.model.train_batch(batch, learning_rate).map(|report| self.timed(report))
+        self.step(batch, learning_rate, false)
     }
 
     fn train_batch_measured(
@@ -158,11 +166,12 @@ impl TimedModel for SessionModel {
         batch: LabelledBatch<'_>,
         learning_rate: f64,
     ) -> Result<Timed<StepReport>, BackendError> {
-        self.model.train_batch_measured(batch, learning_rate).map(|report| self.timed(report))
+        self.step(batch, learning_rate, true)
     }
 
     fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Timed<Vec<f32>>, BackendError> {
-        self.model.predict_batch(tokens).map(|logits| self.timed(logits))
+        self.checks.before_prediction(tokens)?;
+        self.model.predict(tokens)
     }
 
     fn weights(&self) -> Result<WeightMap, BackendError> {
@@ -170,11 +179,15 @@ impl TimedModel for SessionModel {
     }
 
     fn input_gradient_norms(&mut self, batch: LabelledBatch<'_>) -> Result<GradientNorms, BackendError> {
+        self.checks.before_input_gradient_norms(batch)?;
         self.model.input_gradient_norms(batch)
     }
 
     fn state(&self) -> Result<ModelState, BackendError> {
-        self.model.state()
+        self.checks.before_state()?;
+        let state = self.model.state()?;
+        self.checks.after_state(&state)?;
+        Ok(state)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use crate::backend::{Backend, build_checked};
+use crate::backend::Backend;
 use crate::batch::Side;
+use crate::checked::build_checked;
 use crate::error::BackendError;
 use crate::spec::{
     AdamSpec, CellKind, ClipForm, ClipSpec, DropoutSpec, Kernel, ModelSpec, Pooling, WeightDecayForm, WeightDecaySpec,

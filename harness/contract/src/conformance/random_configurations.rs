@@ -4,9 +4,10 @@
 //! gradient that is nothing but rounding into a step of full size. So each training has a floor of its own: how far the reference parts from itself
 //! when it keeps float32, when each weight is moved to a neighbouring float32, and when both. A deviation may be some times that, or
 //! what careful float32 is allowed anywhere ([`super::CHECKS`]). A few draws can by chance all lie near the truth, so what goes beyond is held against more of them,
-//! and against what the last digit of a probability near 1 is worth ([`Course::of_probabilities`]).
+//! and against what the last digit of a probability is worth ([`Course::of_probabilities`]).
 
-use crate::backend::{Backend, Model, StepReport, build_checked};
+use crate::backend::{Backend, Model, StepReport};
+use crate::checked::build_checked;
 use crate::error::BackendError;
 use crate::spec::{Device, Kernel, ModelSpec};
 use crate::weights::{Tensor, WeightError, WeightMap};
@@ -244,17 +245,25 @@ impl Course {
         Ok(Self { initial: initial.clone(), logits: [before, after], input_gradients: norms, reports, weights })
     }
 
-    /// How far the last digit of a probability takes gradients, and weights with them. That of a logit is `(p - label) / rows`, and float32 has no number between
-    /// `1 - 2^-24` and 1: of a batch whose every answer is nearly sure and right, whose losses `1 - p` are small, nothing but that digit is left. TensorFlow's
-    /// logistic function is 1 from 16.6 on, where the nearest float32 is 1 from 17.3 on.
+    /// How far the last digit of a probability takes gradients, and weights with them. The gradient of a logit is `(p - label) / rows`, and there are
+    /// two ways in which nothing but that digit is left of it:
+    ///
+    /// - Every answer is nearly sure and right. Float32 has no number between `1 - 2^-24` and 1, beside losses `1 - p` that are small themselves.
+    ///   TensorFlow's logistic function is 1 from 16.6 on, where the nearest float32 is 1 from 17.3 on.
+    /// - The rows of a batch cancel. With a head of zeros every row has one logit, and as many ones as zeros leave `p - 1/2` of terms of a half:
+    ///   that bias alone moves the norm by the last digit of `p`, whatever the norm is.
     fn of_probabilities(&self, configuration: &Configuration) -> Result<Deviations, BackendError> {
-        let mut worth = Vec::new();
+        let digit = 0.5 * f64::from(f32::EPSILON);
+        let (mut sure, mut cancelling) = (Vec::new(), 0.0_f64);
         for ((rows, _), report) in configuration.steps.iter().zip(&self.reports) {
             let rows = u32::try_from(rows.tokens()?.rows()).unwrap_or(u32::MAX);
-            worth.push(0.5 * f64::from(f32::EPSILON) / (report.loss * f64::from(rows)));
+            sure.push(digit / (report.loss * f64::from(rows)));
+            if report.gradient_norm > 0.0 {
+                cancelling = cancelling.max(digit / report.gradient_norm);
+            }
         }
-        let (first, most) = (worth.first().copied().unwrap_or(0.0), worth.iter().copied().fold(0.0, f64::max));
-        Ok([0.0, first, 0.0, most, most, 0.0].map(|floor| (floor, String::new())))
+        let (first, most) = (sure.first().copied().unwrap_or(0.0), sure.iter().copied().fold(0.0, f64::max));
+        Ok([0.0, first, 0.0, most.max(cancelling), most, 0.0].map(|floor| (floor, String::new())))
     }
 
     /// How far each of the [`QUANTITIES`] lies from another course's, and where.
@@ -273,5 +282,45 @@ impl Course {
             change(self).deviation(spec, &change(expected), 1e-3),
             (deviation::logits(&self.logits[1], &expected.logits[1]), here()),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Capabilities;
+    use crate::spec::{BiasVectors, CellKind, EpsilonPlacement, GruForm, RepeatedWords, WeightDecayForm};
+
+    #[test]
+    fn a_gradient_whose_rows_cancel_is_known_to_a_digit_of_its_probabilities() {
+        let able = Capabilities {
+            cells: vec![CellKind::Rnn],
+            kernels: vec![Kernel::Stock],
+            bias_vectors: vec![BiasVectors::Two],
+            gru_forms: vec![GruForm::ResetAfter],
+            epsilon_placements: vec![EpsilonPlacement::AfterCorrection, EpsilonPlacement::Hat],
+            repeated_words: vec![RepeatedWords::SumThenSquare, RepeatedWords::SquareThenSum],
+            weight_decay_forms: vec![WeightDecayForm::Coupled, WeightDecayForm::Decoupled],
+            devices: vec![Device::Cpu],
+            ..Capabilities::default()
+        };
+        let configuration = configuration::draw(1, &[Kernel::Stock], &able, &able).unwrap();
+        let worth = |gradient_norm| {
+            let report = StepReport { loss: f64::ln(2.0), gradient_norm, clipped: false, update_norm: None };
+            let course = Course {
+                initial: WeightMap::new(),
+                logits: [Vec::new(), Vec::new()],
+                input_gradients: Vec::new(),
+                reports: vec![report; configuration.steps.len()],
+                weights: WeightMap::new(),
+            };
+            let floors = course.of_probabilities(&configuration).unwrap();
+            (floors[3].0, floors[4].0)
+        };
+        let (of_large, of_weights) = worth(1.0);
+        assert_eq!(of_large, of_weights.max(2.0_f64.powi(-24)));
+        assert_eq!(worth(1e-4), (2.0_f64.powi(-24) / 1e-4, of_weights));
+        // One that is 0 says nothing of the others.
+        assert_eq!(worth(0.0), (of_weights, of_weights));
     }
 }

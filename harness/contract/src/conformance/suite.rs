@@ -1,7 +1,8 @@
 //! What every check works with: the two backends, what the examined one can do, and the report in the making.
 
-use crate::backend::{Backend, BackendInfo, Model, build_checked};
+use crate::backend::{Backend, BackendInfo, Model};
 use crate::capabilities::{Capabilities, Unsupported};
+use crate::checked::build_checked;
 use crate::error::BackendError;
 use crate::spec::{CellKind, Device, Kernel, ModelSpec};
 use crate::weights::WeightMap;

@@ -8,6 +8,6 @@ mod waiting;
 
 pub use failure::WorkerFailure;
 pub use lines::{LineProcess, NoLine};
-pub(super) use remote::Worker;
 pub use remote::{RemoteBackend, WorkerOptions};
+pub(super) use remote::{RemoteModel, Worker};
 pub use waiting::{Slow, SlowObserver};

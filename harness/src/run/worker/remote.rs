@@ -1,6 +1,6 @@
 //! A backend in a process of its own, as one more [`Backend`].
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
@@ -20,6 +20,7 @@ use super::failure::WorkerFailure;
 use super::waiting::SlowObserver;
 use crate::process::ChildProcess;
 use crate::run::Interrupt;
+use crate::train::Timed;
 
 /// How a worker is started and how long it may take.
 #[derive(Clone)]
@@ -61,8 +62,6 @@ pub struct Worker {
 struct Shared {
     connection: RefCell<Connection>,
     deadline: Duration,
-    /// What the latest reply said of its compute time.
-    compute: Cell<Duration>,
 }
 
 /// A worker as a [`Backend`].
@@ -72,7 +71,8 @@ pub struct RemoteBackend {
     info: BackendInfo,
 }
 
-struct RemoteModel {
+/// A model in a worker's process. What it answers comes with the time that the reply says was computed for it.
+pub(in crate::run) struct RemoteModel {
     worker: Worker,
     spec: ModelSpec,
     /// Bytes of its state.
@@ -99,11 +99,7 @@ impl Worker {
             Reply::Hello { info: Some(info), .. } => *info,
             other => return Err(connection.fail(format!("answered `hello` with {other}"))),
         };
-        let shared = Shared {
-            connection: RefCell::new(connection),
-            deadline: options.request_deadline,
-            compute: Cell::default(),
-        };
+        let shared = Shared { connection: RefCell::new(connection), deadline: options.request_deadline };
         Ok(RemoteBackend { worker: Self { shared: Rc::new(shared) }, info })
     }
 
@@ -117,11 +113,6 @@ impl Worker {
     #[must_use]
     pub fn peak_memory_bytes(&self) -> Option<u64> {
         self.shared.connection.borrow().peak_memory_bytes()
-    }
-
-    /// How long the worker computed for its latest reply, by its own account.
-    pub(in crate::run) fn latest_compute(&self) -> Duration {
-        self.shared.compute.get()
     }
 
     /// Sends a frame as it is, and gives the answer, whatever it says.
@@ -143,7 +134,6 @@ impl Worker {
         let reception = connection
             .ask(request, payload, largest_reply, self.shared.deadline)
             .map_err(|failure| connection_error(&failure))?;
-        self.shared.compute.set(reception.compute);
         match reception.reply {
             Reply::Error { error, message } => Err(BackendError::new(error, message)),
             _ => Ok(reception),
@@ -165,13 +155,33 @@ impl RemoteBackend {
         self.worker.clone()
     }
 
+    /// Builds a model, as [`Backend::build`].
+    pub(in crate::run) fn build_model(
+        &self,
+        spec: &ModelSpec,
+        initial: &WeightMap,
+    ) -> Result<RemoteModel, BackendError> {
+        let (tensors, payload) = weights_payload(initial);
+        self.begin(&Request::Build { spec: Box::new(spec.clone()), tensors }, payload, spec)
+    }
+
+    /// Builds a model that goes on from a state, as [`Backend::resume`].
+    pub(in crate::run) fn resume_model(
+        &self,
+        spec: &ModelSpec,
+        state: &ModelState,
+    ) -> Result<RemoteModel, BackendError> {
+        let (state, payload) = state_payload(state);
+        self.begin(&Request::Resume { spec: Box::new(spec.clone()), state }, payload, spec)
+    }
+
     /// Asks for a model, which is there when this is answered.
-    fn begin(&self, request: &Request, payload: Vec<u8>, spec: &ModelSpec) -> Result<Box<dyn Model>, BackendError> {
+    fn begin(&self, request: &Request, payload: Vec<u8>, spec: &ModelSpec) -> Result<RemoteModel, BackendError> {
         match self.worker.ask(request, payload, 0)?.reply {
             Reply::Done => {
                 let of_each = self.info.capabilities.state.map_or(0, |element| 3 * element.bytes());
                 let state_bytes = spec.parameter_count() * of_each;
-                Ok(Box::new(RemoteModel { worker: self.worker.clone(), spec: spec.clone(), state_bytes }))
+                Ok(RemoteModel { worker: self.worker.clone(), spec: spec.clone(), state_bytes })
             }
             other => Err(self.worker.misfit(request.name(), other)),
         }
@@ -184,19 +194,17 @@ impl Backend for RemoteBackend {
     }
 
     fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
-        let (tensors, payload) = weights_payload(initial);
-        self.begin(&Request::Build { spec: Box::new(spec.clone()), tensors }, payload, spec)
+        Ok(Box::new(self.build_model(spec, initial)?))
     }
 
     fn resume(&mut self, spec: &ModelSpec, state: &ModelState) -> Result<Box<dyn Model>, BackendError> {
-        let (state, payload) = state_payload(state);
-        self.begin(&Request::Resume { spec: Box::new(spec.clone()), state }, payload, spec)
+        Ok(Box::new(self.resume_model(spec, state)?))
     }
 }
 
 impl Model for RemoteModel {
     fn train_batch(&mut self, batch: LabelledBatch<'_>, learning_rate: f64) -> Result<StepReport, BackendError> {
-        self.step(batch, learning_rate, false)
+        self.step(batch, learning_rate, false).map(|report| report.value)
     }
 
     fn train_batch_measured(
@@ -204,18 +212,11 @@ impl Model for RemoteModel {
         batch: LabelledBatch<'_>,
         learning_rate: f64,
     ) -> Result<StepReport, BackendError> {
-        self.step(batch, learning_rate, true)
+        self.step(batch, learning_rate, true).map(|report| report.value)
     }
 
     fn predict_batch(&mut self, tokens: TokenBatch<'_>) -> Result<Vec<f32>, BackendError> {
-        let (header, payload) = batch_payload(tokens, &[]);
-        let bytes = 4 * tokens.rows() as u64;
-        let answer = self.worker.ask(&Request::PredictBatch { batch: header }, payload, bytes)?;
-        match answer.reply {
-            Reply::Logits => floats_from_bytes(&answer.payload, tokens.rows())
-                .map_err(|error| self.worker.misfit("predict-batch", error)),
-            other => Err(self.worker.misfit("predict-batch", other)),
-        }
+        self.predict(tokens).map(|logits| logits.value)
     }
 
     fn weights(&self) -> Result<WeightMap, BackendError> {
@@ -256,19 +257,34 @@ impl Model for RemoteModel {
 }
 
 impl RemoteModel {
-    fn step(
+    /// A training step, as [`Model::train_batch`], or as [`Model::train_batch_measured`] if `update_norm`.
+    pub(in crate::run) fn step(
         &self,
         batch: LabelledBatch<'_>,
         learning_rate: f64,
         update_norm: bool,
-    ) -> Result<StepReport, BackendError> {
+    ) -> Result<Timed<StepReport>, BackendError> {
         let (batch, payload) = batch_payload(batch.tokens(), batch.labels());
         let request = Request::TrainBatch { batch, learning_rate, update_norm };
         let answer = self.worker.ask(&request, payload, if update_norm { 24 } else { 16 })?;
         match answer.reply {
             Reply::Step { clipped } => read_report(clipped, &answer.payload, update_norm)
+                .map(|value| Timed { value, compute: answer.compute })
                 .map_err(|error| self.worker.misfit("train-batch", error)),
             other => Err(self.worker.misfit("train-batch", other)),
+        }
+    }
+
+    /// Logits, as [`Model::predict_batch`].
+    pub(in crate::run) fn predict(&self, tokens: TokenBatch<'_>) -> Result<Timed<Vec<f32>>, BackendError> {
+        let (header, payload) = batch_payload(tokens, &[]);
+        let bytes = 4 * tokens.rows() as u64;
+        let answer = self.worker.ask(&Request::PredictBatch { batch: header }, payload, bytes)?;
+        match answer.reply {
+            Reply::Logits => floats_from_bytes(&answer.payload, tokens.rows())
+                .map(|value| Timed { value, compute: answer.compute })
+                .map_err(|error| self.worker.misfit("predict-batch", error)),
+            other => Err(self.worker.misfit("predict-batch", other)),
         }
     }
 }

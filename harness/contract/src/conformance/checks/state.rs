@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::backend::{Backend, Model, StepReport, build_checked, resume_checked};
+use crate::backend::{Backend, Model, StepReport};
 use crate::batch::Side;
 use crate::capabilities::Unsupported;
+use crate::checked::{build_checked, resume_checked};
 use crate::error::BackendError;
 use crate::spec::ModelSpec;
 use crate::weights::WeightMap;
