@@ -1,17 +1,13 @@
-//! The steps of one epoch, with the next batches assembled while the backend computes.
+//! The steps of one epoch.
 
-use std::sync::mpsc::sync_channel;
-use std::thread;
 use std::time::{Duration, Instant};
 
+use super::ahead::assembled;
 use super::batches::{BatchSettings, training_batches};
 use super::model::{Timed, TimedModel};
 use crate::record::{RunEvent, StepRecord};
 
 use super::run::{Observer, Progress, RunSettings, TrainError};
-
-/// Batches that are assembled ahead of the one the backend works on.
-const BATCHES_AHEAD: usize = 2;
 
 /// What the steps of an epoch came to; fields as in [`crate::record::EpochRecord`].
 pub(super) struct EpochSteps {
@@ -56,47 +52,36 @@ pub(super) fn train_epoch(
     let of = plan.len() as u64;
     let start = Instant::now();
     let mut sums = Sums::default();
-    thread::scope(|scope| {
-        let (ready, batches) = sync_channel(BATCHES_AHEAD);
-        scope.spawn(move || {
-            for reviews in plan {
-                // The receiver is gone once the epoch has ended early.
-                if ready.send(settings.assemble(split, &reviews)).is_err() {
-                    return;
-                }
+    assembled(&settings, split, &plan, |batch| {
+        let labelled = batch.labelled()?;
+        let Timed { value: report, compute } = if run.protocol.update_norms {
+            model.train_batch_measured(labelled, learning_rate)?
+        } else {
+            model.train_batch(labelled, learning_rate)?
+        };
+        let step = sums.steps + 1;
+        let update = report.update_norm.unwrap_or(0.0);
+        for (value, what) in
+            [(report.loss, "the loss"), (report.gradient_norm, "the gradient norm"), (update, "the update norm")]
+        {
+            // What a float32 can't hold is as good as infinite, whatever a backend computes in.
+            #[expect(clippy::cast_possible_truncation, reason = "that is the question")]
+            if !(value as f32).is_finite() {
+                return Err(TrainError::Diverged { epoch, step, what: what.into() });
             }
-        });
-        for batch in batches {
-            let labelled = batch.labelled()?;
-            let Timed { value: report, compute } = if run.protocol.update_norms {
-                model.train_batch_measured(labelled, learning_rate)?
-            } else {
-                model.train_batch(labelled, learning_rate)?
-            };
-            let step = sums.steps + 1;
-            let update = report.update_norm.unwrap_or(0.0);
-            for (value, what) in
-                [(report.loss, "the loss"), (report.gradient_norm, "the gradient norm"), (update, "the update norm")]
-            {
-                // What a float32 can't hold is as good as infinite, whatever a backend computes in.
-                #[expect(clippy::cast_possible_truncation, reason = "that is the question")]
-                if !(value as f32).is_finite() {
-                    return Err(TrainError::Diverged { epoch, step, what: what.into() });
-                }
-            }
-            sums.add(&batch, &report);
-            sums.compute += compute;
-            #[expect(clippy::cast_possible_truncation, reason = "a backend computes in float32")]
-            let taken = StepRecord {
-                epoch,
-                loss: report.loss as f32,
-                gradient_norm: report.gradient_norm as f32,
-                clipped: report.clipped,
-                update_norm: report.update_norm.map(|norm| norm as f32),
-            };
-            if !observe(Progress::Event(RunEvent::Step { epoch, done: step, of, step: taken })) {
-                return Err(TrainError::Interrupted);
-            }
+        }
+        sums.add(&batch, &report);
+        sums.compute += compute;
+        #[expect(clippy::cast_possible_truncation, reason = "a backend computes in float32")]
+        let taken = StepRecord {
+            epoch,
+            loss: report.loss as f32,
+            gradient_norm: report.gradient_norm as f32,
+            clipped: report.clipped,
+            update_norm: report.update_norm.map(|norm| norm as f32),
+        };
+        if !observe(Progress::Event(RunEvent::Step { epoch, done: step, of, step: taken })) {
+            return Err(TrainError::Interrupted);
         }
         Ok(())
     })?;

@@ -1,5 +1,6 @@
 //! The training loop that every backend goes through.
 
+mod ahead;
 mod batches;
 mod epoch;
 mod initial;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use harness_contract::{BackendError, BatchError, ErrorKind, ModelSpec, WeightMap};
 
+use super::ahead::assembled;
 use super::batches::{BatchSettings, evaluation_batches};
 use super::epoch::train_epoch;
 use super::model::{Timed, TimedBackend, TimedModel};
@@ -238,26 +239,27 @@ fn predict(
     let batches = evaluation_batches(split, &settings);
     let mut logits = vec![0.0; split.len()];
     let mut sum = Duration::ZERO;
-    for (done, reviews) in batches.iter().enumerate() {
-        let batch = settings.assemble(split, reviews);
+    let (mut done, of) = (0, batches.len() as u64);
+    assembled(&settings, split, &batches, |batch| {
         let Timed { value: answers, compute } = model.predict_batch(batch.tokens()?)?;
         sum += compute;
-        if answers.len() != reviews.len() {
-            let message = format!("{} logits for {} rows", answers.len(), reviews.len());
+        if answers.len() != batch.reviews.len() {
+            let message = format!("{} logits for {} rows", answers.len(), batch.reviews.len());
             return Err(BackendError::new(ErrorKind::Framework, message).into());
         }
-        for (&review, logit) in reviews.iter().zip(answers) {
+        for (&review, logit) in batch.reviews.iter().zip(answers) {
             if !logit.is_finite() {
                 let what = format!("a logit of the {} split", which.name());
                 return Err(TrainError::Diverged { epoch, step: 0, what });
             }
             logits[review] = logit;
         }
-        let (done, of) = (done as u64 + 1, batches.len() as u64);
+        done += 1;
         if !observe(Progress::Event(RunEvent::Evaluated { split: which, done, of })) {
             return Err(TrainError::Interrupted);
         }
-    }
+        Ok(())
+    })?;
     Ok(Timed { value: logits, compute: sum })
 }
 
