@@ -40,11 +40,11 @@ fn input_gradients(
     }
     let time = batch.time();
     let column = |step: usize| norms.iter().skip(step).step_by(time).map(|norm| f64::from(*norm));
-    let mean = (0..time).map(|step| column(step).sum::<f64>() / reviews.len() as f64).collect();
+    let mean = (0..time).map(|step| digits_kept(column(step).sum::<f64>() / reviews.len() as f64)).collect();
     let mean_log = (0..time)
         .map(|step| {
             let logs: Vec<f64> = column(step).filter(|norm| *norm > 0.0).map(f64::ln).collect();
-            (!logs.is_empty()).then(|| logs.iter().sum::<f64>() / logs.len() as f64)
+            (!logs.is_empty()).then(|| digits_kept(logs.iter().sum::<f64>() / logs.len() as f64))
         })
         .collect();
     let rows = norms
@@ -65,12 +65,18 @@ fn input_gradients(
             RowReach {
                 length: u32::try_from(length).unwrap_or(u32::MAX),
                 padded_after: u32::try_from(after).unwrap_or(u32::MAX),
-                at_last_word: norms[last_word].into(),
-                at_last_step: norms[last_step].into(),
+                at_last_word: digits_kept(norms[last_word].into()),
+                at_last_step: digits_kept(norms[last_step].into()),
             }
         })
         .collect();
     Ok(InputGradients { mean, mean_log, rows })
+}
+
+/// A value to seven significant digits, which is what the float32 numbers that it comes from have. A record has thousands of them, and the other ten
+/// digits were nearly half of it, compressed.
+fn digits_kept(value: f64) -> f64 {
+    format!("{value:.6e}").parse().unwrap_or(value)
 }
 
 /// The spectrum of each gate's block of every recurrent kernel, `[gates * hidden, hidden]`, gate by gate.
@@ -81,13 +87,29 @@ fn spectra(model: &dyn TimedModel, spec: &ModelSpec, epoch: u32) -> Result<Vec<B
     for parameter in spec.parameters().into_iter().filter(|own| own.group == TensorGroup::RecurrentKernel) {
         let tensor = weights.get(&parameter.name).map_err(harness_contract::BackendError::from)?;
         for (gate, block) in (0..).zip(tensor.data.chunks_exact(hidden * hidden)) {
-            let spectrum = spectrum(block, hidden).map_err(|error| TrainError::Diverged {
+            let mut spectrum = spectrum(block, hidden).map_err(|error| TrainError::Diverged {
                 epoch,
                 step: 0,
                 what: format!("{} ({error})", parameter.name),
             })?;
+            spectrum.singular_values.iter_mut().for_each(|value| *value = digits_kept(*value));
+            spectrum.spectral_radius = digits_kept(spectrum.spectral_radius);
             found.push(BlockSpectrum { kernel: parameter.name.clone(), gate, spectrum });
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seven_digits_are_kept_whatever_the_size() {
+        assert_eq!(digits_kept(0.123_456_789), 0.123_456_8);
+        assert_eq!(digits_kept(f64::from(0.1_f32)), 0.1);
+        assert_eq!(digits_kept(-1.234_567_89e-60), -1.234_568e-60);
+        assert_eq!(digits_kept(9.999_999_99e300), 1e301);
+        assert_eq!(digits_kept(0.0), 0.0);
+    }
 }
