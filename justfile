@@ -29,6 +29,10 @@ claims: build
 claims-run *NAMES="headline escape attribution": build
     for name in {{ NAMES }}; do {{ study }} run harness/studies/$name.toml --jobs auto || [ $? = 3 ] || exit 1; {{ just_executable() }} pack $name; done
 
+# Make the runs whose times are judged: one at a time, on a machine that does nothing else. Real Keras and PyTorch need `just oracles`.
+claims-times *NAMES="times real": build
+    for name in {{ NAMES }}; do {{ study }} run harness/studies/$name.toml --jobs 1 || [ $? = 3 ] || exit 1; {{ just_executable() }} pack $name; done
+
 # Write the runs that runs/NAME has so far as the archive reports/NAME.tar.zst.
 pack NAME:
     {{ study }} pack runs/{{ NAME }} reports/{{ NAME }}.tar.zst
