@@ -1,7 +1,7 @@
 //! `whole.md`: whole runs of the plain scripts, beside a grid of the backends.
 
 use super::words::{memory, ratio};
-use crate::bench::peers::{GridRecord, Role, WholeRecord, WholeRun};
+use crate::bench::peers::{GridRecord, Role, WholeRecord, WholeRun, left_out};
 use harness_contract::CellKind;
 use harness_statistics::samples::Spread;
 use harness_text::numbers::{self, NONE, seconds, significant};
@@ -10,15 +10,17 @@ use harness_text::{Align, Table};
 /// The whole document.
 pub(super) fn document(record: &WholeRecord) -> String {
     let shape = record.shape;
+    let left_out: Vec<_> = left_out().map(|(name, reason)| format!("`{name}` ({reason})")).collect();
     let mut text = format!(
         "# Whole runs of the scripts\n\n\
          The scripts of `harness/benches/peers/`, each from its start to its test: {} epochs of {} steps, {} reviews of validation after each, {} of test at the \
-         end. In one way they run one after the other with every core, in the other as many at once as there are cores, with one thread each. Left out are Keras \
-         with `jit_compile`, whose steps take longer, and PyTorch with `torch.compile`, which gains nothing (`peers.md`).\n",
+         end. In one way they run one after the other with every core, in the other as many at once as there are cores, with one thread each. Left out: {}, \
+         as `peers.md` has it.\n",
         shape.epochs,
         numbers::count(shape.steps as u64),
         numbers::count(shape.validation as u64),
         numbers::count(shape.test as u64),
+        left_out.join(" and "),
     );
     if record.runs.is_empty() {
         text.push_str("\nNone has ended yet.\n");

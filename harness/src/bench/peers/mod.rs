@@ -22,5 +22,5 @@ pub use record::{
     Comparison, EncodingRecord, Framework, GridShape, PeerMeasured, PeerTiming, PeersRecord, Role, SubjectRecord,
 };
 pub(crate) use record::{GridRecord, GridRun};
-pub(crate) use whole::{Whole, WholeEvent, run_whole, whole_scripts};
+pub(crate) use whole::{Whole, WholeEvent, left_out, run_whole, whole_scripts};
 pub use whole::{WholeRecord, WholeRun, WholeScript};

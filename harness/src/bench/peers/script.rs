@@ -21,34 +21,34 @@ pub(super) struct Peer {
     pub(super) role: Role,
     /// Flags beside the common ones.
     flags: &'static [&'static str],
-    /// Whether a whole run of it is worth its time: not where a step is slower than the plain script's, or gains nothing on another of these.
-    pub(super) whole: bool,
+    /// Why a whole run of it is not worth its time; `None` where it is.
+    pub(super) left_out: Option<&'static str>,
 }
 
 /// All of them.
 pub(super) const PEERS: [Peer; 5] = [
-    Peer { name: "keras", framework: Framework::Keras, role: Role::Plain, flags: &[], whole: true },
+    Peer { name: "keras", framework: Framework::Keras, role: Role::Plain, flags: &[], left_out: None },
     Peer {
         name: "keras, jit_compile",
         framework: Framework::Keras,
         role: Role::Tuned,
         flags: &["--jit"],
-        whole: false,
+        left_out: Some("its steps take longer than those of `keras`"),
     },
-    Peer { name: "pytorch", framework: Framework::Pytorch, role: Role::Plain, flags: &[], whole: true },
+    Peer { name: "pytorch", framework: Framework::Pytorch, role: Role::Plain, flags: &[], left_out: None },
     Peer {
         name: "pytorch, fused Adam",
         framework: Framework::Pytorch,
         role: Role::Tuned,
         flags: &["--fused-adam", "--flush-denormal"],
-        whole: true,
+        left_out: None,
     },
     Peer {
         name: "pytorch, fused Adam, compiled",
         framework: Framework::Pytorch,
         role: Role::Tuned,
         flags: &["--fused-adam", "--flush-denormal", "--compile"],
-        whole: false,
+        left_out: Some("it gains nothing on `pytorch, fused Adam`"),
     },
 ];
 

@@ -101,7 +101,9 @@ pub(crate) fn whole_scripts(cells: &[CellKind], frameworks: &[Framework], cores:
     for (at_once, threads) in ways {
         for role in [Role::Plain, Role::Tuned] {
             for framework in frameworks.iter().rev() {
-                let peers = PEERS.iter().filter(|peer| peer.framework == *framework && peer.role == role && peer.whole);
+                let peers = PEERS
+                    .iter()
+                    .filter(|peer| peer.framework == *framework && peer.role == role && peer.left_out.is_none());
                 for (peer, cell) in peers.flat_map(|peer| cells.iter().rev().map(move |cell| (peer, *cell))) {
                     let name = peer.name.to_owned();
                     all.push(WholeScript { cell, name, framework: *framework, role, at_once, threads });
@@ -110,6 +112,11 @@ pub(crate) fn whole_scripts(cells: &[CellKind], frameworks: &[Framework], cores:
         }
     }
     all
+}
+
+/// The scripts that are not run whole, each with the reason.
+pub(crate) fn left_out() -> impl Iterator<Item = (&'static str, &'static str)> {
+    PEERS.iter().filter_map(|peer| Some((peer.name, peer.left_out?)))
 }
 
 /// Runs these, which all are of one way, and tells what happens. Once `tell` says no, none is begun any more.

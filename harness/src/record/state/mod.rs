@@ -3,22 +3,22 @@
 //! The files of an epoch are written first, then `state.json` is put in the place of the one before, then the files of earlier epochs are
 //! removed. So whenever a process ends, the directory holds one whole state, or none.
 
-use std::collections::{BTreeMap, HashMap};
+mod tensors;
+
+use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
-use harness_contract::wire::floats_to_bytes;
-use harness_contract::{Element, Elements, ModelSpec, ModelState, StateTensor, Tensor, WeightMap};
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView, serialize};
+use harness_contract::{Element, ModelSpec, ModelState, WeightMap};
 use serde::{Deserialize, Serialize};
 
+use self::tensors::{Tensors, read_tensors, write_tensors};
 use super::observation::Observation;
 use super::run::{FileRecord, file_record};
 use super::schema::EpochRecord;
 use super::steps::{StepRecord, read_steps, write_steps};
-use super::store::{RecordError, RecordFile, read_record, write_atomically, write_record};
+use super::store::{RecordError, RecordFile, read_record, write_record};
 use super::version::{FORMAT, FormatVersion};
 
 /// The file that makes the others a state.
@@ -69,21 +69,25 @@ pub struct TestedEpoch {
 }
 
 /// What a run has behind it.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Behind {
     /// What was looked at before the first epoch.
     pub start: Observation,
     /// Finished epochs.
     pub epochs: Vec<EpochRecord>,
-    /// Every step of these.
+    /// Every step of these; a table of its own beside the rest.
+    #[serde(skip)]
     pub steps: Vec<StepRecord>,
     /// Where it went on.
     pub resumed: Vec<Resumption>,
     /// What it could not go on from.
+    #[serde(default)]
     pub lost: Vec<LostState>,
     /// The threads that the framework computed with lately.
+    #[serde(default)]
     pub threads: Option<usize>,
     /// The processor that it was made on lately.
+    #[serde(default)]
     pub cpu: Option<String>,
     /// Wall-clock seconds it has taken.
     pub wall_seconds: f64,
@@ -138,18 +142,8 @@ struct StateRecord {
     escaped: Option<u32>,
     tested: Option<TestedRecord>,
     model: ModelRecord,
-    start: Observation,
-    epochs: Vec<EpochRecord>,
-    resumed: Vec<Resumption>,
-    #[serde(default)]
-    lost: Vec<LostState>,
-    #[serde(default)]
-    threads: Option<usize>,
-    #[serde(default)]
-    cpu: Option<String>,
-    wall_seconds: f64,
-    first_step_seconds: Option<f64>,
-    peak_memory_bytes: Option<u64>,
+    #[serde(flatten)]
+    behind: Behind,
     files: BTreeMap<String, FileRecord>,
 }
 
@@ -198,15 +192,7 @@ pub fn write_state(
         escaped: training.escaped,
         tested,
         model: ModelRecord { steps: training.model.steps, streams: training.model.streams.clone() },
-        start: behind.start.clone(),
-        epochs: behind.epochs.clone(),
-        resumed: behind.resumed.clone(),
-        lost: behind.lost.clone(),
-        threads: behind.threads,
-        cpu: behind.cpu.clone(),
-        wall_seconds: behind.wall_seconds,
-        first_step_seconds: behind.first_step_seconds,
-        peak_memory_bytes: behind.peak_memory_bytes,
+        behind: behind.clone(),
         files,
     };
     write_record(&directory.join(STATE), &record)?;
@@ -282,29 +268,11 @@ fn put_together(
     spec: &ModelSpec,
     element: Element,
 ) -> Result<KeptState, String> {
-    if usize::try_from(record.epoch) != Ok(record.epochs.len()) || record.epoch == 0 {
-        return Err(format!("it has {} epochs behind it and stands after epoch {}", record.epochs.len(), record.epoch));
+    let behind = Behind { steps, ..record.behind };
+    if usize::try_from(record.epoch) != Ok(behind.epochs.len()) || record.epoch == 0 {
+        return Err(format!("it has {} epochs behind it and stands after epoch {}", behind.epochs.len(), record.epoch));
     }
-    let tensors = SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
-    let mut model = ModelState::new(record.model.steps, record.model.streams);
-    let mut weights = WeightMap::new();
-    let mut validation = Vec::new();
-    for (name, view) in tensors.iter() {
-        let shape = view.shape().to_vec();
-        if name == VALIDATION {
-            validation = floats(&view)?;
-        } else if let Some(name) = name.strip_prefix(TESTED) {
-            weights.insert(name, Tensor { shape, data: floats(&view)? }).map_err(|error| error.to_string())?;
-        } else {
-            let data = match view.dtype() {
-                Dtype::F64 => {
-                    Elements::Float64(view.data().as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect())
-                }
-                _ => Elements::Float32(floats(&view)?),
-            };
-            model.insert(name.into(), StateTensor { shape, data }).map_err(|error| error.to_string())?;
-        }
-    }
+    let Tensors { model, tested: weights, validation } = read_tensors(bytes, record.model.steps, record.model.streams)?;
     model.check(spec, element).map_err(|error| error.to_string())?;
     let tested = match record.tested {
         Some(TestedRecord { epoch, loss }) => {
@@ -321,62 +289,12 @@ fn put_together(
         model,
         tested,
     };
-    let behind = Behind {
-        start: record.start,
-        epochs: record.epochs,
-        steps,
-        resumed: record.resumed,
-        lost: record.lost,
-        threads: record.threads,
-        cpu: record.cpu,
-        wall_seconds: record.wall_seconds,
-        first_step_seconds: record.first_step_seconds,
-        peak_memory_bytes: record.peak_memory_bytes,
-    };
     Ok(KeptState { training, behind })
-}
-
-/// How the names of the tested epoch's weights begin in the file of tensors.
-const TESTED: &str = "tested/";
-
-/// The name of the tested epoch's validation logits there.
-const VALIDATION: &str = "validation";
-
-fn floats(view: &TensorView<'_>) -> Result<Vec<f32>, String> {
-    if view.dtype() != Dtype::F32 {
-        return Err("a tensor of it has another kind of elements than was written".into());
-    }
-    Ok(view.data().as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)).collect())
-}
-
-fn write_tensors(path: &Path, training: &TrainingState) -> Result<(), RecordError> {
-    let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
-    for (name, tensor) in training.model.iter() {
-        let (dtype, bytes) = match &tensor.data {
-            Elements::Float32(data) => (Dtype::F32, floats_to_bytes(data)),
-            Elements::Float64(data) => (Dtype::F64, data.iter().flat_map(|value| value.to_le_bytes()).collect()),
-        };
-        tensors.push((name.into(), dtype, tensor.shape.clone(), bytes));
-    }
-    if let Some(tested) = &training.tested {
-        for (name, tensor) in tested.weights.iter() {
-            tensors.push((format!("{TESTED}{name}"), Dtype::F32, tensor.shape.clone(), floats_to_bytes(&tensor.data)));
-        }
-        let logits = vec![tested.validation.len()];
-        tensors.push((VALIDATION.into(), Dtype::F32, logits, floats_to_bytes(&tested.validation)));
-    }
-    let refuse = |source| RecordError::Weights { path: path.into(), source };
-    let mut views = Vec::with_capacity(tensors.len());
-    for (name, dtype, shape, bytes) in &tensors {
-        views.push((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).map_err(refuse)?));
-    }
-    let file = serialize(views, None::<HashMap<String, String>>).map_err(refuse)?;
-    write_atomically(path, |out| out.write_all(&file).map_err(|source| RecordError::Io { path: path.into(), source }))
 }
 
 #[cfg(test)]
 mod tests {
-    use harness_contract::{CellKind, StatePart};
+    use harness_contract::{CellKind, Elements, StatePart, Tensor};
 
     use super::*;
 

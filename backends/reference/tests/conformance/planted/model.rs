@@ -1,200 +1,22 @@
-//! A backend with one mistake of choice: the reference's own parts, one of them put together wrongly.
+//! The model of a backend with a mistake.
 
 use backend_reference::{Adam, DropoutMasks, Gradients, Inputs, Parameters, backward, clip, forward};
 use harness_contract::{
-    Backend, BackendError, BackendInfo, BiasCorrection, BiasVectors, CellKind, ClipForm, ClipSpec, Device, Elements,
-    EpsilonPlacement, Exclusion, GradientNorms, LabelledBatch, Model, ModelSpec, ModelState, RepeatedWords, StatePart,
-    StepReport, Tensor, TokenBatch, WeightDecayForm, WeightMap, float32_norm,
+    BackendError, BiasVectors, CellKind, ClipForm, ClipSpec, Elements, GradientNorms, LabelledBatch, Model, ModelSpec,
+    ModelState, StatePart, StepReport, TokenBatch, WeightDecayForm, WeightMap, float32_norm,
 };
 
-/// What can be wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mistake {
-    /// Nothing: the same parts put together rightly.
-    Nothing,
-    /// The first two gates are taken for each other, consistently in both directions.
-    GatesSwapped,
-    /// `sqrt(v + eps)` instead of `sqrt(v) + eps`.
-    EpsilonInsideTheRoot,
-    /// Adam's other formula.
-    EpsilonPlacementIgnored,
-    /// `(sum g)^2` where the spec says `sum g^2`, and the other way round.
-    RepeatedWordsIgnored,
-    /// Bias corrections are exact whatever the spec says.
-    BiasCorrectionIgnored,
-    /// The norm that clips is the gradient's whatever the spec says.
-    ClipFormIgnored,
-    /// Clipping takes the norm over occurrences, and leaves them as they are.
-    ClippingKeepsOccurrences,
-    /// Predictions use the masks of the step to come.
-    DropoutInPrediction,
-    /// Kept elements are not scaled.
-    DropoutUnscaled,
-    /// Every step of a row has the same mask.
-    DropoutSharedOverTime,
-    /// The seed goes through a float64.
-    SeedRounded,
-    /// A device is listed that no model can be built on.
-    DeviceMissing,
-    /// A cell is listed of which no model can be built.
-    CellMissing,
-    /// Every training step has the same masks.
-    DropoutMasksRepeat,
-    /// Gradients go through masks of their own.
-    DropoutOtherMasksBackward,
-    /// Padded steps change the state.
-    MaskIgnored,
-    /// The answer is read one step early.
-    LastStepOffByOne,
-    /// The LSTM's forget gate has no bias.
-    ForgetBiasMissing,
-    /// The gradient of the recurrent kernel's last gate in the last layer is 1 % too small.
-    GateGradientScaled,
-    /// Nothing flows back further than 30 steps from the end.
-    TimeTruncated,
-    /// With one bias vector the other is 0 at first but trained.
-    HiddenBiasTrained,
-    /// Words that aren't in the batch keep still.
-    AbsentWordsStay,
-    /// Padding, where it isn't masked, gets no gradient.
-    PaddingGetsNoGradient,
-    /// Every tensor is clipped to the norm on its own, whatever the spec says.
-    ClippedPerTensor,
-    /// Two bias vectors of a layer are two variables.
-    BiasVectorsClippedApart,
-    /// A gradient whose norm is infinite goes through as it is.
-    InfiniteNormIgnored,
-    /// The stabiliser is left out.
-    ClipStabiliserIgnored,
-    /// The reported norm is the one after clipping.
-    NormAfterClipping,
-    /// The loss is the sum over the rows.
-    LossSummed,
-    /// Decoupled weight decay leaves the head out.
-    HeadNotDecayed,
-    /// Every prediction uses up a step's dropout masks.
-    PredictionDisturbsTheStream,
-    /// Every prediction moves a weight.
-    PredictionMovesAWeight,
-    /// A model that goes on has its weights rounded to float32.
-    StateRoundsWeights,
-    /// A model that goes on begins with first moments of 0.
-    StateForgetsFirstMoments,
-    /// A model that goes on begins with second moments of 0.
-    StateForgetsSecondMoments,
-    /// A model that goes on counts Adam's steps from 0.
-    StateForgetsSteps,
-    /// A model that goes on draws its first masks again.
-    StateForgetsStream,
-    /// The norm of an update is that of the gradient.
-    UpdateNormOfTheGradient,
-    /// Measuring an update takes the masks of another step.
-    MeasuringDraws,
-    /// The loss takes labels as they are.
-    LabelSmoothingIgnored,
-    /// Id 0 at either end of a row's words is masked like padding.
-    IdZeroMasked,
-}
+use super::mistake::Mistake;
 
-/// The backend.
-pub(crate) struct Planted(pub(crate) Mistake);
-
-impl Backend for Planted {
-    /// The reference's description without what only makes the suite longer.
-    fn describe(&self) -> BackendInfo {
-        let mut info = backend_reference::new().describe();
-        info.name = format!("{:?}", self.0);
-        info.capabilities.bidirectional = false;
-        info.capabilities.layer_norm = false;
-        if self.0 == Mistake::DeviceMissing {
-            info.capabilities.devices.push(Device::Cuda(0));
-        }
-        if self.0 == Mistake::CellMissing {
-            let without = |bias_vectors| Exclusion {
-                cell: Some(CellKind::Lstm),
-                bias_vectors: Some(bias_vectors),
-                ..Exclusion::default()
-            };
-            info.capabilities.exclusions.extend([BiasVectors::One, BiasVectors::Two].map(without));
-        }
-        info
-    }
-
-    fn build(&mut self, spec: &ModelSpec, initial: &WeightMap) -> Result<Box<dyn Model>, BackendError> {
-        let mistake = self.0;
-        let mut spec = spec.clone();
-        match mistake {
-            Mistake::EpsilonPlacementIgnored => spec.adam.epsilon_placement = EpsilonPlacement::AfterCorrection,
-            Mistake::RepeatedWordsIgnored => spec.adam.repeated_words = RepeatedWords::SumThenSquare,
-            Mistake::BiasCorrectionIgnored => spec.adam.bias_correction = BiasCorrection::Float64,
-            Mistake::ClipFormIgnored => {
-                spec.clip = spec.clip.map(|clip| ClipSpec { form: ClipForm::Gradient, ..clip });
-            }
-            Mistake::LabelSmoothingIgnored => spec.label_smoothing = 0.0,
-            Mistake::MaskIgnored => spec.masking = false,
-            Mistake::SeedRounded => spec.dropout.seed = spec.dropout.seed as f64 as u64,
-            Mistake::DeviceMissing if spec.device != Device::Cpu => {
-                return Err(BackendError::framework("find the device", spec.device));
-            }
-            Mistake::ClipStabiliserIgnored => {
-                spec.clip = spec.clip.map(|clip| ClipSpec { stabiliser: 0.0, ..clip });
-            }
-            _ => {}
-        }
-        let given = spec.bias_vectors;
-        let weights = if mistake == Mistake::HiddenBiasTrained && given == BiasVectors::One {
-            spec.bias_vectors = BiasVectors::Two;
-            with_hidden_biases(&spec, initial)?
-        } else {
-            Parameters::from_weights(&spec, initial)?
-        };
-        let adam = match mistake {
-            // An optimiser that knows of no clipping takes repeated words as it would without.
-            Mistake::ClippingKeepsOccurrences => Adam::new(&ModelSpec { clip: None, ..spec.clone() }),
-            _ => Adam::new(&spec),
-        };
-        let moments = (Parameters::zeros(&spec), Parameters::zeros(&spec));
-        let mut model = Wrong { mistake, spec, given, weights, adam, moments, steps: 0 };
-        if mistake == Mistake::GatesSwapped {
-            swap_gates(&model.spec, &mut model.weights);
-        }
-        Ok(Box::new(model))
-    }
-
-    fn resume(&mut self, spec: &ModelSpec, state: &ModelState) -> Result<Box<dyn Model>, BackendError> {
-        Ok(Box::new(resumed(self.0, spec, state)?))
-    }
-}
-
-/// The model of a state, with what is forgotten of it.
-fn resumed(mistake: Mistake, spec: &ModelSpec, state: &ModelState) -> Result<Wrong, BackendError> {
-    let part = |part| Parameters::from_state(spec, state, part);
-    let mut weights = part(StatePart::Weights)?;
-    let mut first = part(StatePart::FirstMoment)?;
-    let mut second = part(StatePart::SecondMoment)?;
-    let mut steps = state.steps;
-    let mut drawn = state.only_position("dropout")?;
-    match mistake {
-        Mistake::StateRoundsWeights => weights = Parameters::from_weights(spec, &weights.to_weights(spec)?)?,
-        Mistake::StateForgetsFirstMoments => first = Parameters::zeros(spec),
-        Mistake::StateForgetsSecondMoments => second = Parameters::zeros(spec),
-        Mistake::StateForgetsSteps => steps = 0,
-        Mistake::StateForgetsStream => drawn = 0,
-        _ => {}
-    }
-    let adam = Adam::at(spec, steps, first.clone(), second.clone());
-    let moments = (first, second);
-    Ok(Wrong { mistake, spec: spec.clone(), given: spec.bias_vectors, weights, adam, moments, steps: drawn })
-}
-
-struct Wrong {
-    mistake: Mistake,
-    spec: ModelSpec,
-    given: BiasVectors,
-    weights: Parameters,
-    adam: Adam,
-    moments: (Parameters, Parameters),
-    steps: u64,
+/// The reference's parts, one of them put together wrongly.
+pub(super) struct Wrong {
+    pub(super) mistake: Mistake,
+    pub(super) spec: ModelSpec,
+    pub(super) given: BiasVectors,
+    pub(super) weights: Parameters,
+    pub(super) adam: Adam,
+    pub(super) moments: (Parameters, Parameters),
+    pub(super) steps: u64,
 }
 
 impl Wrong {
@@ -433,18 +255,8 @@ fn clip_apart(clip: ClipSpec, gradients: &mut Gradients, unclipped: Gradients) {
     }
 }
 
-/// The weights of a model with one bias vector as those of a model with two.
-fn with_hidden_biases(spec: &ModelSpec, initial: &WeightMap) -> Result<Parameters, BackendError> {
-    let mut all = WeightMap::new();
-    for parameter in spec.parameters() {
-        let zeros = Tensor { data: vec![0.0; parameter.len()], shape: parameter.shape };
-        all.insert(&parameter.name, initial.get(&parameter.name).cloned().unwrap_or(zeros))?;
-    }
-    Parameters::from_weights(spec, &all)
-}
-
 /// Exchanges the first two gates of every recurrent tensor; twice is none.
-fn swap_gates(spec: &ModelSpec, weights: &mut Parameters) {
+pub(super) fn swap_gates(spec: &ModelSpec, weights: &mut Parameters) {
     let gates = spec.cell.gates();
     if gates < 2 {
         return;
