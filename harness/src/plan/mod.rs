@@ -27,4 +27,4 @@ pub use resolve::{Overrides, resolve};
 pub use settings::Settings;
 pub(crate) use show::{plan_json, plan_text};
 pub(crate) use study_file::PlanError;
-pub use study_file::{Division, Study};
+pub use study_file::{Division, Study, Variant};

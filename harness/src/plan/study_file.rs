@@ -75,6 +75,8 @@ pub struct Variant {
     pub seeds: Option<Vec<u64>>,
     /// In what it differs from which other variant, in one line.
     pub title: Option<String>,
+    /// The variant that a report holds it against. Where no variant of the study names one, all are held against `base`, or else the first.
+    pub against: Option<String>,
     /// Settings of its runs.
     #[serde(default)]
     pub protocol: Settings,
@@ -92,6 +94,7 @@ impl Variant {
             cells: None,
             seeds: None,
             title: None,
+            against: None,
             protocol: Settings::default(),
             backend: BTreeMap::new(),
         }
@@ -228,6 +231,11 @@ impl Study {
             }
             if variant.title.as_deref().is_some_and(|title| !is_title(title)) {
                 return refuse(&format!("{key}.title"), not_a_title());
+            }
+            if let Some(other) = variant.against.as_ref().filter(|other| *other == name || !names.contains(other)) {
+                let message =
+                    format!("variant `{name}` is held against `{other}`, which is no other variant of this study");
+                return refuse(&format!("{key}.against"), message);
             }
             let listed = variant.backends.iter().flatten().chain(variant.backend.keys());
             if let Some(own) = listed.into_iter().find(|own| unknown(own)) {

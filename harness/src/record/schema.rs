@@ -35,6 +35,9 @@ pub struct StudyRecord {
     /// Titles of the variants that have one, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variant_titles: BTreeMap<String, String>,
+    /// What each variant is held against, by name, where the study says so; not noted before format 2.4.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variant_against: BTreeMap<String, String>,
     /// The data it uses.
     pub data: DataSummary,
     /// Native defaults of each backend that could be asked.

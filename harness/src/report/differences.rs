@@ -1,4 +1,4 @@
-//! Differences between arms in which one thing differs: two backends with the same cell and variant, or a variant and the study's own configuration.
+//! Differences between arms: of two backends with the same cell and variant, or of a variant and the one that the study holds it against.
 
 use harness_statistics::comparison::{Discordant, fisher, superiority};
 use harness_statistics::metrics::{Metric, compare_aucs};
@@ -9,6 +9,7 @@ use super::overview::Overview;
 use super::sections::comparison::BASE;
 use super::sections::prediction::TWO_SIDED_95;
 use crate::claims::{Comparison, Measure, RunEvidence, ahead, later};
+use crate::plan::knobs;
 
 /// What intervals of differences reckon with, for captions.
 pub(super) const SAME_PAIR: &str = "With two escaped runs or more on both sides the interval reckons with seeds (Welch) and with test reviews. It does not pair the runs of one seed, as \
@@ -20,6 +21,8 @@ pub(super) const SAME_PAIR: &str = "With two escaped runs or more on both sides 
 pub(super) struct Difference {
     /// What is subtracted from what.
     pub(super) label: String,
+    /// The settings in which their runs differ, of those that matter for their cell; `None` where an arm has no run yet that tells.
+    pub(super) settings: Option<Vec<String>>,
     /// Whether it begins another subject than the one before.
     pub(super) begins: bool,
     /// Escaped and completed runs of either arm.
@@ -70,16 +73,40 @@ pub(super) fn differences(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Vec<Diff
                 }
             }
         }
-        let base = if overview.variants.contains(&BASE) { Some(BASE) } else { overview.variants.first().copied() };
         for backend in &overview.backends {
-            for variant in overview.variants.iter().filter(|variant| Some(**variant) != base) {
-                let Some(base) = base else { continue };
-                let label = format!("{backend} {}: {variant} − {base}", cell.title());
-                push(label, false, find(backend, *cell, variant), find(backend, *cell, base));
+            for (variant, other) in held_against(overview) {
+                let label = format!("{backend} {}: {variant} − {other}", cell.title());
+                push(label, false, find(backend, *cell, variant), find(backend, *cell, other));
             }
         }
     }
     found
+}
+
+/// Each variant with the one that it is held against: as the study says, or where it says nothing the study's own configuration.
+fn held_against<'o>(overview: &'o Overview<'_>) -> Vec<(&'o str, &'o str)> {
+    let named = &overview.results.study.variant_against;
+    let base = || if overview.variants.contains(&BASE) { Some(BASE) } else { overview.variants.first().copied() };
+    let own = |variant: &'o str| match named.is_empty() {
+        true => base(),
+        false => named.get(variant).map(String::as_str),
+    };
+    let pair = |variant: &&'o str| Some((*variant, own(variant)?)).filter(|(variant, other)| variant != other);
+    overview.variants.iter().filter_map(pair).collect()
+}
+
+/// The names of the settings in which the runs of two arms of one cell differ.
+fn settings(first: &Arm<'_>, second: &Arm<'_>) -> Option<Vec<String>> {
+    let identity = |arm: &Arm<'_>| {
+        let record = arm.runs.iter().find_map(|run| run.result.record.as_ref())?;
+        Some(knobs::identity(&record.protocol, arm.group.cell))
+    };
+    let (first, second) = (identity(first)?, identity(second)?);
+    let mut names: Vec<_> = first.keys().chain(second.keys()).cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| first.get(name) != second.get(name));
+    Some(names)
 }
 
 fn difference(label: String, begins: bool, first: &Arm<'_>, second: &Arm<'_>) -> Difference {
@@ -87,6 +114,7 @@ fn difference(label: String, begins: bool, first: &Arm<'_>, second: &Arm<'_>) ->
     let as_u64 = |(hits, of): (usize, usize)| (hits as u64, of as u64);
     Difference {
         label,
+        settings: settings(first, second),
         begins,
         escaped: counts,
         share_p: fisher(as_u64(counts[0]), as_u64(counts[1])).ok().map(|found| found.two_sided),

@@ -17,7 +17,7 @@ use super::interrupt::Interrupt;
 use super::job::{Circumstances, DataReference, Job, kept_outcome};
 use super::launcher::launch;
 use crate::data::{DataSummary, stored};
-use crate::plan::{Division, ResolvedRun, RunKey, Study, fingerprint};
+use crate::plan::{Division, ResolvedRun, RunKey, Study, Variant, fingerprint};
 use crate::record::{
     FORMAT, Outcome, PlannedRun, RecordError, RunEvent, RunState, StudyRecord, load_run, read_study, write_record,
 };
@@ -169,6 +169,9 @@ pub fn prepare(
     for job in planned.iter_mut().filter_map(|(_, job)| job.as_mut()) {
         job.earlier = of_a_point.get(&job.key).cloned().unwrap_or_default();
     }
+    let of_variants = |what: fn(&Variant) -> Option<String>| {
+        study.file.variants.iter().filter_map(|variant| Some((variant.name.clone(), what(variant)?))).collect()
+    };
     let record = StudyRecord {
         version: FORMAT,
         name: study.file.name.clone(),
@@ -180,12 +183,8 @@ pub fn prepare(
         demonstration: study.file.demonstration,
         runs: planned.iter().map(|(planned, _)| planned.clone()).collect(),
         earlier,
-        variant_titles: study
-            .file
-            .variants
-            .iter()
-            .filter_map(|variant| Some((variant.name.clone(), variant.title.clone()?)))
-            .collect(),
+        variant_titles: of_variants(|variant| variant.title.clone()),
+        variant_against: of_variants(|variant| variant.against.clone()),
         data: data.clone(),
         native_defaults: catalogue
             .asked()

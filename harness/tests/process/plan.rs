@@ -193,6 +193,8 @@ fn a_variant_that_is_for_nothing_of_the_study_is_refused() {
         ("seeds = []", "`seeds` is empty; name at least one"),
         ("seeds = [1, 2, 1]", "`1` stands twice in `seeds`"),
         ("title = \"two\\nlines\"", "a title is one line"),
+        ("against = \"two\"", "variant `one` is held against `two`, which is no other variant of this study"),
+        ("against = \"one\"", "variant `one` is held against `one`, which is no other variant of this study"),
     ] {
         let refused = refusal(&format!("{study}\n[[variant]]\nname = \"one\"\n{own}\n"));
         assert!(refused.contains(why), "{own}: {refused}");

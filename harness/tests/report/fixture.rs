@@ -148,6 +148,7 @@ pub(crate) fn study(plan: Plan, reviews: u32, directory: &Path) -> StudyResults 
         runs: runs.iter().map(|run| run.planned.clone()).collect(),
         earlier: Vec::new(),
         variant_titles: BTreeMap::new(),
+        variant_against: BTreeMap::new(),
         data: data_summary(reviews),
         native_defaults,
     };

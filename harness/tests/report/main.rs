@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use fixture::{Fate, Plan};
-use harness::contract::CellKind;
+use harness::contract::{CellKind, GruForm};
 use harness::record::{Outcome, StudyResults};
 use harness::report::{self, Sources};
 use tempfile::TempDir;
@@ -333,6 +333,37 @@ fn variants_are_shown_with_their_titles() {
     results.study.variant_titles.insert("front-padding".into(), "as base, padded in front | of the text".into());
     let text = Report::written(&results).text("report.md");
     assert!(text.contains("| front-padding | as base, padded in front \\| of the text |"), "{text}");
+}
+
+#[test]
+fn a_variant_is_held_against_the_one_that_the_study_names_with_the_settings_that_differ() {
+    let records = TempDir::new().unwrap();
+    let mut results = fixture::study(fixture::ablation_plan(), 200, records.path());
+    for run in results.runs.iter_mut().filter(|run| run.planned.key.variant == "front-padding") {
+        let protocol = &mut run.record.as_mut().unwrap().protocol;
+        // It is no part of a run that has no GRU.
+        protocol.gru_form = match protocol.gru_form {
+            GruForm::ResetBefore => GruForm::ResetAfter,
+            GruForm::ResetAfter => GruForm::ResetBefore,
+        };
+    }
+    let rows = |results: &StudyResults| -> Vec<String> {
+        let text = Report::written(results).text("report.md");
+        let (_, own) = text.split_once("### Differences between arms").unwrap();
+        let (own, _) = own.split_once("\n### ").unwrap();
+        own.lines().filter(|line| line.starts_with("| libtorch ")).map(str::to_owned).collect()
+    };
+    // Nothing said: the study's own configuration.
+    let of = |rows: &[String], start: &str| rows.iter().find(|row| row.starts_with(start)).cloned();
+    let found = rows(&results);
+    let row = of(&found, "| libtorch SimpleRNN: front-padding − base").unwrap();
+    assert!(row.contains("| `padding` "), "{row}");
+    let row = of(&found, "| libtorch GRU: front-padding − base").unwrap();
+    assert!(row.contains("| `gru_form`, `padding` "), "{row}");
+    results.study.variant_against.insert("base".into(), "front-padding".into());
+    let found = rows(&results);
+    assert!(of(&found, "| libtorch SimpleRNN: base − front-padding").is_some(), "{found:?}");
+    assert!(of(&found, "| libtorch SimpleRNN: front-padding").is_none(), "{found:?}");
 }
 
 #[test]
