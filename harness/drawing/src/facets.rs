@@ -85,6 +85,14 @@ impl Facets {
         legend + titles
     }
 
+    /// The row whose first panel has the vertical axis' title where there is no room for one in each: the nearest to the middle that begins in the
+    /// first column, beside which nothing else stands.
+    fn row_with_title(&self) -> usize {
+        let middle = self.rows.len() / 2;
+        let begins = |place: &usize| self.rows[*place].facets.first().is_some_and(Option::is_some);
+        (0..self.rows.len()).filter(begins).min_by_key(|place| place.abs_diff(middle)).unwrap_or(middle)
+    }
+
     /// What stands above the panels of a row.
     fn above(&self, row: &FacetRow) -> f64 {
         let titled = row.facets.iter().flatten().any(|facet| facet.title.is_some());
@@ -123,23 +131,32 @@ impl Figure for Facets {
         legend::above(canvas, 2.0, self.width(style), &self.legend);
         let (width, height) = self.panel(style);
         let mut top = self.top(style);
+        let left_of = |column: usize| LEFT + column as f64 * (width + GAP_X);
+        let frame_at = |top: f64, column: usize| {
+            let rect = Rect { left: left_of(column), top, width, height };
+            Frame { canvas, rect, x: self.x.0.clone(), y: self.y.0.clone() }
+        };
+        for (column, title) in self.columns.iter().enumerate() {
+            frame_at(top, column).title(title);
+        }
+        let titled = self.row_with_title();
         for (place, row) in self.rows.iter().enumerate() {
             if let Some(heading) = &row.heading {
-                let text = fitted(heading, true, self.width(style) - LEFT);
-                canvas.text((LEFT, top + HEADING - 4.0), &text, Writing::bold(Lie::Start));
+                // Over its first panel: where that column has ended, another panel's values stand.
+                let left = left_of(row.facets.iter().position(Option::is_some).unwrap_or(0));
+                let text = fitted(heading, true, self.width(style) - left);
+                canvas.text((left, top + HEADING - 4.0), &text, Writing::bold(Lie::Start));
             }
             top += self.above(row);
             for (column, facet) in row.facets.iter().enumerate() {
                 let Some(facet) = facet else { continue };
-                let left = LEFT + column as f64 * (width + GAP_X);
-                let frame =
-                    Frame { canvas, rect: Rect { left, top, width, height }, x: self.x.0.clone(), y: self.y.0.clone() };
+                let frame = frame_at(top, column);
                 // A panel above an empty place has its own values.
                 let lowest =
                     !self.rows[place + 1..].iter().any(|row| row.facets.get(column).is_some_and(Option::is_some));
                 let first = !row.facets[..column].iter().any(Option::is_some);
                 // A title as long as its panel is high would run into the next one's.
-                let title_fits = height > 80.0 || place == self.rows.len() / 2;
+                let title_fits = height > 80.0 || place == titled;
                 frame.draw(
                     if lowest { Labels::Titled(self.x.1) } else { Labels::Ticks },
                     match (first, title_fits) {
@@ -148,11 +165,8 @@ impl Figure for Facets {
                         (false, _) => Labels::Ticks,
                     },
                 );
-                let title = facet.title.as_ref().or_else(|| self.columns.get(column).filter(|_| place == 0));
-                if let Some(title) = title {
-                    let lifted = if facet.title.is_none() && row.heading.is_some() { HEADING } else { 0.0 };
-                    let over = Rect { top: top - lifted, ..frame.rect };
-                    Frame { canvas, rect: over, x: frame.x.clone(), y: frame.y.clone() }.title(title);
+                if let Some(title) = &facet.title {
+                    frame.title(title);
                 }
                 self.draw_facet(&frame, facet);
             }

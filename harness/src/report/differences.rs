@@ -44,7 +44,7 @@ pub(super) struct FigureDifference {
     pub(super) interval: Option<(f64, f64, f64)>,
     /// Probability that a run of the first arm has more than one of the second.
     pub(super) superiority: Option<f64>,
-    /// Why there is none of these.
+    /// Why there is none of these, and of which of the two: no run of it has completed, or none has escaped.
     pub(super) note: Option<String>,
 }
 
@@ -129,15 +129,16 @@ fn figure(key: &str, first: &Arm<'_>, second: &Arm<'_>) -> FigureDifference {
         arm.of_kind(true).filter_map(|(run, own)| Some((run.metric(metric)?, own.clone()))).unzip()
     };
     let ((a, a_runs), (b, b_runs)) = (escaped(first), escaped(second));
-    let empty = [(first, a.is_empty()), (second, b.is_empty())].into_iter().filter(|(_, empty)| *empty);
-    // What tells the two arms apart.
-    let of_backends = first.group.backend != second.group.backend;
-    let empty: Vec<&str> =
-        empty.map(|(arm, _)| if of_backends { arm.group.backend } else { arm.group.variant }).collect();
-    if !empty.is_empty() {
-        // The name last: a long one is cut in a figure.
-        let which = if empty.len() == 2 { "in either arm".to_owned() } else { format!("in {}", empty.concat()) };
-        return FigureDifference { note: Some(format!("none escaped {which}")), ..FigureDifference::default() };
+    // Short, so that it fits into a figure's panel.
+    let lack = |arm: &Arm<'_>| if arm.completed().next().is_none() { "no result" } else { "none escaped" };
+    let note = match (a.is_empty(), b.is_empty()) {
+        (true, true) if lack(first) == lack(second) => Some(format!("both: {}", lack(first))),
+        (true, _) => Some(format!("first: {}", lack(first))),
+        (false, true) => Some(format!("second: {}", lack(second))),
+        (false, false) => None,
+    };
+    if note.is_some() {
+        return FigureDifference { note, ..FigureDifference::default() };
     }
     let pairs: Vec<(&ArmRun<'_>, &ArmRun<'_>)> = first
         .of_kind(true)

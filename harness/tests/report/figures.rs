@@ -4,6 +4,9 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::Path;
 
+use harness::contract::CellKind;
+
+use super::fixture::Fate;
 use super::{Report, ablation, fixture, mixed};
 
 /// Okabe and Ito's blue and vermilion, the colours of the first two backends.
@@ -108,32 +111,108 @@ fn every_png_has_300_dots_an_inch_and_is_the_size_of_its_svg() {
     }
 }
 
-#[test]
-fn no_label_leaves_the_figure() {
-    // Half an em is about the mean width of a character of Arial.
-    for report in [mixed(), ablation()] {
-        for file in files(report, "svg") {
-            let svg = fs::read_to_string(file).unwrap();
-            let size: Vec<f64> = [1, 3]
-                .map(|place| 10.0 * svg.split('"').nth(place).unwrap().trim_end_matches("pt").parse::<f64>().unwrap())
-                .into();
-            for text in svg.split("<text ").skip(1) {
-                let value = |key: &str| text.split_once(&format!("{key}=\"")).unwrap().1.split_once('"').unwrap().0;
-                let (x, y): (f64, f64) = (value("x").parse().unwrap(), value("y").parse().unwrap());
-                let label = text.split_once('>').unwrap().1.split_once("</text>").unwrap().0.trim();
-                let length = 0.5 * 90.0 * label.chars().count() as f64;
-                let (from, to) = match value("text-anchor") {
-                    "start" => (0.0, length),
-                    "end" => (-length, 0.0),
-                    _ => (-length / 2.0, length / 2.0),
-                };
-                let rotated = text.split_once('>').unwrap().0.contains("rotate(270");
-                let (start, end, limit) =
-                    if rotated { (y - to, y - from, size[1]) } else { (x + from, x + to, size[0]) };
-                assert!(start > -20.0 && end < limit + 20.0, "{}: {label} from {start} to {end}", file.display());
+/// A text of a figure and the box that it fills, in tenths of a point.
+struct Placed<'s> {
+    label: &'s str,
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
+}
+
+/// Every text with its place. Half an em is about the mean width of a character of Arial.
+fn placed(svg: &str) -> Vec<Placed<'_>> {
+    let place = |text: &'_ str| -> (f64, f64, f64, f64) {
+        let value = |key: &str| text.split_once(&format!("{key}=\"")).unwrap().1.split_once('"').unwrap().0;
+        let (x, y): (f64, f64) = (value("x").parse().unwrap(), value("y").parse().unwrap());
+        let label = text.split_once('>').unwrap().1.split_once("</text>").unwrap().0.trim();
+        let length = 0.5 * 90.0 * label.chars().count() as f64;
+        let (from, to) = match value("text-anchor") {
+            "start" => (0.0, length),
+            "end" => (-length, 0.0),
+            _ => (-length / 2.0, length / 2.0),
+        };
+        match text.split_once('>').unwrap().0.contains("rotate(270") {
+            true => (x - 65.0, x, y - to, y - from),
+            false => (x + from, x + to, y - 65.0, y),
+        }
+    };
+    let texts = svg.split("<text ").skip(1).zip(labels(svg));
+    let with_box = |(text, label)| {
+        let (left, right, top, bottom) = place(text);
+        Placed { label, left, right, top, bottom }
+    };
+    texts.map(with_box).collect()
+}
+
+/// A study whose variants are each for some cells alone, as many as make panels low.
+fn sparse() -> Report {
+    let mut plan = Vec::new();
+    for (variant, cells) in [
+        ("few-units", &[CellKind::Lstm][..]),
+        ("base", &CellKind::ALL),
+        ("as-base-but-for-a-gru", &[CellKind::Gru]),
+        ("masked", &[CellKind::Rnn]),
+        ("end-orthogonal-per-gate", &[CellKind::Lstm]),
+        ("end-clip", &[CellKind::Lstm]),
+        ("end-all", &[CellKind::Lstm, CellKind::Gru]),
+    ] {
+        for cell in cells {
+            for backend in ["libtorch", "tensorflow"] {
+                plan.extend((1..=2).map(|seed| (backend, *cell, variant, seed, Fate::Completes { auc: 0.8 })));
             }
         }
     }
+    Report::of(plan, 200)
+}
+
+#[test]
+fn no_label_leaves_the_figure() {
+    for report in [mixed(), ablation(), &sparse()] {
+        for file in files(report, "svg") {
+            let svg = fs::read_to_string(file).unwrap();
+            let [width, height] = [1, 3]
+                .map(|place| 10.0 * svg.split('"').nth(place).unwrap().trim_end_matches("pt").parse::<f64>().unwrap());
+            for Placed { label, left, right, top, bottom } in placed(&svg) {
+                let within = left > -20.0 && right < width + 20.0 && top > -20.0 && bottom < height + 20.0;
+                assert!(within, "{}: {label} from {left}, {top} to {right}, {bottom}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_label_lies_on_another() {
+    for report in [mixed(), ablation(), &sparse()] {
+        for file in files(report, "svg") {
+            let svg = fs::read_to_string(file).unwrap();
+            let all = placed(&svg);
+            for (place, one) in all.iter().enumerate() {
+                // Widths are estimated: a little is allowed.
+                let meets = |other: &&Placed<'_>| {
+                    one.left + 30.0 < other.right
+                        && other.left + 30.0 < one.right
+                        && one.top + 5.0 < other.bottom
+                        && other.top + 5.0 < one.bottom
+                };
+                if let Some(other) = all[place + 1..].iter().find(meets) {
+                    panic!("{}: {:?} lies on {:?}", file.display(), one.label, other.label);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cell_that_the_first_variant_has_not_is_named_and_figures_of_one_variant_have_its_cells_alone() {
+    let report = sparse();
+    let panel = report.text("roc-panel.svg");
+    for title in ["SimpleRNN", "LSTM", "GRU"] {
+        assert!(labels(&panel).contains(&title), "{title} is missing: {:?}", labels(&panel));
+    }
+    let of_one = report.text("learning-curves-end-clip.svg");
+    assert!(labels(&of_one).contains(&"LSTM") && !labels(&of_one).contains(&"GRU"), "{:?}", labels(&of_one));
+    assert!(!labels(&of_one).contains(&"no finished epoch"));
 }
 
 #[test]

@@ -263,6 +263,11 @@ fn over_epochs(
 ) -> LinePanels {
     let records = records_of(overview, variant);
     let several = overview.has_seeds();
+    // A variant may be for some cells alone.
+    let planned = |cell: &&CellKind| {
+        overview.results.runs.iter().any(|run| run.planned.key.variant == variant && run.planned.key.cell == **cell)
+    };
+    let cells: Vec<CellKind> = overview.cells.iter().filter(planned).copied().collect();
     let lines = |place: usize, record: &RunRecord, quantity: &Quantity| {
         let style = series_style(place);
         let stroke = stroke(style, quantity.second);
@@ -304,7 +309,7 @@ fn over_epochs(
         title: title.into(),
         axis,
         levels,
-        panels: overview.cells.iter().map(|cell| panel(&quantities, *cell)).collect(),
+        panels: cells.iter().map(|cell| panel(&quantities, *cell)).collect(),
     };
     let last = records.iter().flat_map(|(_, record)| &record.epochs).map(|epoch| epoch.epoch).max();
     let caption = if several { format!("{caption} A line for every seed.") } else { caption.to_owned() };
@@ -313,7 +318,7 @@ fn over_epochs(
     LinePanels {
         name: if variants { format!("{name}-{}", file_name(variant)) } else { name.to_owned() },
         caption: if variants { format!("Variant {variant}. {caption}") } else { caption },
-        columns: overview.cells.iter().map(|cell| cell.title().into()).collect(),
+        columns: cells.iter().map(|cell| cell.title().into()).collect(),
         axis: if from_start { epochs.from_zero() } else { epochs },
         axis_title: "epoch",
         rows: rows.into_iter().map(row).collect(),

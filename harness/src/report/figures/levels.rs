@@ -26,7 +26,7 @@ pub(super) fn levels(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Vec<RowPanels
     for arm in in_cells(overview, arms) {
         let style = series_style(arm.backend);
         let share = arm.escaped_share().map(|own| (own.lower, own.share, own.upper));
-        let none = || RowMarks { note: Some("no completed run".into()), ..RowMarks::default() };
+        let none = || RowMarks { note: Some("no result".into()), ..RowMarks::default() };
         let mut marks =
             vec![share.map_or_else(none, |interval| RowMarks { interval: Some(interval), ..RowMarks::default() })];
         for metric in &metrics {
@@ -130,7 +130,7 @@ pub(super) fn forest(differences: &[Difference]) -> Vec<RowPanels> {
         bar("95 % interval of the difference"),
     ];
     let caption = format!(
-        "Differences between arms in test accuracy and AUC among runs that escaped, first less second. {SAME_PAIR} The dashed line is no difference."
+        "Differences between arms in test accuracy and AUC among runs that escaped, first less second. {SAME_PAIR} Where nothing can be compared, no run of an arm has completed, or none has escaped. The dashed line is no difference."
     );
     parts("differences", &caption, &panels, rows, &legend)
 }

@@ -36,9 +36,11 @@ pub(super) fn panels(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Result<Vec<Fa
 /// Reliability curves, in the same panels.
 pub(super) fn reliability(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Result<Vec<Facets>, MetricsError> {
     let caption = "Reliability on the test split, a line for every seed: of the reviews whose predicted probability falls into a tenth of the axis, the share that is positive, against the mean \
-                   probability. On the diagonal probabilities mean what they say. A tenth without reviews has no point. ECE is the expected calibration error, the mean over reviews of the distance from the \
-                   diagonal; with several seeds the least and the greatest among those that escaped (among all where none did).";
-    let rows = rows_of(overview, arms, false, &|arms| Ok(reliability_facet(overview, arms)))?;
+                   probability. On the diagonal probabilities mean what they say. A tenth without reviews has no point. The number in a panel is ECE, the expected calibration error: the mean over reviews of the distance \
+                   from the diagonal; with several seeds the least and the greatest among those that escaped (among all where none did).";
+    let rows = rows_of(overview, arms, false, &|arms| {
+        Ok(reliability_facet(overview, arms, overview.variants.len() > HIGH_ROWS))
+    })?;
     Ok(parts("reliability", caption, ("predicted probability", "share positive"), overview, arms, rows))
 }
 
@@ -137,7 +139,8 @@ fn roc_facet(overview: &Overview<'_>, arms: &[&Arm<'_>], short: bool) -> Result<
     Ok(facet)
 }
 
-fn reliability_facet(overview: &Overview<'_>, arms: &[&Arm<'_>]) -> Facet {
+/// The reliability curves of some arms in one panel; where it is low, its numbers are `short`, or they would hide the curves.
+fn reliability_facet(overview: &Overview<'_>, arms: &[&Arm<'_>], short: bool) -> Facet {
     let mut facet = Facet::default();
     for arm in arms {
         let runs = drawn(arm);
@@ -152,8 +155,10 @@ fn reliability_facet(overview: &Overview<'_>, arms: &[&Arm<'_>]) -> Facet {
             }
             facet.lines.push((run.owner(overview), line, stroke(arm, runs.len())));
         }
-        let text = Spread::of(representative(&runs).into_iter().filter_map(calibration_error))
-            .map_or_else(|| standing_of(arm), |own| format!("ECE {}", range(own)));
+        let text = Spread::of(representative(&runs).into_iter().filter_map(calibration_error)).map_or_else(
+            || standing_of(arm),
+            |own| if short { range(own, 2) } else { format!("ECE {}", range(own, 3)) },
+        );
         facet.facts.push(Entry { key: key(arm, !runs.is_empty() && arms.len() > 1), text });
     }
     note_where_empty(&mut facet, arms);
@@ -177,8 +182,8 @@ fn key(arm: &Arm<'_>, shown: bool) -> Key {
     if shown { Key::Line(style.stroke(), Some((style.marker, false))) } else { Key::Blank }
 }
 
-fn range(own: Spread) -> String {
-    let (least, most) = (format!("{:.3}", own.min), format!("{:.3}", own.max));
+fn range(own: Spread, digits: usize) -> String {
+    let (least, most) = (format!("{:.digits$}", own.min), format!("{:.digits$}", own.max));
     if least == most { least } else { format!("{least}–{most}") }
 }
 
@@ -200,7 +205,8 @@ fn fact(arm: &Arm<'_>, runs: &[&ArmRun<'_>], keyed: bool, short: bool) -> Entry 
         }
         several => {
             let escaped = several.iter().filter(|run| has_escaped(run)).count();
-            let areas = Spread::of(representative(several).into_iter().filter_map(auc)).map_or_else(String::new, range);
+            let areas = Spread::of(representative(several).into_iter().filter_map(auc));
+            let areas = areas.map_or_else(String::new, |own| range(own, 3));
             let areas = if short { String::new() } else { format!(", AUC {areas}") };
             format!("{escaped}/{}{areas}", several.len())
         }
