@@ -25,6 +25,11 @@ claims: build
     {{ study }} audit reports/published.toml > reports/audit.md
     {{ study }} claims reports/*.tar.zst > reports/claims.md
 
+# Write the reports of the archived studies under reports/ anew; half a minute.
+reports: build
+    {{ study }} report reports/headline.tar.zst --out reports/headline --claims reports/claims.toml --audit reports/published.toml
+    {{ study }} report reports/attribution.tar.zst --out reports/attribution
+
 # Make the runs that the claims are judged by, which takes many hours; the same command goes on where it stopped. Archives go to reports/.
 claims-run *NAMES="headline escape attribution": build
     for name in {{ NAMES }}; do {{ study }} run harness/studies/$name.toml --jobs auto || [ $? = 3 ] || exit 1; {{ just_executable() }} pack $name; done
