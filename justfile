@@ -27,7 +27,7 @@ claims: build
 
 # Write the reports of the archived studies under reports/ anew; half a minute.
 reports: build
-    {{ study }} report reports/headline.tar.zst --out reports/headline --claims reports/claims.toml --audit reports/published.toml
+    {{ study }} report reports/headline.tar.zst --out reports/headline --audit reports/published.toml --claims reports/claims.toml --beside reports/*.tar.zst
     {{ study }} report reports/attribution.tar.zst --out reports/attribution
 
 # Make the runs that the claims are judged by, which takes many hours; the same command goes on where it stopped. Archives go to reports/.

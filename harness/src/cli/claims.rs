@@ -19,7 +19,7 @@ pub(super) fn claims(arguments: &ClaimsArguments) -> Result<u8, CliError> {
         studies.push(open(place)?);
     }
     let results: Vec<_> = studies.iter().map(|study| &study.results).collect();
-    let (title, JudgedClaims { judged, texts }) = judged(&arguments.claims, &results)?;
+    let (title, JudgedClaims { judged, texts, .. }) = judged(&arguments.claims, &results)?;
     if arguments.json {
         print_json(&judged)?;
         return Ok(COMPLETED);
@@ -47,5 +47,11 @@ pub(super) fn judged(path: &Path, studies: &[&StudyResults]) -> Result<(String, 
     }
     let judged = judge(&file, &evidence);
     texts.extend(file.claims.into_iter().filter_map(|claim| Some((claim.id, claim.text?))));
-    Ok((file.title, JudgedClaims { judged, texts }))
+    let mut names: Vec<String> = Vec::new();
+    for results in studies {
+        if !names.contains(&results.study.name) {
+            names.push(results.study.name.clone());
+        }
+    }
+    Ok((file.title, JudgedClaims { judged, texts, studies: names }))
 }

@@ -19,7 +19,9 @@ pub(super) fn report(arguments: &ReportArguments) -> Result<u8, CliError> {
     let out = arguments.out.clone().unwrap_or_else(|| place_beside(&arguments.study));
     let missing = arguments.wait.map(|most| wait_for_runs(&arguments.study, most)).transpose()?.unwrap_or_default();
     let study = open(&arguments.study)?;
-    let claims = arguments.claims.as_deref().map(|file| judged(file, &[&study.results])).transpose()?;
+    let others = arguments.beside.iter().map(|place| open(place)).collect::<Result<Vec<_>, _>>()?;
+    let judging: Vec<_> = [&study].into_iter().chain(&others).map(|own| &own.results).collect();
+    let claims = arguments.claims.as_deref().map(|file| judged(file, &judging)).transpose()?;
     let audit = arguments.audit.as_deref().map(findings).transpose()?;
     let claims = claims.map(|(_, judged)| judged);
     let sources = Sources { published: None, claims: claims.as_ref(), audit: audit.as_ref(), style: arguments.style };

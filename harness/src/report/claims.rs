@@ -13,6 +13,8 @@ pub struct JudgedClaims {
     pub judged: Vec<Judged>,
     /// What a claim says, by its id.
     pub texts: BTreeMap<String, String>,
+    /// The names of the studies whose runs they were judged by.
+    pub studies: Vec<String>,
 }
 
 impl JudgedClaims {
@@ -38,9 +40,15 @@ impl JudgedClaims {
                 found.join("; "),
             ]);
         }
+        let runs = match self.studies.as_slice() {
+            [] | [_] => "of this study alone; `study claims` judges over several studies".to_owned(),
+            several => {
+                let names: Vec<_> = several.iter().map(|name| format!("`{name}`")).collect();
+                format!("of the studies {}", names.join(", "))
+            }
+        };
         format!(
-            "By the rules of the claims file, on the runs of this study alone; `study claims` judges over several studies. A claim whose runs are missing is \
-             undecided.\n\n{}",
+            "By the rules of the claims file, on the runs {runs}. A claim whose runs are missing is undecided.\n\n{}",
             table.to_markdown()
         )
     }

@@ -167,6 +167,51 @@ fn a_damaged_run_is_left_out_by_name_and_an_archive_that_was_cut_is_refused() {
     });
 }
 
+/// A claim that runs of two studies decide.
+const OF_TWO: &str = r#"
+version = 1
+title = "Claims of two studies"
+level = 0.05
+
+[arms]
+here = { study = "small", backend = "fake", cell = "rnn", variant = "base" }
+there = { study = "other", backend = "fake", cell = "rnn", variant = "base" }
+
+[[claim]]
+id = "A1"
+text = "both are short"
+[claim.supported]
+all = [
+  { runs = { arm = "here", of = 1, at_least = 1, measure = "padded-length", is = { at_most = 12 } } },
+  { runs = { arm = "there", of = 1, at_least = 1, measure = "padded-length", is = { at_most = 12 } } },
+]
+[claim.contradicted]
+any = [{ runs = { arm = "there", of = 1, at_least = 1, measure = "padded-length", is = { above = 12 } } }]
+"#;
+
+#[test]
+fn a_report_may_be_judged_by_the_runs_of_other_studies_too() {
+    let bench = finished();
+    let other = small_study(&["fake"], &["rnn"]).replace("name = \"small\"", "name = \"other\"");
+    fs::write(bench.path("other.toml"), other).unwrap();
+    fs::write(bench.path("claims.toml"), OF_TWO).unwrap();
+    let run = bench.study(&["fake"]).args(["run", "other.toml", "--from", "reviews.json"]).output().unwrap();
+    assert_eq!(run.status.code(), Some(0), "{}", stderr(&run));
+    let judged = |beside: &[&str]| {
+        let alone = ["report", "runs/small", "--out", "report", "--claims", "claims.toml"];
+        succeeds(&bench, &[&alone[..], beside].concat());
+        let text = fs::read_to_string(bench.path("report/report.md")).unwrap();
+        let row = text.lines().find(|line| line.starts_with("| A1 ")).unwrap().to_owned();
+        (text.contains("on the runs of the studies `small`, `other`."), row)
+    };
+    let (several, row) = judged(&[]);
+    assert!(!several && row.contains("**undecided**"), "{row}");
+    let (several, row) = judged(&["--beside", "runs/other", "runs/small"]);
+    assert!(several && row.contains("**supported**"), "{row}");
+    let without = study(&bench, &["report", "runs/small", "--beside", "runs/other"]);
+    assert_eq!(without.status.code(), Some(2), "--beside is for claims alone");
+}
+
 #[test]
 fn an_archive_and_what_is_unpacked_have_the_mode_that_the_umask_gives() {
     let bench = finished();

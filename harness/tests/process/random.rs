@@ -161,7 +161,7 @@ fn options_of(verb: &str) -> &'static [&'static str] {
             "--force",
             "--deadline",
         ],
-        "report" => &["--out", "--claims", "--audit", "--tensorboard"],
+        "report" => &["--out", "--claims", "--beside", "--audit", "--tensorboard"],
         "claims" => &["--claims", "--json"],
         "clean" => &["--yes", "--json"],
         "run-one" => &["--cores"],
@@ -269,7 +269,7 @@ impl Draw {
             "--backend" => {
                 OsString::from(format!("fake={}", self.one(&["./study-backend-fake", "nowhere", "", "/dev/null"])))
             }
-            "--out" | "--archive" | "--claims" | "--audit" | "--data-dir" => self.path(),
+            "--out" | "--archive" | "--claims" | "--beside" | "--audit" | "--data-dir" => self.path(),
             "--only" | "--variant" | "--matched-to" => {
                 OsString::from(self.one(&["fake", "rnn", "base", "s1", "x", ""]))
             }

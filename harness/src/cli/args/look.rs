@@ -50,6 +50,9 @@ pub struct ReportArguments {
     /// Give verdicts on these claims, e.g. reports/claims.toml
     #[arg(long, value_name = "FILE")]
     pub claims: Option<PathBuf>,
+    /// Judge the claims by the runs of these studies or archives, too
+    #[arg(long, value_name = "DIR_OR_FILE", num_args = 1.., requires = "claims")]
+    pub beside: Vec<PathBuf>,
     /// Audit this printed table, e.g. reports/published.toml
     #[arg(long, value_name = "FILE")]
     pub audit: Option<PathBuf>,
