@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::rules::{Arm, Measure};
+use super::times::Timed;
 
 /// Everything that rules may look at.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +29,8 @@ pub(crate) struct RunEvidence {
     pub horizon: u32,
     /// Its measures; one that its record does not have is absent.
     pub measures: BTreeMap<Measure, f64>,
+    /// Where its times were taken.
+    pub timed: Timed,
     /// The 95 % DeLong interval of its test AUC.
     pub auc_interval: Option<(f64, f64)>,
     /// Variances over test sets of its accuracy and of its AUC.

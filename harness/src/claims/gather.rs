@@ -6,6 +6,7 @@ use harness_statistics::metrics::auc_interval;
 
 use super::evidence::{Evidence, RunEvidence, TestVariance};
 use super::rules::{Arm, ClaimsFile, Measure};
+use super::times::Timed;
 use crate::record::{
     EpochRecord, Outcome, PredictionSplit, RecordError, RunRecord, RunResult, Scores, StepRecord, StudyResults,
     escape_epoch, read_predictions, read_steps,
@@ -101,8 +102,15 @@ pub(crate) fn run_evidence(record: &RunRecord, scores: Option<&Scores>) -> RunEv
     put(Measure::ReachLast, gradients(record.epochs.last()).and_then(|own| own.reach()));
     put(Measure::GradientSlope, gradients(record.epochs.last()).and_then(|own| own.slope()).map(f64::abs));
     put(Measure::SpectrumFactor, spectrum_factor(record));
-    let mut evidence =
-        RunEvidence { seed: record.key.seed, escape_epoch, horizon, measures, auc_interval: None, test_variance: None };
+    let mut evidence = RunEvidence {
+        seed: record.key.seed,
+        escape_epoch,
+        horizon,
+        measures,
+        timed: Timed::of(record),
+        auc_interval: None,
+        test_variance: None,
+    };
     if let Some(test) = &record.test {
         let mut put = |measure, value: f64| evidence.measures.insert(measure, value);
         let confusion = &test.confusion;

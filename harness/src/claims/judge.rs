@@ -8,6 +8,7 @@ use super::rules::{
     Ahead, Ascending, ChanceIntervals, Claim, ClaimsFile, Condition, Equivalent, EscapedCount, Exclusions, Later,
     Measure, PrintedAuc, Ratio, RunCount, SumOfProducts,
 };
+use super::times;
 use super::words::range_text;
 
 /// What came out of a claim.
@@ -168,6 +169,10 @@ impl<'e> Court<'e> {
             Condition::PrintedAucDiffersFromChance(rule) => self.printed_auc(rule),
             Condition::Ascending(rule) => self.ascending(rule),
             Condition::SumOfProducts(rule) => sum_of_products(rule),
+        };
+        let finding = match condition.timed_arms() {
+            [] => finding,
+            arms => times::judged(finding, arms.iter().flat_map(|arm| self.runs(arm))),
         };
         let holds = finding.holds;
         if !findings.iter().any(|known| known.words == finding.words) {

@@ -10,6 +10,7 @@ mod judge;
 mod reading;
 mod rules;
 mod table;
+mod times;
 mod words;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Answers that are known by construction: where a claim is true, false or can't be decided, the verdicts say so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use super::evidence::{Evidence, RunEvidence, TestVariance};
 use super::judge::{Verdict, judge};
 use super::rules::{ClaimsFile, Measure};
+use super::times::Timed;
 
 const CLAIMS: &str = r#"
 version = 1
@@ -48,6 +49,7 @@ fn run(seed: u64, escape: Option<u32>, accuracy: f64) -> RunEvidence {
         escape_epoch: escape,
         horizon: 10,
         measures,
+        timed: Timed { processors: BTreeSet::new(), threads: 1, at_once: 1 },
         auc_interval: None,
         test_variance: Some(TestVariance { accuracy: 1e-5, auc: 1e-6 }),
     }

@@ -17,6 +17,9 @@ use crate::record::{Outcome, RunRecord, RunResult, Scores};
 /// The confidence of every interval of a report.
 pub(super) const CONFIDENCE: f64 = 0.95;
 
+/// What a figure says of an arm without a completed run: short, so that it fits into a panel.
+pub(super) const NO_RESULT: &str = "no result";
+
 /// Intervals of predicted probability in a reliability curve: tenths, as is usual.
 const RELIABILITY_BINS: usize = 10;
 

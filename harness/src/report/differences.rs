@@ -3,7 +3,7 @@
 use harness_statistics::comparison::{Discordant, fisher, superiority};
 use harness_statistics::metrics::{Metric, compare_aucs};
 
-use super::arms::{Arm, ArmRun, CONFIDENCE};
+use super::arms::{Arm, ArmRun, CONFIDENCE, NO_RESULT};
 use super::figures::COMPARED;
 use super::overview::Overview;
 use super::sections::comparison::BASE;
@@ -129,8 +129,7 @@ fn figure(key: &str, first: &Arm<'_>, second: &Arm<'_>) -> FigureDifference {
         arm.of_kind(true).filter_map(|(run, own)| Some((run.metric(metric)?, own.clone()))).unzip()
     };
     let ((a, a_runs), (b, b_runs)) = (escaped(first), escaped(second));
-    // Short, so that it fits into a figure's panel.
-    let lack = |arm: &Arm<'_>| if arm.completed().next().is_none() { "no result" } else { "none escaped" };
+    let lack = |arm: &Arm<'_>| if arm.completed().next().is_none() { NO_RESULT } else { "none escaped" };
     let note = match (a.is_empty(), b.is_empty()) {
         (true, true) if lack(first) == lack(second) => Some(format!("both: {}", lack(first))),
         (true, _) => Some(format!("first: {}", lack(first))),

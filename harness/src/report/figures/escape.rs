@@ -4,7 +4,7 @@ use harness_drawing::theme::series_style;
 use harness_drawing::{Axis, Facet, FacetRow, Facets, MOST_FACET_ROWS, part_name};
 
 use super::facets::{backend_entries, rows_of};
-use crate::report::arms::Arm;
+use crate::report::arms::{Arm, NO_RESULT};
 use crate::report::overview::Overview;
 use harness_drawing::legend::{Entry, Key};
 use harness_statistics::metrics::MetricsError;
@@ -55,7 +55,7 @@ fn facet(overview: &Overview<'_>, arms: &[&Arm<'_>]) -> Facet {
         facet.facts.push(Entry { key, text: format!("{number} of {}", observations.len()) });
     }
     if facet.lines.is_empty() {
-        facet.note = Some("no completed run".into());
+        facet.note = Some(NO_RESULT.into());
     }
     facet
 }

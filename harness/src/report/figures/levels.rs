@@ -4,7 +4,7 @@ use harness_drawing::legend::{Entry, Key};
 use harness_drawing::theme::{INK, series_style};
 use harness_drawing::{Axis, Dot, MOST_ROWS, Row, RowMarks, RowPanel, RowPanels, Stroke, part_name};
 
-use crate::report::arms::Arm;
+use crate::report::arms::{Arm, NO_RESULT};
 use crate::report::differences::{Difference, SAME_PAIR};
 use crate::report::overview::Overview;
 use harness_statistics::metrics::Metric;
@@ -26,7 +26,7 @@ pub(super) fn levels(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Vec<RowPanels
     for arm in in_cells(overview, arms) {
         let style = series_style(arm.backend);
         let share = arm.escaped_share().map(|own| (own.lower, own.share, own.upper));
-        let none = || RowMarks { note: Some("no result".into()), ..RowMarks::default() };
+        let none = || RowMarks { note: Some(NO_RESULT.into()), ..RowMarks::default() };
         let mut marks =
             vec![share.map_or_else(none, |interval| RowMarks { interval: Some(interval), ..RowMarks::default() })];
         for metric in &metrics {
