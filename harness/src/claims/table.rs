@@ -1,26 +1,124 @@
 //! Verdicts as a document.
 
-use harness_text::{Align, Table};
+use std::collections::BTreeMap;
 
-use super::judge::{Finding, Judged};
+use harness_text::{Align, Table, anchor, plain};
 
-/// A table of verdicts, a row a claim, and below it what was found of each. `texts` gives a claim's words by its id.
-#[must_use]
-pub(crate) fn verdicts(title: &str, judged: &[Judged], text: &dyn Fn(&str) -> String) -> String {
-    let columns = [("claim", Align::Left), ("what it says", Align::Left), ("verdict", Align::Left)];
-    let mut table = Table::new(columns);
-    for claim in judged {
-        table.push(vec![claim.id.clone(), text(&claim.id), claim.verdict.name().to_owned()]);
+use super::evidence::Evidence;
+use super::findings::Finding;
+use super::judge::Judged;
+use super::rules::ClaimsFile;
+
+/// Claims that have been judged, with what is needed to write them down.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Verdicts<'j> {
+    /// The verdicts, in the order of the claims.
+    pub judged: &'j [Judged],
+    /// What a claim says, by its id.
+    pub texts: &'j BTreeMap<String, String>,
+}
+
+impl Verdicts<'_> {
+    fn text(&self, id: &str) -> &str {
+        self.texts.get(id).map_or("", String::as_str)
     }
-    let mut document = format!("# {title}: verdicts\n\n{}", table.to_markdown());
-    for claim in judged {
-        document.push_str(&format!("\n## {}: {}\n\n{}\n\n", claim.id, claim.verdict.name(), text(&claim.id)));
-        for Finding { words, .. } in &claim.findings {
-            document.push_str(&format!("- {words}.\n"));
+
+    /// A row a claim with its verdict and the sentence that it rests on. `name` writes the claim's name.
+    pub(crate) fn table(&self, name: impl Fn(&Judged) -> String) -> String {
+        let mut table =
+            Table::new(["claim", "what it says", "verdict", "what decided"].map(|name| (name, Align::Left)));
+        for claim in self.judged {
+            table.push(vec![
+                name(claim),
+                self.text(&claim.id).to_owned(),
+                format!("**{}**", claim.verdict.name()),
+                words(&claim.decided_by).join("; "),
+            ]);
         }
-        for note in &claim.notes {
-            document.push_str(&format!("- Note: {note}.\n"));
-        }
+        table.to_markdown()
     }
-    document
+
+    /// All that was found of each claim, under a heading of this level each.
+    pub(crate) fn findings(&self, level: usize) -> String {
+        let mut text = String::new();
+        for claim in self.judged {
+            let marks = "#".repeat(level);
+            text.push_str(&format!("\n{marks} {}\n\n{}\n\n", heading(claim), self.text(&claim.id)));
+            let notes = claim.notes.iter().map(|note| format!("Note: {note}"));
+            for words in words(&claim.findings).into_iter().map(str::to_owned).chain(notes) {
+                text.push_str(&format!("- {words}.\n"));
+            }
+        }
+        text
+    }
+}
+
+fn words(findings: &[Finding]) -> Vec<&str> {
+    findings.iter().map(|finding| finding.words.as_str()).collect()
+}
+
+/// What the arms of a claims file are, and how many completed runs the evidence has of each.
+pub(crate) fn arms(file: &ClaimsFile, evidence: &Evidence) -> String {
+    let texts = ["arm", "study", "backend", "cell", "variant"].map(|name| (name, Align::Left));
+    let mut table = Table::new(texts.into_iter().chain([("runs", Align::Right)]));
+    for (name, arm) in &file.arms {
+        let runs = evidence.arms.get(arm).map_or(0, Vec::len);
+        let cell = arm.cell.title().to_owned();
+        table.push(vec![
+            name.clone(),
+            arm.study.clone(),
+            arm.backend.clone(),
+            cell,
+            arm.variant.clone(),
+            runs.to_string(),
+        ]);
+    }
+    table.to_markdown()
+}
+
+/// The whole document: a table of verdicts, below it what was found of each, and which runs that is of.
+pub(crate) fn document(title: &str, verdicts: Verdicts<'_>, arms: &str) -> String {
+    // A cell of a table holds no address, so each claim's name is a reference that is defined below it.
+    let table = verdicts.table(|claim| format!("[{}]", claim.id));
+    let addresses: String =
+        verdicts.judged.iter().map(|claim| format!("[{}]: #{}\n", plain(&claim.id), anchor(&heading(claim)))).collect();
+    let findings = verdicts.findings(2);
+    format!(
+        "# {title}: verdicts\n\n{table}\n{addresses}{findings}\n## Arms\n\nWhich runs the names above stand for.\n\n{arms}"
+    )
+}
+
+fn heading(claim: &Judged) -> String {
+    format!("{}: {}", claim.id, claim.verdict.name())
+}
+
+#[cfg(test)]
+mod tests {
+    use pulldown_cmark::{Event, Options, Parser, Tag};
+
+    use super::*;
+    use crate::claims::judge::judge;
+
+    #[test]
+    fn a_document_says_what_decided_each_claim_and_leads_to_all_that_was_found_of_it() {
+        let file = ClaimsFile::parse(include_str!("../../../reports/claims.toml")).unwrap();
+        let evidence = Evidence::default();
+        let judged = judge(&file, &evidence);
+        let texts = BTreeMap::from([("C14".to_owned(), "the formula".to_owned())]);
+        let text = document("Ours", Verdicts { judged: &judged, texts: &texts }, &arms(&file, &evidence));
+
+        let row = text.lines().find(|line| line.starts_with("| [C14]")).unwrap();
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        assert_eq!(cells[1..], ["the formula", "**contradicted**", "192 x 64 + 64 x 64 + 64 = 16448; printed: 12352"]);
+
+        let links = Parser::new_ext(&text, Options::ENABLE_TABLES).filter_map(|event| match event {
+            Event::Start(Tag::Link { dest_url, .. }) => Some(dest_url.into_string()),
+            _ => None,
+        });
+        let links: Vec<String> = links.collect();
+        let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
+        let anchors: Vec<String> = headings.map(|heading| format!("#{}", anchor(heading))).collect();
+        assert_eq!(links.len(), 14);
+        assert_eq!(links, anchors[..14]);
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::evidence::RunEvidence;
-use super::judge::Finding;
+use super::findings::Finding;
 use super::rules::{Condition, Measure};
 use crate::record::RunRecord;
 

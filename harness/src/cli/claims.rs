@@ -8,7 +8,7 @@ use super::args::ClaimsArguments;
 use super::check::open;
 use super::exit::{COMPLETED, CliError, print, print_json};
 use crate::audit::{PrintedTable, audit};
-use crate::claims::{ClaimsFile, gather, judge, verdicts};
+use crate::claims::{ClaimsFile, arms_table, document, gather, judge};
 use crate::record::StudyResults;
 use crate::report::{JudgedClaims, Published};
 
@@ -19,12 +19,12 @@ pub(super) fn claims(arguments: &ClaimsArguments) -> Result<u8, CliError> {
         studies.push(open(place)?);
     }
     let results: Vec<_> = studies.iter().map(|study| &study.results).collect();
-    let (title, JudgedClaims { judged, texts, .. }) = judged(&arguments.claims, &results)?;
+    let (title, claims) = judged(&arguments.claims, &results)?;
     if arguments.json {
-        print_json(&judged)?;
+        print_json(&claims.judged)?;
         return Ok(COMPLETED);
     }
-    print(&verdicts(&title, &judged, &|id: &str| texts.get(id).cloned().unwrap_or_default()))?;
+    print(&document(&title, claims.verdicts(), &claims.arms))?;
     Ok(COMPLETED)
 }
 
@@ -46,6 +46,7 @@ pub(super) fn judged(path: &Path, studies: &[&StudyResults]) -> Result<(String, 
         texts.extend(published.claims.into_iter().map(|claim| (claim.id, claim.text)));
     }
     let judged = judge(&file, &evidence);
+    let arms = arms_table(&file, &evidence);
     texts.extend(file.claims.into_iter().filter_map(|claim| Some((claim.id, claim.text?))));
     let mut names: Vec<String> = Vec::new();
     for results in studies {
@@ -53,5 +54,5 @@ pub(super) fn judged(path: &Path, studies: &[&StudyResults]) -> Result<(String, 
             names.push(results.study.name.clone());
         }
     }
-    Ok((file.title, JudgedClaims { judged, texts, studies: names }))
+    Ok((file.title, JudgedClaims { judged, texts, arms, studies: names }))
 }

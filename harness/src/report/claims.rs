@@ -1,10 +1,8 @@
-//! Claims that have been judged, as a section.
+//! Claims that have been judged, as sections.
 
 use std::collections::BTreeMap;
 
-use harness_text::{Align, Table};
-
-use crate::claims::Judged;
+use crate::claims::{Judged, Verdicts};
 
 /// Verdicts, and what each claim says.
 #[derive(Debug, Clone)]
@@ -13,33 +11,20 @@ pub struct JudgedClaims {
     pub judged: Vec<Judged>,
     /// What a claim says, by its id.
     pub texts: BTreeMap<String, String>,
+    /// A table of the arms that the rules speak of, with their runs.
+    pub arms: String,
     /// The names of the studies whose runs they were judged by.
     pub studies: Vec<String>,
 }
 
 impl JudgedClaims {
-    /// A row a claim with what was found of it.
+    /// As a table and as lists.
+    pub(crate) fn verdicts(&self) -> Verdicts<'_> {
+        Verdicts { judged: &self.judged, texts: &self.texts }
+    }
+
+    /// A row a claim with what decided it.
     pub(super) fn section(&self) -> String {
-        let mut table =
-            Table::new(["claim", "what it says", "verdict", "what was found"].map(|name| (name, Align::Left)));
-        for own in &self.judged {
-            let known = own.findings.iter().filter(|finding| finding.holds.is_some());
-            let mut found: Vec<String> = known.map(|finding| finding.words.clone()).collect();
-            found.extend(own.notes.iter().map(|note| format!("note: {note}")));
-            let waiting = own.findings.iter().filter(|finding| finding.holds.is_none()).count();
-            if waiting > 0 {
-                found.push(format!(
-                    "{} for runs or records that are missing here",
-                    if waiting == 1 { "1 condition waits".to_owned() } else { format!("{waiting} conditions wait") }
-                ));
-            }
-            table.push(vec![
-                own.id.clone(),
-                self.texts.get(&own.id).cloned().unwrap_or_default(),
-                format!("**{}**", own.verdict.name()),
-                found.join("; "),
-            ]);
-        }
         let runs = match self.studies.as_slice() {
             [] | [_] => "of this study alone; `study claims` judges over several studies".to_owned(),
             several => {
@@ -48,8 +33,17 @@ impl JudgedClaims {
             }
         };
         format!(
-            "By the rules of the claims file, on the runs {runs}. A claim whose runs are missing is undecided.\n\n{}",
-            table.to_markdown()
+            "By the rules of the claims file, on the runs {runs}. A claim whose runs are missing is undecided. All that was found is under [{IN_FULL}](#verdicts-in-full).\n\n{}",
+            self.verdicts().table(|claim| claim.id.clone())
         )
     }
+
+    /// All that was found of each claim, and on which runs.
+    pub(super) fn in_full(&self) -> String {
+        let arms = format!("\n### Arms\n\nWhich runs the names above stand for.\n\n{}", self.arms);
+        format!("{}{arms}", self.verdicts().findings(3).trim_start())
+    }
 }
+
+/// The title of the section that has all that was found.
+pub(super) const IN_FULL: &str = "Verdicts in full";

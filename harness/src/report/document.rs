@@ -3,6 +3,7 @@
 use polars::prelude::DataFrame;
 
 use super::arms::Arm;
+use super::claims::IN_FULL;
 use super::differences::Difference;
 use super::figures::Subject;
 use super::overview::Overview;
@@ -86,6 +87,7 @@ pub(super) fn document<'p>(overview: &Overview<'_>, parts: &Parts<'p>) -> Docume
     all.add("What was easy and what was hard to reproduce", replication.unwrap_or_default());
     all.0.extend(sources.audit.map(audited));
     all.add("Limits", limits::limits(overview, arms));
+    all.fold(IN_FULL, sources.claims.map(JudgedClaims::in_full).unwrap_or_default());
     all.fold("Parameters", training::parameters(overview, sources.published).unwrap_or_default());
     all.fold("Native defaults", defaults::defaults(study).unwrap_or_default());
     all.fold("Protocol", protocol::protocol(overview).unwrap_or_default());

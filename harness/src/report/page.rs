@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use harness_drawing::Drawing;
+use harness_text::anchor;
 use minijinja::{Environment, Value, context};
 use pulldown_cmark::{CowStr, Event, Options, Parser, Tag, TagEnd, html};
 use sha2::{Digest, Sha256};
@@ -84,12 +85,6 @@ fn figure(drawing: &Drawing) -> Value {
     }
 }
 
-/// The anchor that GitHub gives a heading, so that links of the Markdown lead to the same place on the page.
-fn anchor(title: &str) -> String {
-    let kept = title.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
-    kept.flat_map(char::to_lowercase).map(|c| if c == ' ' { '-' } else { c }).collect()
-}
-
 /// Markdown as HTML. Tables stand in regions that scroll and are called `name`.
 fn html_of(words: &str, name: &str) -> String {
     let mut outside = 0_usize;
@@ -137,12 +132,6 @@ mod tests {
             "{html}"
         );
         assert!(html.contains("<td>&lt;i&gt; <code>&lt;u&gt;</code></td>"), "{html}");
-    }
-
-    #[test]
-    fn anchors_are_those_of_github() {
-        assert_eq!(anchor("By arm"), "by-arm");
-        assert_eq!(anchor("What was easy, and what - hard_"), "what-was-easy-and-what---hard_");
     }
 
     #[test]

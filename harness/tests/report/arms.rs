@@ -66,7 +66,7 @@ fn a_report_of_arms_is_in_the_order_of_a_replication_report() {
 
     let printed = PrintedTable::parse(include_str!("../../../reports/published.toml")).unwrap();
     let findings = audit(&printed).unwrap();
-    let claims = JudgedClaims { judged: Vec::new(), texts: [].into(), studies: Vec::new() };
+    let claims = JudgedClaims { judged: Vec::new(), texts: [].into(), arms: String::new(), studies: Vec::new() };
     let published = report::published().unwrap();
     let sources =
         Sources { published: Some(&published), claims: Some(&claims), audit: Some(&findings), ..Sources::default() };

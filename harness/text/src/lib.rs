@@ -9,4 +9,4 @@ mod words;
 
 pub use plain::{beginning, inline, plain, plain_lines};
 pub use table::{Align, Table};
-pub use words::listed;
+pub use words::{anchor, listed};
