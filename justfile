@@ -25,9 +25,11 @@ claims: build
     {{ study }} audit reports/published.toml > reports/audit.md
     {{ study }} claims reports/*.tar.zst > reports/claims.md
 
-# Write the report under reports/headline anew, from its archive; half a minute.
+# Write the reports under reports/ anew, from their archives; a minute or two.
 reports: build
     {{ study }} report reports/headline.tar.zst --out reports/headline --audit reports/published.toml --claims reports/claims.toml --beside reports/*.tar.zst
+    {{ study }} report reports/real.tar.zst --out reports/real --audit reports/published.toml --claims reports/claims.toml --beside reports/*.tar.zst
+    {{ study }} report reports/attribution.tar.zst --out reports/attribution
 
 # Make the runs that the claims are judged by, which takes many hours; the same command goes on where it stopped. Archives go to reports/.
 claims-run *NAMES="headline escape attribution": build

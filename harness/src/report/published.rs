@@ -92,8 +92,8 @@ pub struct PublishedProtocol {
 pub struct PublishedFramework {
     /// Its name as the study writes it.
     pub title: String,
-    /// The backend that stands for it here.
-    pub backend: String,
+    /// The backends that stand for it here.
+    pub backends: Vec<String>,
     /// How batches were padded.
     pub batching: Option<Batching>,
     /// The initialiser of recurrent kernels, where the study names one.
@@ -138,11 +138,18 @@ pub struct PublishedClaim {
     pub text: String,
 }
 
+impl PublishedFramework {
+    /// Whether this backend stands for it.
+    fn stands_for(&self, backend: &str) -> bool {
+        self.backends.iter().any(|own| own == backend)
+    }
+}
+
 impl Published {
     /// The framework that a backend stands for.
     #[must_use]
     pub fn framework_of(&self, backend: &str) -> Option<&PublishedFramework> {
-        self.frameworks.values().find(|framework| framework.backend == backend)
+        self.frameworks.values().find(|framework| framework.stands_for(backend))
     }
 
     /// The metrics that the study printed, in the order of [`METRICS`].
@@ -156,7 +163,7 @@ impl Published {
     #[must_use]
     pub fn result(&self, backend: &str, cell: CellKind) -> Option<&PublishedResult> {
         self.results.iter().find(|row| {
-            row.cell == cell && self.frameworks.get(&row.framework).is_some_and(|found| found.backend == backend)
+            row.cell == cell && self.frameworks.get(&row.framework).is_some_and(|found| found.stands_for(backend))
         })
     }
 }
@@ -174,6 +181,11 @@ fn parse(text: &str) -> Result<Published, ReportError> {
     let found: Published = toml::from_str(text).map_err(|error| broken(error.to_string()))?;
     if found.version != PUBLISHED_VERSION {
         return Err(broken(format!("version {} is not {PUBLISHED_VERSION}", found.version)));
+    }
+    let mut backends: Vec<&String> = found.frameworks.values().flat_map(|framework| &framework.backends).collect();
+    backends.sort();
+    if let Some(pair) = backends.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(broken(format!("the backend `{}` stands for two frameworks", pair[0])));
     }
     for (place, row) in found.results.iter().enumerate() {
         if !found.frameworks.contains_key(&row.framework) {
@@ -248,6 +260,9 @@ mod tests {
         assert_eq!(ids, (1..=14).map(|number| format!("C{number}")).collect::<Vec<_>>());
         assert_eq!(found.parameters.one_layer[&CellKind::Lstm], 49_408);
         assert_eq!(found.result("reference", CellKind::Gru), None);
+        // The real frameworks stand for themselves.
+        assert_eq!(found.result("keras", CellKind::Gru), found.result("tensorflow", CellKind::Gru));
+        assert_eq!(found.framework_of("pytorch"), found.framework_of("libtorch"));
     }
 
     #[test]
@@ -255,6 +270,7 @@ mod tests {
         let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../reports/published.toml"));
         for (from, to, complaint) in [
             ("version = 1", "version = 2", "version 2 is not 1"),
+            ("[\"libtorch\", \"pytorch\"]", "[\"libtorch\", \"keras\"]", "`keras` stands for two frameworks"),
             ("framework = \"keras\"\ncell = \"rnn\"", "framework = \"jax\"\ncell = \"rnn\"", "`jax`"),
             ("cell = \"lstm\"", "cell = \"rnn\"", "keras rnn has two results"),
             ("id = \"C2\"", "id = \"C1\"", "claim C1 is there twice"),
