@@ -120,9 +120,10 @@ impl<'e> Court<'e> {
             return self.too_few(&[&rule.arm, &rule.than], rule.of);
         };
         let words = format!(
-            "{} escapes {:.2} epochs later than {} (restricted means {:.2} and {:.2}, n = {} and {}, exact permutation p = {}, {}; the least p that these n can give is {})",
+            "{} escapes {:.2} epochs {} than {} (restricted means {:.2} and {:.2}, n = {} and {}, exact permutation p = {}, {}; the least p that these n can give is {})",
             rule.arm,
-            comparison.difference,
+            comparison.difference.abs(),
+            if comparison.difference < 0.0 { "earlier" } else { "later" },
             rule.than,
             comparison.means[0],
             comparison.means[1],
