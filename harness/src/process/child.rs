@@ -56,10 +56,6 @@ impl ChildProcess {
         let lineage = Lineage::new();
         let (name, value) = lineage.variable();
         command.env(name, value);
-        if std::env::var_os("OMP_WAIT_POLICY").is_none() {
-            // Threads that have nothing to do sleep: those that spin take the processor from the runs beside them.
-            command.env("OMP_WAIT_POLICY", "passive");
-        }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         prepare_child(&mut command, cores);
         let mut child = command.spawn()?;
