@@ -16,6 +16,8 @@ pub(crate) struct Verdicts<'j> {
     pub judged: &'j [Judged],
     /// What a claim says, by its id.
     pub texts: &'j BTreeMap<String, String>,
+    /// What [`arms`] says of the file.
+    pub arms: &'j str,
 }
 
 impl Verdicts<'_> {
@@ -38,17 +40,18 @@ impl Verdicts<'_> {
         table.to_markdown()
     }
 
-    /// All that was found of each claim, under a heading of this level each.
-    pub(crate) fn findings(&self, level: usize) -> String {
+    /// All that was found of each claim, and on which arms, under a heading of this level each.
+    pub(crate) fn in_full(&self, level: usize) -> String {
         let mut text = String::new();
+        let marks = "#".repeat(level);
         for claim in self.judged {
-            let marks = "#".repeat(level);
             text.push_str(&format!("\n{marks} {}\n\n{}\n\n", heading(claim), self.text(&claim.id)));
             let notes = claim.notes.iter().map(|note| format!("Note: {note}"));
             for words in words(&claim.findings).into_iter().map(str::to_owned).chain(notes) {
                 text.push_str(&format!("- {words}.\n"));
             }
         }
+        text.push_str(&format!("\n{marks} Arms\n\nWhich runs the names above stand for.\n\n{}", self.arms));
         text
     }
 }
@@ -77,15 +80,12 @@ pub(crate) fn arms(file: &ClaimsFile, evidence: &Evidence) -> String {
 }
 
 /// The whole document: a table of verdicts, below it what was found of each, and which runs that is of.
-pub(crate) fn document(title: &str, verdicts: Verdicts<'_>, arms: &str) -> String {
+pub(crate) fn document(title: &str, verdicts: Verdicts<'_>) -> String {
     // A cell of a table holds no address, so each claim's name is a reference that is defined below it.
     let table = verdicts.table(|claim| format!("[{}]", claim.id));
     let addresses: String =
         verdicts.judged.iter().map(|claim| format!("[{}]: #{}\n", plain(&claim.id), anchor(&heading(claim)))).collect();
-    let findings = verdicts.findings(2);
-    format!(
-        "# {title}: verdicts\n\n{table}\n{addresses}{findings}\n## Arms\n\nWhich runs the names above stand for.\n\n{arms}"
-    )
+    format!("# {title}: verdicts\n\n{table}\n{addresses}{}", verdicts.in_full(2))
 }
 
 fn heading(claim: &Judged) -> String {
@@ -105,7 +105,7 @@ mod tests {
         let evidence = Evidence::default();
         let judged = judge(&file, &evidence);
         let texts = BTreeMap::from([("C14".to_owned(), "the formula".to_owned())]);
-        let text = document("Ours", Verdicts { judged: &judged, texts: &texts }, &arms(&file, &evidence));
+        let text = document("Ours", Verdicts { judged: &judged, texts: &texts, arms: &arms(&file, &evidence) });
 
         let row = text.lines().find(|line| line.starts_with("| [C14]")).unwrap();
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();

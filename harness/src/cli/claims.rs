@@ -24,7 +24,7 @@ pub(super) fn claims(arguments: &ClaimsArguments) -> Result<u8, CliError> {
         print_json(&claims.judged)?;
         return Ok(COMPLETED);
     }
-    print(&document(&title, claims.verdicts(), &claims.arms))?;
+    print(&document(&title, claims.verdicts()))?;
     Ok(COMPLETED)
 }
 

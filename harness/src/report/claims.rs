@@ -20,7 +20,7 @@ pub struct JudgedClaims {
 impl JudgedClaims {
     /// As a table and as lists.
     pub(crate) fn verdicts(&self) -> Verdicts<'_> {
-        Verdicts { judged: &self.judged, texts: &self.texts }
+        Verdicts { judged: &self.judged, texts: &self.texts, arms: &self.arms }
     }
 
     /// A row a claim with what decided it.
@@ -40,8 +40,7 @@ impl JudgedClaims {
 
     /// All that was found of each claim, and on which runs.
     pub(super) fn in_full(&self) -> String {
-        let arms = format!("\n### Arms\n\nWhich runs the names above stand for.\n\n{}", self.arms);
-        format!("{}{arms}", self.verdicts().findings(3).trim_start())
+        self.verdicts().in_full(3).trim_start().to_owned()
     }
 }
 
