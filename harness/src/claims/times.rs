@@ -6,6 +6,7 @@ use super::evidence::RunEvidence;
 use super::findings::Finding;
 use super::rules::{Condition, Measure};
 use crate::record::RunRecord;
+use harness_text::numbers::counted;
 
 /// Where a run's times were taken.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,12 +36,11 @@ impl Timed {
     /// E.g. `Intel(R) Xeon(R) Processor, 2 threads, 1 run at once`.
     fn words(&self) -> String {
         let processors: Vec<&str> = self.processors.iter().map(String::as_str).collect();
-        let count = |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
         format!(
             "{}, {}, {} at once",
             processors.join(" and "),
-            count(self.threads, "thread"),
-            count(self.at_once, "run")
+            counted(self.threads, "thread"),
+            counted(self.at_once, "run")
         )
     }
 }

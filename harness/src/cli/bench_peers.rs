@@ -56,7 +56,10 @@ fn write_report(record: &PeersRecord, out: &Path) -> Result<(), CliError> {
 /// Compares, keeps what came of it, and reports.
 fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRecord, CliError> {
     let start = Instant::now();
-    let Prepared { scripts, grid, frameworks, study, catalogue, data, arrays, cores } = &prepare(arguments, common)?;
+    if arguments.grid.len() > 1 {
+        return Err(CliError::new("compare with the peers", "only --whole takes several grids; give one --grid"));
+    }
+    let Prepared { scripts, grids, frameworks, study, catalogue, data, arrays, cores } = &prepare(arguments, common)?;
     let (cores, answers) = (*cores, catalogue.asked());
     let overrides = |threads: usize| overrides(arguments, cores, threads);
     let doing = |error: &dyn std::fmt::Display| CliError::new("compare with the peers", error);
@@ -83,10 +86,9 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
         "encoding": !arguments.no_encoding,
     });
     let kept = keep_in(&arguments.keep.out, KIND, &asked, arguments.keep.force)?;
-    let threads = if arguments.threads.is_empty() { Vec::from_iter([1, cores]) } else { arguments.threads.clone() };
     let mut comparisons = Vec::new();
     let mut libraries = BTreeMap::new();
-    for threads in threads.iter().enumerate().filter(|(at, n)| !threads[..*at].contains(n)).map(|(_, n)| *n) {
+    for threads in threads_of(arguments, &[1, cores]) {
         for &cell in &study.file.cells {
             say(&format!("{cell}, {threads} threads ({:.0} s gone)", start.elapsed().as_secs_f64()));
             let protocols = protocols(study, answers, &overrides(threads), cell, frameworks)?;
@@ -114,7 +116,7 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
         shape: shape(data, base),
         comparisons,
         encoding,
-        grid: grid.clone(),
+        grid: grids.first().cloned(),
     };
     write_json(&kept.folder.join(format!("{KIND}.json")), &record)
         .map_err(|error| CliError::new("keep the comparison", error))?;
@@ -125,8 +127,8 @@ fn compared(arguments: &BenchPeersArguments, common: &Common) -> Result<PeersRec
 /// What both kinds of comparison begin with.
 pub(super) struct Prepared {
     pub(super) scripts: Scripts,
-    /// The grid that was named.
-    pub(super) grid: Option<GridRecord>,
+    /// The grids that were named.
+    pub(super) grids: Vec<GridRecord>,
     pub(super) frameworks: Vec<Framework>,
     pub(super) study: Study,
     pub(super) catalogue: Catalogue,
@@ -141,10 +143,10 @@ pub(super) fn prepare(arguments: &BenchPeersArguments, common: &Common) -> Resul
     let doing = |error: &dyn std::fmt::Display| CliError::new("compare with the peers", error);
     let scripts =
         Scripts::locate(arguments.python.as_deref(), arguments.scripts.as_deref()).map_err(|error| doing(&error))?;
-    let grid = match &arguments.grid {
-        Some(directory) => grid_record(&open(directory)?.results),
-        None => None,
-    };
+    let mut grids = Vec::new();
+    for directory in &arguments.grid {
+        grids.extend(grid_record(&open(directory)?.results));
+    }
     let frameworks = frameworks(&arguments.names)?;
     let mut study = base_study(None).map_err(|error| doing(&error))?;
     study.file.backends = frameworks.iter().map(|framework| framework.backend().to_owned()).collect();
@@ -158,7 +160,13 @@ pub(super) fn prepare(arguments: &BenchPeersArguments, common: &Common) -> Resul
     let data = encoded_data(&settings, &arguments.from, common)?;
     let arrays = data_directory(common.data_dir.as_deref())?.join("peers");
     export(&data, &arrays).map_err(|error| doing(&error))?;
-    Ok(Prepared { scripts, grid, frameworks, study, catalogue, data, arrays, cores })
+    Ok(Prepared { scripts, grids, frameworks, study, catalogue, data, arrays, cores })
+}
+
+/// The numbers of threads that were asked for, or else these; each once.
+pub(super) fn threads_of(arguments: &BenchPeersArguments, otherwise: &[usize]) -> Vec<usize> {
+    let asked = if arguments.threads.is_empty() { otherwise } else { &arguments.threads };
+    asked.iter().enumerate().filter(|(at, n)| !asked[..*at].contains(n)).map(|(_, n)| *n).collect()
 }
 
 /// Static batches, because steps of different lengths can't be compared.

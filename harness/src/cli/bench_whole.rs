@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::{BenchPeersArguments, Common};
-use super::bench_peers::{Prepared, base_protocol, overrides, prepare, protocols, shape};
+use super::bench_peers::{Prepared, base_protocol, overrides, prepare, protocols, shape, threads_of};
 use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, say};
 use super::measurement::keep_in;
 use crate::bench::peers::{Whole, WholeEvent, WholeRecord, WholeRun, WholeScript, run_whole, whole_scripts};
@@ -25,7 +25,7 @@ pub(super) fn whole(arguments: &BenchPeersArguments, common: &Common) -> Result<
         write_report(&record, &arguments.keep.out)?;
         return Ok(COMPLETED);
     }
-    let Prepared { scripts, grid, frameworks, study, catalogue, data, arrays, cores } = prepare(arguments, common)?;
+    let Prepared { scripts, grids, frameworks, study, catalogue, data, arrays, cores } = prepare(arguments, common)?;
     let base = base_protocol(&study, catalogue.asked(), &overrides(arguments, cores, cores), &frameworks)?;
     let shape = shape(&data, &base);
     // Cells and frameworks say what is run now, not what is kept.
@@ -33,8 +33,11 @@ pub(super) fn whole(arguments: &BenchPeersArguments, common: &Common) -> Result<
     let kept = keep_in(&arguments.keep.out, KIND, &asked, arguments.keep.force)?;
     let file = kept.folder.join(format!("{KIND}.json"));
     let known = kept.same.then(|| read_json::<WholeRecord>(&file)).and_then(Result::ok);
-    let mut record = known.unwrap_or(WholeRecord { version: BENCH_VERSION, shape, runs: Vec::new(), grid: None });
-    record.grid = grid.or(record.grid);
+    let mut record =
+        known.unwrap_or(WholeRecord { version: BENCH_VERSION, shape, runs: Vec::new(), grids: Vec::new() });
+    for grid in grids {
+        record.take(grid);
+    }
     write_json(&file, &record).map_err(|error| CliError::new("keep the whole runs", error))?;
 
     let machine = Machine::read();
@@ -44,16 +47,15 @@ pub(super) fn whole(arguments: &BenchPeersArguments, common: &Common) -> Result<
         vocabulary: data.summary.vocabulary_size,
         deadline: arguments.deadline,
     };
-    let left: Vec<WholeScript> = whole_scripts(&study.file.cells, &frameworks, cores)
+    let ways = threads_of(arguments, &[cores, 1]);
+    let left: Vec<WholeScript> = whole_scripts(&study.file.cells, &frameworks, cores, &ways)
         .into_iter()
         .filter(|script| record.runs.iter().all(|run| run.script != *script))
         .collect();
-    let mut ways: Vec<usize> = left.iter().map(|script| script.at_once).collect();
-    ways.dedup();
     let (mut failed, mut lost) = (false, None);
-    for at_once in ways {
+    for threads in ways {
         let mut own = Vec::new();
-        for script in left.iter().filter(|script| script.at_once == at_once) {
+        for script in left.iter().filter(|script| script.threads == threads) {
             let overrides = overrides(arguments, cores, script.threads);
             let protocols = protocols(&study, catalogue.asked(), &overrides, script.cell, &[script.framework])?;
             for (_, protocol) in protocols {

@@ -1,7 +1,7 @@
 //! One run on a page: how it ended, what it gave, how it learnt, and what it was.
 
 use harness_statistics::metrics::METRICS;
-use harness_text::numbers::{self, NONE};
+use harness_text::numbers::{self, NONE, counted};
 use harness_text::{Align, Table, plain, plain_lines};
 
 use crate::plan::{flat, value_text};
@@ -73,10 +73,6 @@ fn circumstances(run: &RunResult, record: &RunRecord) -> String {
         table.push(vec![name.to_owned(), value]);
     }
     table.to_terminal()
-}
-
-fn counted(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 fn epochs(record: &RunRecord) -> String {

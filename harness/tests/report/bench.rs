@@ -5,13 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use harness::bench::peers::{
-    Comparison, EncodingRecord, Framework, GridShape, PeerMeasured, PeerTiming, PeersRecord, Role, SubjectRecord,
-    grid_record,
+    Comparison, EncodingRecord, Framework, GridRecord, GridRun, GridShape, PeerMeasured, PeerTiming, PeersRecord, Role,
+    SubjectRecord, WholeRecord, WholeRun, WholeScript, grid_record,
 };
 use harness::bench::{BENCH_VERSION, BenchRecord, Factor, Measured, Measurement, PeakRecord, Sample, Timing};
-use harness::bench::{write_bench, write_peers};
+use harness::bench::{write_bench, write_peers, write_whole_runs};
 use harness::contract::{CellKind, Kernel, LibraryVersion, ModelSpec};
-use harness::record::{BackendRecord, read_json};
+use harness::record::{BackendRecord, Environment, read_json};
 use tempfile::TempDir;
 
 use super::figures::labels;
@@ -265,6 +265,94 @@ fn a_grid_that_is_not_whole_has_no_ratio() {
     let part = written(|path| drop(write_peers(&record, path).unwrap()));
     assert!(text(&part, "peers.md").contains("so there is no ratio"));
     assert!(!text(&part, "peers.md").contains("whole grid / the two scripts"));
+}
+
+/// Every script in both ways, and a grid of the backends for each; two at once are faster, and the tuned scripts of LSTM are not.
+fn run_whole() -> WholeRecord {
+    let environment =
+        |threads: usize, jobs: usize| Environment { threads, jobs, ..fixture::environment(1_767_225_600) };
+    let mut runs = Vec::new();
+    let mut grids = Vec::new();
+    for (at_once, threads, factor) in [(1, 2, 1.0), (2, 1, 1.5)] {
+        let mut ours = Vec::new();
+        for (place, cell) in CellKind::ALL.into_iter().enumerate() {
+            let base = factor * (40.0 + 20.0 * place as f64);
+            let tuned = if cell == CellKind::Lstm { 1.1 } else { 0.5 };
+            for (name, framework, role, share) in [
+                ("keras", Framework::Keras, Role::Plain, 1.0),
+                ("pytorch", Framework::Pytorch, Role::Plain, 2.0),
+                ("pytorch, fused Adam", Framework::Pytorch, Role::Tuned, 2.0 * tuned),
+            ] {
+                runs.push(WholeRun {
+                    script: WholeScript { cell, name: name.into(), framework, role, at_once, threads },
+                    environment: environment(threads, at_once),
+                    epoch_seconds: [1.0, 0.9, 0.95].map(|epoch| epoch * share * base).to_vec(),
+                    wall_seconds: 3.0 * share * base,
+                    peak_memory_bytes: Some(1 << 30),
+                });
+            }
+            for backend in BACKENDS {
+                let seconds = 0.9 * base;
+                ours.push(GridRun {
+                    name: format!("{backend}-{cell}-s1"),
+                    threads,
+                    epochs: 3,
+                    epoch_seconds: seconds,
+                    compute_seconds: 0.99 * seconds,
+                    wall_seconds: seconds,
+                    first_step_seconds: Some(1.0),
+                    peak_memory_bytes: None,
+                });
+            }
+        }
+        let total: f64 = ours.iter().map(|run| run.wall_seconds).sum();
+        grids.push(GridRecord {
+            study: "grid".into(),
+            wall_seconds: total / at_once as f64,
+            jobs: at_once,
+            cpu: Some(environment(threads, at_once).cpu),
+            runs: ours,
+            not_completed: 0,
+        });
+    }
+    let shape = GridShape { epochs: 3, steps: 625, validation: 5_000, test: 25_000 };
+    WholeRecord { version: BENCH_VERSION, shape, runs, grids }
+}
+
+#[test]
+fn whole_runs_read_well() {
+    let directory = written(|path| drop(write_whole_runs(&run_whole(), path).unwrap()));
+    insta::assert_snapshot!(text(&directory, "whole.md"));
+}
+
+#[test]
+fn whole_runs_are_held_against_a_grid_of_the_same_processor_and_way_alone() {
+    let ratios = |change: &dyn Fn(&mut WholeRecord)| {
+        let mut record = run_whole();
+        change(&mut record);
+        let directory = written(|path| drop(write_whole_runs(&record, path).unwrap()));
+        let text = text(&directory, "whole.md");
+        (text.matches(" 0.30 |").count(), text.contains("in the faster way"))
+    };
+    // A run of Keras takes three epochs and ours nine tenths of one: 0.30; the tuned one of two cells does, too.
+    assert_eq!(ratios(&|_| {}), (10, true));
+    assert_eq!(ratios(&|record| record.grids.truncate(1)), (5, true));
+    assert_eq!(
+        ratios(&|record| record.grids.iter_mut().for_each(|grid| grid.cpu = Some("another".into()))),
+        (0, false)
+    );
+    assert_eq!(ratios(&|record| record.grids.iter_mut().for_each(|grid| grid.not_completed = 1)), (0, false));
+}
+
+#[test]
+fn a_grid_takes_the_place_of_one_in_its_way_on_its_processor() {
+    let mut record = run_whole();
+    let another = GridRecord { cpu: Some("another".into()), ..record.grids[0].clone() };
+    record.take(another);
+    let newer = GridRecord { wall_seconds: 7.0, ..record.grids.iter().find(|grid| grid.jobs == 2).unwrap().clone() };
+    record.take(newer.clone());
+    assert_eq!(record.grids.iter().map(|grid| grid.jobs).collect::<Vec<_>>(), [1, 1, 2]);
+    assert_eq!(record.grids[2], newer);
 }
 
 #[test]

@@ -17,6 +17,12 @@ pub fn difference(value: f64) -> String {
     if rounded == 0.0 { "0.000".into() } else { format!("{rounded:+.3}").replace('-', "−") }
 }
 
+/// A number of things, e.g. `1 run`, `8 runs`.
+#[must_use]
+pub fn counted(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
 /// A count with commas between thousands.
 #[must_use]
 pub fn count(value: u64) -> String {

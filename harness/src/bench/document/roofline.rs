@@ -7,6 +7,7 @@ use harness_drawing::{Axis, Canvas, Figure, Frame, Grid, Labels, Lie, Point, Str
 
 use crate::bench::{BenchRecord, Factor, prediction, training_step};
 use harness_statistics::samples::Spread;
+use harness_text::numbers::counted;
 
 /// A panel for each kind of work, and whether it is prediction.
 const PANELS: [(&str, bool); 2] = [("training step", false), ("prediction", true)];
@@ -138,7 +139,7 @@ impl Roofline {
             line.retain(|(_, speed)| frame.y.holds(*speed));
             line.sort_by(|one, other| one.0.total_cmp(&other.0));
             frame.line(&line, stroke);
-            names.push((frame.point((ends.1, roof.product)), plural(roof.threads)));
+            names.push((frame.point((ends.1, roof.product)), counted(roof.threads, "thread")));
         }
         // From the highest roof down: the name of one that lies close below another stands under its line.
         names.sort_by(|one, other| one.0.1.total_cmp(&other.0.1));
@@ -178,10 +179,6 @@ impl Roofline {
 }
 
 /// `1 thread`, `2 threads`.
-fn plural(threads: usize) -> String {
-    format!("{threads} thread{}", if threads == 1 { "" } else { "s" })
-}
-
 impl Figure for Roofline {
     fn name(&self) -> String {
         "roofline".into()
@@ -191,7 +188,7 @@ impl Figure for Roofline {
         format!(
             "What training steps and predictions reach with {}, beside what the machine allows: copying memory (slanted) and \
              a large matrix product (level). Operations and bytes are counted from the model.",
-            plural(self.threads)
+            counted(self.threads, "thread")
         )
     }
 

@@ -4,7 +4,7 @@ use super::words::{memory, ratio};
 use crate::bench::peers::{GridRecord, Role, WholeRecord, WholeRun, left_out};
 use harness_contract::CellKind;
 use harness_statistics::samples::Spread;
-use harness_text::numbers::{self, NONE, seconds, significant};
+use harness_text::numbers::{NONE, count, counted, seconds, significant};
 use harness_text::{Align, Table};
 
 /// The whole document.
@@ -17,9 +17,9 @@ pub(super) fn document(record: &WholeRecord) -> String {
          end. In one way they run one after the other with every core, in the other as many at once as there are cores, with one thread each. Left out: {}, \
          as `peers.md` has it.\n",
         shape.epochs,
-        numbers::count(shape.steps as u64),
-        numbers::count(shape.validation as u64),
-        numbers::count(shape.test as u64),
+        count(shape.steps as u64),
+        count(shape.validation as u64),
+        count(shape.test as u64),
         left_out.join(" and "),
     );
     if record.runs.is_empty() {
@@ -40,8 +40,8 @@ pub(super) fn document(record: &WholeRecord) -> String {
 
 fn way(at_once: usize, threads: usize) -> String {
     match at_once {
-        1 => format!("one after the other, {threads} thread{}", if threads == 1 { "" } else { "s" }),
-        more => format!("{more} at once, 1 thread"),
+        1 => format!("one after the other, {}", counted(threads, "thread")),
+        more => format!("{more} at once, {}", counted(threads, "thread")),
     }
 }
 
@@ -76,29 +76,53 @@ fn runs_table(record: &WholeRecord) -> String {
             memory(run.peak_memory_bytes),
         ]);
     }
-    let note = match comparable(record) {
-        Some(grid) => format!(
-            "\nOurs is the run of the study `{}` with the same cell and framework, {} at once, where the scripts ran so too and on the same processor.\n",
-            grid.study, grid.jobs
+    let grids: Vec<_> = comparable(record).map(|grid| format!("`{}`, {} at once", grid.study, grid.jobs)).collect();
+    let note = match grids.is_empty() {
+        true => String::new(),
+        false => format!(
+            "\nOurs is the run with the same cell and framework of a study that ran in the same way on the same processor ({}).\n",
+            grids.join("; ")
         ),
-        None => String::new(),
     };
     format!("{}{note}", table.to_markdown())
 }
 
-/// The grid of the backends, if it is of the size that the scripts ran.
-fn comparable(record: &WholeRecord) -> Option<&GridRecord> {
+/// The grids of the backends that are of the size that the scripts ran.
+fn comparable(record: &WholeRecord) -> impl Iterator<Item = &GridRecord> {
     let epochs = record.shape.epochs as usize;
-    record.grid.as_ref().filter(|grid| grid.not_completed == 0 && grid.runs.iter().all(|run| run.epochs == epochs))
+    record.grids.iter().filter(move |grid| grid.not_completed == 0 && grid.runs.iter().all(|run| run.epochs == epochs))
+}
+
+/// Those of them with every run that were made on this processor.
+fn whole_grids<'r>(record: &'r WholeRecord, cpu: &'r str) -> impl Iterator<Item = &'r GridRecord> {
+    comparable(record)
+        .filter(move |grid| grid.runs.len() == 2 * CellKind::ALL.len() && grid.cpu.as_deref() == Some(cpu))
 }
 
 /// The seconds of the backend's run that stands for a script's, where both ran in one way on one processor.
 fn ours(record: &WholeRecord, run: &WholeRun) -> Option<f64> {
-    let grid = comparable(record)?;
-    let same = grid.jobs == run.script.at_once && grid.cpu.as_ref() == Some(&run.environment.cpu);
+    let same = |grid: &&GridRecord| grid.jobs == run.script.at_once && grid.cpu.as_ref() == Some(&run.environment.cpu);
     let name = format!("{}-{}-", run.script.framework.backend(), run.script.cell);
-    let mut own = grid.runs.iter().filter(|own| own.name.starts_with(&name) && own.threads == run.script.threads);
-    own.next().filter(|_| same).map(|own| own.wall_seconds)
+    let mut own = comparable(record).filter(same).flat_map(|grid| &grid.runs);
+    own.find(|own| own.name.starts_with(&name) && own.threads == run.script.threads).map(|own| own.wall_seconds)
+}
+
+/// Whose runs make a whole grid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Fastest,
+    Plain,
+}
+
+impl Whose {
+    const ALL: [Self; 2] = [Self::Fastest, Self::Plain];
+
+    const fn words(self) -> &'static str {
+        match self {
+            Self::Fastest => "the fastest script of each run",
+            Self::Plain => "the plain scripts",
+        }
+    }
 }
 
 /// What the six runs of the grid come to, in each way.
@@ -112,30 +136,52 @@ fn grid_table(record: &WholeRecord) -> String {
     let mut ways: Vec<_> = record.runs.iter().map(|run| (run.script.at_once, run.script.threads)).collect();
     ways.sort_unstable();
     ways.dedup();
-    let grid = comparable(record).filter(|grid| grid.runs.len() == 2 * CellKind::ALL.len());
-    for (at_once, threads) in ways {
-        for (whose, best) in [("the fastest script of each run", true), ("the plain scripts", false)] {
-            let Some((total, cpu)) = total(record, at_once, best) else { continue };
-            let same = |grid: &&GridRecord| grid.jobs == at_once && grid.cpu.as_deref() == Some(cpu);
+    let mut sentences = Vec::new();
+    for whose in Whose::ALL {
+        let mut best: Option<(f64, &str)> = None;
+        for &(at_once, threads) in &ways {
+            let Some((seconds_of, cpu)) = total(record, at_once, whose) else { continue };
+            let grid = whole_grids(record, cpu).find(|grid| grid.jobs == at_once);
             table.push(vec![
-                whose.into(),
+                whose.words().into(),
                 way(at_once, threads),
-                seconds(total),
-                grid.filter(same).map_or_else(|| NONE.to_owned(), |grid| ratio(grid.wall_seconds / total)),
+                seconds(seconds_of),
+                grid.map_or_else(|| NONE.to_owned(), |grid| ratio(grid.wall_seconds / seconds_of)),
             ]);
+            if best.is_none_or(|(known, _)| seconds_of < known) {
+                best = Some((seconds_of, cpu));
+            }
+        }
+        let Some((theirs, cpu)) = best else { continue };
+        if let Some(ours) = whole_grids(record, cpu).min_by(|a, b| a.wall_seconds.total_cmp(&b.wall_seconds)) {
+            let ratio = ratio(ours.wall_seconds / theirs);
+            sentences.push(format!("{ratio} of what {} need in the way that is faster for them", whose.words()));
         }
     }
     if table.is_empty() {
         return String::new();
     }
+    for grid in &record.grids {
+        table.push(vec![
+            format!("ours (`{}`)", grid.study),
+            way(grid.jobs, grid.runs.first().map_or(1, |run| run.threads)),
+            seconds(grid.wall_seconds),
+            String::new(),
+        ]);
+    }
+    let sentence = match sentences.is_empty() {
+        true => String::new(),
+        false => format!("\nOurs in the faster way: {}.\n", sentences.join(", ")),
+    };
     format!(
-        "All six runs. Of runs at once it is the sum of their seconds over the number at once, as if none ever waited for another at the end.\n\n{}",
+        "All six runs. Of scripts at once it is the sum of their seconds over the number at once, as if none ever waited for another at the end; ours is from \
+         the start of the first run to the end of the last.\n\n{}{sentence}",
         table.to_markdown()
     )
 }
 
-/// Seconds of all runs in one way, by the fastest script of each or by the plain ones, and the processor; `None` unless all were made on one.
-fn total(record: &WholeRecord, at_once: usize, best: bool) -> Option<(f64, &str)> {
+/// Seconds of all runs in one way, and the processor; `None` unless all were made on one.
+fn total(record: &WholeRecord, at_once: usize, whose: Whose) -> Option<(f64, &str)> {
     let (mut total, mut processors) = (0.0, Vec::new());
     for cell in CellKind::ALL {
         for framework in crate::bench::peers::Framework::ALL {
@@ -144,7 +190,7 @@ fn total(record: &WholeRecord, at_once: usize, best: bool) -> Option<(f64, &str)
                 script.at_once == at_once
                     && script.cell == cell
                     && script.framework == framework
-                    && (best || script.role == Role::Plain)
+                    && (whose == Whose::Fastest || script.role == Role::Plain)
             });
             let fastest = own.min_by(|a, b| a.wall_seconds.total_cmp(&b.wall_seconds))?;
             total += fastest.wall_seconds;

@@ -19,8 +19,8 @@ pub(crate) use encoding::{EncodingTask, compare_encoding};
 pub use grid::grid_record;
 pub(crate) use process::Scripts;
 pub use record::{
-    Comparison, EncodingRecord, Framework, GridShape, PeerMeasured, PeerTiming, PeersRecord, Role, SubjectRecord,
+    Comparison, EncodingRecord, Framework, GridRecord, GridRun, GridShape, PeerMeasured, PeerTiming, PeersRecord, Role,
+    SubjectRecord,
 };
-pub(crate) use record::{GridRecord, GridRun};
 pub(crate) use whole::{Whole, WholeEvent, left_out, run_whole, whole_scripts};
 pub use whole::{WholeRecord, WholeRun, WholeScript};

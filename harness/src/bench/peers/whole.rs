@@ -1,7 +1,7 @@
 //! Whole runs of the scripts, from the first epoch to the test: what a few steps early in training can't tell.
 //!
 //! A script is run in two ways: alone with every core, one after the other, and beside others with one thread, as many at once as there are
-//! cores. Only scripts that a user would choose are run: the plain one of each framework, and the tuned one that gains most.
+//! cores; or with as many threads as are asked for, and as many at once as the cores allow. Only scripts that a user would choose are run: the plain one of each framework, and the tuned one that gains most.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -31,8 +31,17 @@ pub struct WholeRecord {
     pub shape: GridShape,
     /// Those that have ended well, in the order in which they ended.
     pub runs: Vec<WholeRun>,
-    /// A grid of the backends that was run, if one was named.
-    pub grid: Option<GridRecord>,
+    /// Grids of the backends that were run, one for each number of runs at once and each processor.
+    pub grids: Vec<GridRecord>,
+}
+
+impl WholeRecord {
+    /// Takes a grid in, in the place of one that ran as many runs at once on the same processor.
+    pub fn take(&mut self, grid: GridRecord) {
+        self.grids.retain(|own| own.jobs != grid.jobs || own.cpu != grid.cpu);
+        self.grids.push(grid);
+        self.grids.sort_by(|a, b| (a.jobs, &a.cpu).cmp(&(b.jobs, &b.cpu)));
+    }
 }
 
 /// A script that was run from start to end.
@@ -93,12 +102,17 @@ pub(crate) enum WholeEvent {
     End(WholeScript, Result<(Vec<f64>, f64, Option<u64>), String>),
 }
 
-/// Every script on these cells that is worth a whole run, first those one after the other, then those at once. The slow ones come first, so that none
-/// is left to run alone at the end.
-pub(crate) fn whole_scripts(cells: &[CellKind], frameworks: &[Framework], cores: usize) -> Vec<WholeScript> {
+/// Every script on these cells that is worth a whole run, for each of these numbers of threads a script; as many run at once as the cores allow. The
+/// slow ones come first, so that none is left to run alone at the end.
+pub(crate) fn whole_scripts(
+    cells: &[CellKind],
+    frameworks: &[Framework],
+    cores: usize,
+    threads: &[usize],
+) -> Vec<WholeScript> {
     let mut all = Vec::new();
-    let ways = if cores == 1 { vec![(1, 1)] } else { vec![(1, cores), (cores, 1)] };
-    for (at_once, threads) in ways {
+    for &threads in threads {
+        let at_once = (cores / threads.max(1)).max(1);
         for role in [Role::Plain, Role::Tuned] {
             for framework in frameworks.iter().rev() {
                 let peers = PEERS
@@ -220,7 +234,7 @@ mod tests {
 
     #[test]
     fn scripts_that_gain_nothing_are_not_run_whole() {
-        let scripts = whole_scripts(&CellKind::ALL, &Framework::ALL, 2);
+        let scripts = whole_scripts(&CellKind::ALL, &Framework::ALL, 2, &[2, 1]);
         let names = |at_once: usize| -> Vec<&str> {
             let own = scripts.iter().filter(|script| script.at_once == at_once && script.cell == CellKind::Gru);
             own.map(|script| script.name.as_str()).collect()
@@ -228,6 +242,10 @@ mod tests {
         assert_eq!(names(1), ["pytorch", "keras", "pytorch, fused Adam"]);
         assert_eq!(names(2), names(1));
         assert_eq!(scripts.len(), 18);
-        assert_eq!(whole_scripts(&CellKind::ALL, &Framework::ALL, 1).len(), 9, "on one core both ways are one");
+        let ways = |cores: usize, threads: usize| -> Vec<usize> {
+            let own = whole_scripts(&[CellKind::Gru], &[Framework::Keras], cores, &[threads]);
+            own.iter().map(|script| script.at_once).collect()
+        };
+        assert_eq!((ways(16, 4), ways(2, 3)), (vec![4], vec![1]), "as many at once as the cores allow");
     }
 }

@@ -67,16 +67,18 @@ pub struct BenchPeersArguments {
     /// Take few and short turns
     #[arg(long)]
     pub quick: bool,
-    /// Run every script from start to end instead, one after the other and then as many at once as there are cores: hours. What has ended is kept
-    /// in `whole.json` of --out, and the same command does the rest
-    #[arg(long, conflicts_with_all = ["quick", "threads"])]
+    /// Run every script from start to end instead, one after the other with every core and then as many at once as there are cores: hours. With
+    /// --threads, so many threads each and as many at once as the cores allow. What has ended is kept in `whole.json` of --out, and the same command
+    /// does the rest
+    #[arg(long, conflicts_with = "quick")]
     pub whole: bool,
     /// Leave out the comparison of encoding the corpus
     #[arg(long)]
     pub no_encoding: bool,
-    /// A finished study whose times are held against the peers' whole grid: its directory, e.g. runs/grid, or an archive
+    /// A finished study whose times are held against the peers' whole grid: its directory, e.g. runs/grid, or an archive; with --whole it may be given
+    /// several times, once for each number of runs at once
     #[arg(long, value_name = "DIR_OR_FILE")]
-    pub grid: Option<PathBuf>,
+    pub grid: Vec<PathBuf>,
     /// The Python of the real frameworks [default: that of `just oracles`]
     #[arg(long, value_name = "PROGRAM")]
     pub python: Option<PathBuf>,

@@ -2,9 +2,8 @@
 
 use crate::report::arms::Arm;
 use crate::report::overview::{Overview, standing};
-use crate::report::sections::method::counted;
 use harness_statistics::detectable::{smallest_permutation_p, smallest_share_difference};
-use harness_text::numbers;
+use harness_text::numbers::{self, counted};
 
 /// The level at which it is asked what so many runs could have shown.
 const LEVEL: f64 = 0.05;

@@ -3,7 +3,8 @@
 use crate::plan::Protocol;
 use crate::report::arms::Arm;
 use crate::report::overview::Overview;
-use harness_text::{listed, numbers};
+use harness_text::listed;
+use harness_text::numbers::{self, counted};
 
 /// What the study asks, and with how many runs.
 pub(in crate::report) fn question(overview: &Overview<'_>, tally: &str) -> String {
@@ -89,9 +90,4 @@ pub(in crate::report) fn method(overview: &Overview<'_>, arms: &[Arm<'_>]) -> St
          arms carry both spreads, over seeds and over test reviews.\n",
     );
     text
-}
-
-/// `1 run`, `8 runs`.
-pub(in crate::report) fn counted(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }

@@ -7,8 +7,8 @@ use crate::audit::Findings;
 use crate::plan::flat;
 use crate::report::arms::Arm;
 use crate::report::overview::Overview;
-use crate::report::sections::method::counted;
 use harness_text::listed;
+use harness_text::numbers::counted;
 
 /// Two lists; `None` before any run has ended.
 pub(in crate::report) fn replication(
