@@ -152,7 +152,9 @@ fn values(runs: &[&RunResult]) -> BTreeMap<String, BTreeSet<String>> {
             ("seed".to_owned(), record.key.seed.to_string()),
             ("processor".to_owned(), plain(&record.environment.cpu).into_owned()),
         ];
-        for (name, value) in settings.chain(libraries).chain(rest) {
+        let variables = record.environment.variables.iter();
+        let variables = variables.map(|(name, value)| (format!("variable {}", plain(name)), plain(value).into_owned()));
+        for (name, value) in settings.chain(libraries).chain(variables).chain(rest) {
             all.entry(name).or_default().insert(value);
         }
     }

@@ -49,6 +49,8 @@ fn circumstances(run: &RunResult, record: &RunRecord) -> String {
     let own = &record.environment;
     let libraries: Vec<_> =
         record.backend.libraries.iter().map(|own| format!("{} {}", plain(&own.name), plain(&own.version))).collect();
+    let variables: Vec<_> =
+        own.variables.iter().map(|(name, value)| format!("{}={}", plain(name), plain(value))).collect();
     let lines = [
         ("study", plain(&record.study).into_owned()),
         ("directory", run.directory.display().to_string()),
@@ -61,6 +63,7 @@ fn circumstances(run: &RunResult, record: &RunRecord) -> String {
         ),
         ("machine", format!("{}, {} cores, device {}", plain(&own.cpu), own.cores, plain(&own.device))),
         ("threads", format!("{}, with {} at once", own.threads, counted(own.jobs, "run"))),
+        ("variables", if variables.is_empty() { NONE.into() } else { variables.join(" ") }),
         ("memory", record.peak_memory_bytes.map_or_else(|| NONE.into(), numbers::bytes)),
         ("libraries", libraries.join(", ")),
         ("weights", numbers::count(record.parameters.total)),

@@ -273,6 +273,9 @@ pub struct Environment {
     pub device: String,
     /// Seconds since 1970-01-01 UTC when the run began.
     pub started_unix: u64,
+    /// The variables in its user's environment that the frameworks' runtimes listen to, such as `OMP_WAIT_POLICY`; not noted before format 2.5.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
 }
 
 /// What a run leaves behind. Written last, so its presence means the run has ended. The file has a digest of its content beside these fields, `sha256`.

@@ -18,7 +18,7 @@ pub struct FormatVersion {
 }
 
 /// The format of every record this build writes.
-pub const FORMAT: FormatVersion = FormatVersion { major: 2, minor: 4 };
+pub const FORMAT: FormatVersion = FormatVersion { major: 2, minor: 5 };
 
 /// The oldest format that is still read.
 const OLDEST: u32 = 1;
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(read("1").as_deref(), Some("1.0"));
         assert_eq!(read("\"2.13\"").as_deref(), Some("2.13"));
         assert_eq!(read("\"two\""), None);
-        assert_eq!(serde_json::to_string(&FORMAT).unwrap(), "\"2.4\"");
+        assert_eq!(serde_json::to_string(&FORMAT).unwrap(), "\"2.5\"");
     }
 
     #[test]

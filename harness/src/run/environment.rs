@@ -1,9 +1,30 @@
 //! The machine a run is made on.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::record::Environment;
+
+/// How the variables begin that speak to OpenMP, the libraries of linear algebra and the frameworks: they change times, and some of them results.
+const RUNTIMES: [&str; 13] = [
+    "OMP_",
+    "GOMP_",
+    "KMP_",
+    "MKL_",
+    "OPENBLAS_",
+    "ONEDNN_",
+    "DNNL_",
+    "TF_",
+    "XLA_",
+    "TORCH_",
+    "PYTORCH_",
+    "CUDA_",
+    "LD_PRELOAD",
+];
+/// The longest value of such a variable that is kept, in characters.
+const LONGEST_VALUE: usize = 500;
 
 /// What doesn't change while a grid runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +33,7 @@ pub struct Machine {
     cpu: String,
     cores: usize,
     memory_bytes: Option<u64>,
+    variables: BTreeMap<String, String>,
 }
 
 impl Machine {
@@ -39,6 +61,7 @@ impl Machine {
             cpu: cpu.unwrap_or_else(|| "unknown".into()),
             cores: allowed_cores().len(),
             memory_bytes: memory,
+            variables: of_runtimes(std::env::vars_os()),
         }
     }
 
@@ -56,8 +79,17 @@ impl Machine {
             jobs,
             device: device.into(),
             started_unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+            variables: self.variables.clone(),
         }
     }
+}
+
+/// Those variables that a runtime listens to.
+fn of_runtimes(all: impl Iterator<Item = (OsString, OsString)>) -> BTreeMap<String, String> {
+    let text = |own: OsString| own.to_string_lossy().chars().take(LONGEST_VALUE).collect::<String>();
+    all.map(|(name, value)| (text(name), text(value)))
+        .filter(|(name, _)| RUNTIMES.iter().any(|runtime| name.starts_with(runtime)))
+        .collect()
 }
 
 /// The processors this process may run on; at least one.
@@ -68,4 +100,24 @@ pub fn allowed_cores() -> Vec<usize> {
         .map(|set| (0..rustix::thread::CpuSet::MAX_CPU).filter(|&core| set.is_set(core)).collect())
         .unwrap_or_default();
     if cores.is_empty() { vec![0] } else { cores }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_a_runtime_listens_to_are_noted_and_no_others() {
+        let all = [
+            ("OMP_WAIT_POLICY", "passive"),
+            ("HOME", "/home/me"),
+            ("TF_NUM_INTRAOP_THREADS", "3"),
+            ("TOKEN", "secret"),
+        ];
+        let noted = of_runtimes(all.into_iter().map(|(name, value)| (name.into(), value.into())));
+        let names: Vec<_> = noted.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(names, ["OMP_WAIT_POLICY=passive", "TF_NUM_INTRAOP_THREADS=3"]);
+        let long = of_runtimes([("LD_PRELOAD".into(), "x".repeat(1 << 20).into())].into_iter());
+        assert_eq!(long["LD_PRELOAD"].len(), LONGEST_VALUE);
+    }
 }

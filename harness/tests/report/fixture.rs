@@ -256,6 +256,7 @@ pub(crate) fn environment(started_unix: u64) -> Environment {
         jobs: 1,
         device: "cpu".into(),
         started_unix,
+        variables: BTreeMap::new(),
     }
 }
 

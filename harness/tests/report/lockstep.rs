@@ -1,5 +1,6 @@
 //! The report of a lockstep, from synthetic records of known differences, and the plan behind a native one.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use harness::contract::{
@@ -84,6 +85,7 @@ fn record(division: &str, comparisons: Vec<Comparison>) -> LockstepRecord {
             jobs: 2,
             device: "cpu".into(),
             started_unix: 1_767_225_600,
+            variables: BTreeMap::new(),
         },
         comparisons,
         inert: Vec::new(),

@@ -33,6 +33,11 @@ pub(in crate::report) fn environment(overview: &Overview<'_>) -> Option<String> 
         let values: Vec<_> = records.iter().map(|(key, record)| (overview.run_name(key), of(record))).collect();
         table.push(vec![item.to_owned(), agreed(&values)]);
     }
+    if records.iter().any(|(_, record)| !record.environment.variables.is_empty()) {
+        let values: Vec<_> =
+            records.iter().map(|(key, record)| (overview.run_name(key), variables(&record.environment))).collect();
+        table.push(vec!["variables of the runtimes".into(), agreed(&values)]);
+    }
     let (first, last) = (numbers::utc_date(first), numbers::utc_date(last));
     let days = if first == last { first } else { format!("{first} to {last}") };
     table.push(vec!["runs begun (UTC)".into(), days]);
@@ -48,6 +53,11 @@ pub(in crate::report) fn environment(overview: &Overview<'_>) -> Option<String> 
 
 fn memory(environment: &Environment) -> String {
     environment.memory_bytes.map_or_else(|| NONE.to_owned(), numbers::bytes)
+}
+
+fn variables(environment: &Environment) -> String {
+    let all: Vec<_> = environment.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if all.is_empty() { NONE.to_owned() } else { all.join(" ") }
 }
 
 fn libraries(record: &RunRecord) -> String {
