@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use harness_text::{Align, Table, anchor, plain};
+use harness_text::{Align, Table, anchor, inline, plain};
 
 use super::evidence::Evidence;
 use super::findings::Finding;
@@ -45,10 +45,10 @@ impl Verdicts<'_> {
         let mut text = String::new();
         let marks = "#".repeat(level);
         for claim in self.judged {
-            text.push_str(&format!("\n{marks} {}\n\n{}\n\n", heading(claim), self.text(&claim.id)));
+            text.push_str(&format!("\n{marks} {}\n\n{}\n\n", heading(claim), inline(self.text(&claim.id))));
             let notes = claim.notes.iter().map(|note| format!("Note: {note}"));
             for words in words(&claim.findings).into_iter().map(str::to_owned).chain(notes) {
-                text.push_str(&format!("- {words}.\n"));
+                text.push_str(&format!("- {}.\n", inline(&words)));
             }
         }
         text.push_str(&format!("\n{marks} Arms\n\nWhich runs the names above stand for.\n\n{}", self.arms));
@@ -89,7 +89,7 @@ pub(crate) fn document(title: &str, verdicts: Verdicts<'_>) -> String {
 }
 
 fn heading(claim: &Judged) -> String {
-    format!("{}: {}", claim.id, claim.verdict.name())
+    format!("{}: {}", inline(&claim.id), claim.verdict.name())
 }
 
 #[cfg(test)]
@@ -120,5 +120,20 @@ mod tests {
         let anchors: Vec<String> = headings.map(|heading| format!("#{}", anchor(heading))).collect();
         assert_eq!(links.len(), 14);
         assert_eq!(links, anchors[..14]);
+    }
+    #[test]
+    fn the_words_of_a_claim_are_no_elements_and_no_links() {
+        let file = ClaimsFile::parse(include_str!("../../../reports/claims.toml")).unwrap();
+        let evidence = Evidence::default();
+        let judged = judge(&file, &evidence);
+        let texts = BTreeMap::from([("C14".to_owned(), "<img src=x> [here](https://example.org)".to_owned())]);
+        let text = document("Ours", Verdicts { judged: &judged, texts: &texts, arms: &arms(&file, &evidence) });
+        let acts = |event: &Event<'_>| match event {
+            Event::Html(_) | Event::InlineHtml(_) => true,
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => !dest_url.starts_with('#'),
+            _ => false,
+        };
+        assert_eq!(text.matches("src=x").count(), 2);
+        assert_eq!(Parser::new_ext(&text, Options::ENABLE_TABLES).find(acts), None);
     }
 }
