@@ -8,7 +8,7 @@ use super::args::{BenchPeersArguments, Common};
 use super::bench_peers::{Prepared, base_protocol, overrides, prepare, protocols, shape, threads_of};
 use super::exit::{COMPLETED, CliError, NOT_ALL_COMPLETED, print, say};
 use super::measurement::keep_in;
-use crate::bench::peers::{Whole, WholeEvent, WholeRecord, WholeRun, WholeScript, run_whole, whole_scripts};
+use crate::bench::peers::{Whole, WholeEvent, WholeRecord, WholeScript, run_whole, whole_scripts};
 use crate::bench::{BENCH_VERSION, write_whole_runs};
 use crate::record::{read_json, write_json};
 use crate::run::Machine;
@@ -40,8 +40,9 @@ pub(super) fn whole(arguments: &BenchPeersArguments, common: &Common) -> Result<
     }
     write_json(&file, &record).map_err(|error| CliError::new("keep the whole runs", error))?;
 
-    let machine = Machine::read();
     let task = Whole {
+        machine: &Machine::read(),
+        device: base.device,
         arrays: &arrays,
         scripts: &scripts,
         vocabulary: data.summary.vocabulary_size,
@@ -80,17 +81,16 @@ pub(super) fn whole(arguments: &BenchPeersArguments, common: &Common) -> Result<
                 }
                 WholeEvent::End(script, came) => (script, came),
             };
-            let (epoch_seconds, wall_seconds, peak_memory_bytes) = match came {
-                Ok(came) => came,
+            let run = match came {
+                Ok(run) => run,
                 Err(reason) => {
                     failed = true;
                     say(&format!("{} can't be measured: {reason}", words(&script)));
                     return true;
                 }
             };
-            say(&format!("{} took {wall_seconds:.0} s", words(&script)));
-            let environment = machine.environment(script.threads, script.at_once, &base.device.to_string());
-            record.runs.push(WholeRun { script, environment, epoch_seconds, wall_seconds, peak_memory_bytes });
+            say(&format!("{} took {:.0} s", words(&script), run.wall_seconds));
+            record.runs.push(run);
             match write_json(&file, &record) {
                 Ok(()) => true,
                 Err(error) => {

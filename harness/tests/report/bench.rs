@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use harness::bench::peers::{
     Comparison, EncodingRecord, Framework, GridRecord, GridRun, GridShape, PeerMeasured, PeerTiming, PeersRecord, Role,
@@ -209,15 +209,21 @@ fn a_benchmark_reads_well_and_its_figures_say_what_they_show() {
 #[test]
 fn the_published_measurement_still_gives_the_published_tables_and_figures() {
     let published = Path::new(env!("CARGO_MANIFEST_DIR")).join("../reports/performance");
-    let measured = BenchRecord::read(&published.join("bench.json")).unwrap();
-    let compared: PeersRecord = read_json(&published.join("peers.json")).unwrap();
+    let second = published.join("amd-epyc");
     let directory = TempDir::new().unwrap();
-    let mut files = write_bench(&measured, directory.path()).unwrap();
-    files.extend(write_peers(&compared, directory.path()).unwrap());
-    for file in files {
-        let there = published.join(file.file_name().unwrap());
-        assert!(fs::read(&file).unwrap() == fs::read(&there).unwrap(), "{} differs", there.display());
-    }
+    let into = directory.path();
+    let compared = |folder: &Path| read_json::<PeersRecord>(&folder.join("peers.json")).unwrap();
+    let whole = read_json(&second.join("whole.json")).unwrap();
+    let same = |folder: &Path, files: Vec<PathBuf>| {
+        for file in files {
+            let there = folder.join(file.file_name().unwrap());
+            assert!(fs::read(&file).unwrap() == fs::read(&there).unwrap(), "{} differs", there.display());
+        }
+    };
+    same(&published, write_bench(&BenchRecord::read(&published.join("bench.json")).unwrap(), into).unwrap());
+    same(&published, write_peers(&compared(&published), into).unwrap());
+    same(&second, write_peers(&compared(&second), into).unwrap());
+    same(&second, write_whole_runs(&whole, into).unwrap());
 }
 
 #[test]

@@ -174,8 +174,8 @@ fn grid_table(record: &WholeRecord) -> String {
         false => format!("\nOurs in the faster way: {}.\n", sentences.join(", ")),
     };
     format!(
-        "All six runs. Of scripts at once it is the sum of their seconds over the number at once, as if none ever waited for another at the end; ours is from \
-         the start of the first run to the end of the last.\n\n{}{sentence}",
+        "All six runs. Of scripts at once it is the sum of their seconds over the number at once, as if none ever waited for another at the end, though \
+         the last may have run beside none; ours is from the start of the first run to the end of the last.\n\n{}{sentence}",
         table.to_markdown()
     )
 }

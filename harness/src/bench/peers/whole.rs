@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness_contract::CellKind;
+use harness_contract::{CellKind, Device};
 use serde::{Deserialize, Serialize};
 
 use super::process::Scripts;
@@ -19,7 +19,7 @@ use super::record::{Framework, GridRecord, GridShape, Role};
 use super::script::{PEERS, Peer, script};
 use crate::plan::Protocol;
 use crate::record::Environment;
-use crate::run::{LineProcess, NoLine};
+use crate::run::{LineProcess, Machine, NoLine};
 
 /// Whole runs of the scripts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,6 +81,10 @@ pub struct WholeScript {
 /// What is run, and with what.
 #[derive(Debug)]
 pub(crate) struct Whole<'w> {
+    /// Where it is run.
+    pub machine: &'w Machine,
+    /// On what.
+    pub device: Device,
     /// The folder that [`super::export`] has written.
     pub arrays: &'w Path,
     /// The scripts.
@@ -98,8 +102,8 @@ pub(crate) enum WholeEvent {
     Start(WholeScript),
     /// It said something of an epoch.
     Line(WholeScript, String),
-    /// It has ended: its epochs' seconds, its own seconds and its memory, or why it could not.
-    End(WholeScript, Result<(Vec<f64>, f64, Option<u64>), String>),
+    /// It has ended: what came of it, or why nothing did.
+    End(WholeScript, Result<WholeRun, String>),
 }
 
 /// Every script on these cells that is worth a whole run, for each of these numbers of threads a script; as many run at once as the cores allow. The
@@ -169,10 +173,11 @@ fn run(
     own: &WholeScript,
     protocol: &Protocol,
     events: &Sender<WholeEvent>,
-) -> Result<(Vec<f64>, f64, Option<u64>), String> {
+) -> Result<WholeRun, String> {
     let mut command = command(whole, own, protocol)?;
     command.env("PYTHONUNBUFFERED", "1");
     let _ = events.send(WholeEvent::Start(own.clone()));
+    let environment = whole.machine.environment(own.threads, own.at_once, &whole.device.to_string());
     let start = Instant::now();
     let mut process = LineProcess::start(command, None, None).map_err(|error| error.to_string())?;
     let (mut epochs, mut peak) = (Vec::new(), None);
@@ -195,12 +200,13 @@ fn run(
             epochs.push(seconds);
             let _ = events.send(WholeEvent::Line(own.clone(), line));
         } else if line.starts_with("test loss ") {
-            let wall = start.elapsed().as_secs_f64();
+            let wall_seconds = start.elapsed().as_secs_f64();
             let asked = protocol.epochs as usize;
-            return match epochs.len() == asked {
-                true => Ok((epochs, wall, peak)),
-                false => Err(format!("it told of {} epochs where {asked} were asked for", epochs.len())),
-            };
+            if epochs.len() != asked {
+                return Err(format!("it told of {} epochs where {asked} were asked for", epochs.len()));
+            }
+            let script = own.clone();
+            return Ok(WholeRun { script, environment, epoch_seconds: epochs, wall_seconds, peak_memory_bytes: peak });
         }
     }
 }
