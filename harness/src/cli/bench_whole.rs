@@ -90,7 +90,7 @@ pub(super) fn whole(arguments: &BenchPeersArguments, common: &Common) -> Result<
                 }
             };
             say(&format!("{} took {:.0} s", words(&script), run.wall_seconds));
-            record.runs.push(run);
+            record.runs.push(*run);
             match write_json(&file, &record) {
                 Ok(()) => true,
                 Err(error) => {

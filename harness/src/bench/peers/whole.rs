@@ -103,7 +103,7 @@ pub(crate) enum WholeEvent {
     /// It said something of an epoch.
     Line(WholeScript, String),
     /// It has ended: what came of it, or why nothing did.
-    End(WholeScript, Result<WholeRun, String>),
+    End(WholeScript, Result<Box<WholeRun>, String>),
 }
 
 /// Every script on these cells that is worth a whole run, for each of these numbers of threads a script; as many run at once as the cores allow. The
@@ -154,7 +154,7 @@ pub(crate) fn run_whole(
                 while let Some((script, protocol)) = next() {
                     let came = run(whole, &script, &protocol, &events);
                     // Who listens is there for as long as this thread is.
-                    let _ = events.send(WholeEvent::End(script, came));
+                    let _ = events.send(WholeEvent::End(script, came.map(Box::new)));
                 }
             });
         }
