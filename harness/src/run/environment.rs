@@ -8,7 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::record::Environment;
 
 /// How the variables begin that speak to OpenMP, the libraries of linear algebra and the frameworks: they change times, and some of them results.
-const RUNTIMES: [&str; 13] = [
+/// TensorFlow's are not all that begin with `TF_`: Terraform's do, too, and hold secrets.
+const RUNTIMES: [&str; 23] = [
     "OMP_",
     "GOMP_",
     "KMP_",
@@ -16,12 +17,22 @@ const RUNTIMES: [&str; 13] = [
     "OPENBLAS_",
     "ONEDNN_",
     "DNNL_",
-    "TF_",
     "XLA_",
     "TORCH_",
     "PYTORCH_",
     "CUDA_",
     "LD_PRELOAD",
+    "TF_NUM_",
+    "TF_ENABLE_",
+    "TF_DISABLE_",
+    "TF_XLA_",
+    "TF_DETERMINISTIC_",
+    "TF_CUDNN_",
+    "TF_GPU_",
+    "TF_CPU_",
+    "TF_FORCE_",
+    "TF_USE_",
+    "TF_ONEDNN_",
 ];
 /// The longest value of such a variable that is kept, in characters.
 const LONGEST_VALUE: usize = 500;
@@ -112,7 +123,7 @@ mod tests {
             ("OMP_WAIT_POLICY", "passive"),
             ("HOME", "/home/me"),
             ("TF_NUM_INTRAOP_THREADS", "3"),
-            ("TOKEN", "secret"),
+            ("TF_TOKEN_app", "secret"),
         ];
         let noted = of_runtimes(all.into_iter().map(|(name, value)| (name.into(), value.into())));
         let names: Vec<_> = noted.iter().map(|(name, value)| format!("{name}={value}")).collect();
