@@ -1,11 +1,13 @@
 //! `whole.md`: whole runs of the plain scripts, beside a grid of the backends.
 
+use std::collections::BTreeSet;
+
 use super::words::{memory, ratio};
 use crate::bench::peers::{GridRecord, Role, WholeRecord, WholeRun, left_out};
 use harness_contract::CellKind;
 use harness_statistics::samples::Spread;
-use harness_text::numbers::{NONE, count, counted, seconds, significant};
-use harness_text::{Align, Table};
+use harness_text::numbers::{NONE, count, counted, seconds, significant, utc_date};
+use harness_text::{Align, Table, listed};
 
 /// The whole document.
 pub(super) fn document(record: &WholeRecord) -> String {
@@ -14,8 +16,7 @@ pub(super) fn document(record: &WholeRecord) -> String {
     let mut text = format!(
         "# Whole runs of the scripts\n\n\
          The scripts of `harness/benches/peers/`, each from its start to its test: {} epochs of {} steps, {} reviews of validation after each, {} of test at the \
-         end. In one way they run one after the other with every core, in the other as many at once as there are cores, with one thread each. Left out: {}, \
-         as `peers.md` has it.\n",
+         end. A way is how many ran at once, and with how many threads each. Left out: {}, as `peers.md` has it.\n",
         shape.epochs,
         count(shape.steps as u64),
         count(shape.validation as u64),
@@ -31,10 +32,12 @@ pub(super) fn document(record: &WholeRecord) -> String {
     for (title, body) in text_of.iter().filter(|(_, body)| !body.is_empty()) {
         text.push_str(&format!("\n## {title}\n\n{body}"));
     }
-    let mut processors: Vec<&str> = runs.map(|run| run.environment.cpu.as_str()).collect();
-    processors.sort_unstable();
-    processors.dedup();
-    text.push_str(&format!("\nMeasured on {}.\n", processors.join(" and ")));
+    let place = |run: &WholeRun| {
+        let own = &run.environment;
+        format!("{} cores of {}, {}", own.cores, own.cpu, utc_date(own.started_unix))
+    };
+    let places: BTreeSet<String> = runs.map(place).collect();
+    text.push_str(&format!("\nMeasured on {}.\n", listed(&Vec::from_iter(places))));
     text
 }
 
