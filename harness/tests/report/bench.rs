@@ -348,6 +348,8 @@ fn whole_runs_are_held_against_a_grid_of_the_same_processor_and_way_alone() {
         (0, false)
     );
     assert_eq!(ratios(&|record| record.grids.iter_mut().for_each(|grid| grid.not_completed = 1)), (0, false));
+    // Runs with unlike numbers of threads are no way, and have their time all the same.
+    assert_eq!(ratios(&|record| record.grids.iter_mut().for_each(|grid| grid.runs[0].threads = 7)), (0, true));
 }
 
 #[test]

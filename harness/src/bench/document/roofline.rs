@@ -178,7 +178,6 @@ impl Roofline {
     }
 }
 
-/// `1 thread`, `2 threads`.
 impl Figure for Roofline {
     fn name(&self) -> String {
         "roofline".into()

@@ -41,7 +41,10 @@ pub(super) fn document(record: &WholeRecord) -> String {
     text
 }
 
-fn way(at_once: usize, threads: usize) -> String {
+/// How many ran at once, and with how many threads each.
+type Way = (usize, usize);
+
+fn way((at_once, threads): Way) -> String {
     match at_once {
         1 => format!("one after the other, {}", counted(threads, "thread")),
         more => format!("{more} at once, {}", counted(threads, "thread")),
@@ -70,7 +73,7 @@ fn runs_table(record: &WholeRecord) -> String {
         table.push(vec![
             run.script.cell.title().into(),
             run.script.name.clone(),
-            way(run.script.at_once, run.script.threads),
+            way(way_of(run)),
             end(epochs.first()),
             median,
             end(epochs.last()),
@@ -90,6 +93,10 @@ fn runs_table(record: &WholeRecord) -> String {
     format!("{}{note}", table.to_markdown())
 }
 
+fn way_of(run: &WholeRun) -> Way {
+    (run.script.at_once, run.script.threads)
+}
+
 /// The grids of the backends that are of the size that the scripts ran.
 fn comparable(record: &WholeRecord) -> impl Iterator<Item = &GridRecord> {
     let epochs = record.shape.epochs as usize;
@@ -104,10 +111,10 @@ fn whole_grids<'r>(record: &'r WholeRecord, cpu: &'r str) -> impl Iterator<Item 
 
 /// The seconds of the backend's run that stands for a script's, where both ran in one way on one processor.
 fn ours(record: &WholeRecord, run: &WholeRun) -> Option<f64> {
-    let same = |grid: &&GridRecord| grid.jobs == run.script.at_once && grid.cpu.as_ref() == Some(&run.environment.cpu);
+    let same = |grid: &&GridRecord| grid.way() == Some(way_of(run)) && grid.cpu.as_ref() == Some(&run.environment.cpu);
     let name = format!("{}-{}-", run.script.framework.backend(), run.script.cell);
     let mut own = comparable(record).filter(same).flat_map(|grid| &grid.runs);
-    own.find(|own| own.name.starts_with(&name) && own.threads == run.script.threads).map(|own| own.wall_seconds)
+    own.find(|own| own.name.starts_with(&name)).map(|own| own.wall_seconds)
 }
 
 /// Whose runs make a whole grid.
@@ -136,18 +143,16 @@ fn grid_table(record: &WholeRecord) -> String {
         ("together, s", Align::Right),
         ("ours / theirs", Align::Right),
     ]);
-    let mut ways: Vec<_> = record.runs.iter().map(|run| (run.script.at_once, run.script.threads)).collect();
-    ways.sort_unstable();
-    ways.dedup();
+    let ways: BTreeSet<Way> = record.runs.iter().map(way_of).collect();
     let mut sentences = Vec::new();
     for whose in Whose::ALL {
         let mut best: Option<(f64, &str)> = None;
-        for &(at_once, threads) in &ways {
-            let Some((seconds_of, cpu)) = total(record, at_once, whose) else { continue };
-            let grid = whole_grids(record, cpu).find(|grid| grid.jobs == at_once);
+        for &own in &ways {
+            let Some((seconds_of, cpu)) = total(record, own, whose) else { continue };
+            let grid = whole_grids(record, cpu).find(|grid| grid.way() == Some(own));
             table.push(vec![
                 whose.words().into(),
-                way(at_once, threads),
+                way(own),
                 seconds(seconds_of),
                 grid.map_or_else(|| NONE.to_owned(), |grid| ratio(grid.wall_seconds / seconds_of)),
             ]);
@@ -167,7 +172,7 @@ fn grid_table(record: &WholeRecord) -> String {
     for grid in &record.grids {
         table.push(vec![
             format!("ours (`{}`)", grid.study),
-            way(grid.jobs, grid.runs.first().map_or(1, |run| run.threads)),
+            grid.way().map_or_else(|| NONE.to_owned(), way),
             seconds(grid.wall_seconds),
             String::new(),
         ]);
@@ -184,13 +189,13 @@ fn grid_table(record: &WholeRecord) -> String {
 }
 
 /// Seconds of all runs in one way, and the processor; `None` unless all were made on one.
-fn total(record: &WholeRecord, at_once: usize, whose: Whose) -> Option<(f64, &str)> {
+fn total(record: &WholeRecord, own_way: Way, whose: Whose) -> Option<(f64, &str)> {
     let (mut total, mut processors) = (0.0, Vec::new());
     for cell in CellKind::ALL {
         for framework in crate::bench::peers::Framework::ALL {
             let own = record.runs.iter().filter(|run| {
                 let script = &run.script;
-                script.at_once == at_once
+                way_of(run) == own_way
                     && script.cell == cell
                     && script.framework == framework
                     && (whose == Whose::Fastest || script.role == Role::Plain)
@@ -202,6 +207,6 @@ fn total(record: &WholeRecord, at_once: usize, whose: Whose) -> Option<(f64, &st
     }
     let first = *processors.first()?;
     #[expect(clippy::cast_precision_loss, reason = "runs at once")]
-    let share = at_once as f64;
+    let share = own_way.0 as f64;
     processors.iter().all(|cpu| *cpu == first).then_some((total / share, first))
 }

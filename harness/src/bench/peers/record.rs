@@ -179,6 +179,15 @@ pub struct GridRecord {
     pub not_completed: usize,
 }
 
+impl GridRecord {
+    /// How many of its runs were made at once, and with how many threads each; `None` unless all had as many.
+    #[must_use]
+    pub fn way(&self) -> Option<(usize, usize)> {
+        let threads = self.runs.first()?.threads;
+        self.runs.iter().all(|run| run.threads == threads).then_some((self.jobs, threads))
+    }
+}
+
 /// Where the seconds of a completed run went, summed over its epochs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,7 +1,8 @@
 //! Whole runs of the scripts, from the first epoch to the test: what a few steps early in training can't tell.
 //!
 //! A script is run in two ways: alone with every core, one after the other, and beside others with one thread, as many at once as there are
-//! cores; or with as many threads as are asked for, and as many at once as the cores allow. Only scripts that a user would choose are run: the plain one of each framework, and the tuned one that gains most.
+//! cores; or with as many threads as are asked for, and as many at once as the cores allow. Only scripts that a user would choose are run: the
+//! plain one of each framework, and the tuned one that gains most.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -31,16 +32,16 @@ pub struct WholeRecord {
     pub shape: GridShape,
     /// Those that have ended well, in the order in which they ended.
     pub runs: Vec<WholeRun>,
-    /// Grids of the backends that were run, one for each number of runs at once and each processor.
+    /// Grids of the backends that were run, one for each way and processor.
     pub grids: Vec<GridRecord>,
 }
 
 impl WholeRecord {
-    /// Takes a grid in, in the place of one that ran as many runs at once on the same processor.
+    /// Takes a grid in, in the place of one that ran in the same way on the same processor.
     pub fn take(&mut self, grid: GridRecord) {
-        self.grids.retain(|own| own.jobs != grid.jobs || own.cpu != grid.cpu);
+        self.grids.retain(|own| own.way() != grid.way() || own.cpu != grid.cpu);
         self.grids.push(grid);
-        self.grids.sort_by(|a, b| (a.jobs, &a.cpu).cmp(&(b.jobs, &b.cpu)));
+        self.grids.sort_by(|a, b| (a.way(), &a.cpu).cmp(&(b.way(), &b.cpu)));
     }
 }
 
@@ -107,7 +108,7 @@ pub(crate) enum WholeEvent {
 }
 
 /// Every script on these cells that is worth a whole run, for each of these numbers of threads a script; as many run at once as the cores allow. The
-/// slow ones come first, so that none is left to run alone at the end.
+/// slow ones come first, so that those at once end near each other.
 pub(crate) fn whole_scripts(
     cells: &[CellKind],
     frameworks: &[Framework],
@@ -117,15 +118,22 @@ pub(crate) fn whole_scripts(
     let mut all = Vec::new();
     for &threads in threads {
         let at_once = (cores / threads.max(1)).max(1);
-        for role in [Role::Plain, Role::Tuned] {
-            for framework in frameworks.iter().rev() {
-                let peers = PEERS
-                    .iter()
-                    .filter(|peer| peer.framework == *framework && peer.role == role && peer.left_out.is_none());
-                for (peer, cell) in peers.flat_map(|peer| cells.iter().rev().map(move |cell| (peer, *cell))) {
-                    let name = peer.name.to_owned();
-                    all.push(WholeScript { cell, name, framework: *framework, role, at_once, threads });
-                }
+        for &cell in cells.iter().rev() {
+            for role in [Role::Plain, Role::Tuned] {
+                let of = |framework: &Framework| {
+                    let framework = *framework;
+                    PEERS
+                        .iter()
+                        .filter(move |peer| peer.framework == framework && peer.role == role && peer.left_out.is_none())
+                };
+                all.extend(frameworks.iter().rev().flat_map(of).map(|peer| WholeScript {
+                    cell,
+                    name: peer.name.to_owned(),
+                    framework: peer.framework,
+                    role,
+                    at_once,
+                    threads,
+                }));
             }
         }
     }
