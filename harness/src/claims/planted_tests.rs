@@ -49,7 +49,7 @@ fn run(seed: u64, escape: Option<u32>, accuracy: f64) -> RunEvidence {
         escape_epoch: escape,
         horizon: 10,
         measures,
-        timed: Timed { processors: BTreeSet::new(), threads: 1, at_once: 1, variables: BTreeMap::new() },
+        timed: Timed { processors: BTreeSet::new(), threads: 1, at_once: 1, variables: Vec::new() },
         auc_interval: None,
         test_variance: Some(TestVariance { accuracy: 1e-5, auc: 1e-6 }),
     }

@@ -1,13 +1,12 @@
 //! Times count only where they were taken alone and on one sort of machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::evidence::RunEvidence;
 use super::findings::Finding;
 use super::rules::{Condition, Measure};
 use crate::record::RunRecord;
 use harness_text::numbers::counted;
-use harness_text::plain;
 
 /// Where a run's times were taken.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +18,7 @@ pub(crate) struct Timed {
     /// Runs at once.
     pub at_once: usize,
     /// What the frameworks' runtimes were told by their user's environment.
-    pub variables: BTreeMap<String, String>,
+    pub variables: Vec<String>,
 }
 
 impl Timed {
@@ -33,15 +32,14 @@ impl Timed {
             processors: record.processors().map(named).collect(),
             threads: record.environment.threads,
             at_once: record.environment.jobs,
-            variables: record.environment.variables.clone(),
+            variables: record.environment.assignments(),
         }
     }
 
     /// E.g. `Intel(R) Xeon(R) Processor, 2 threads, 1 run at once`.
     fn words(&self) -> String {
         let processors: Vec<&str> = self.processors.iter().map(String::as_str).collect();
-        let variables: String =
-            self.variables.iter().map(|(name, value)| format!(", {}={}", plain(name), plain(value))).collect();
+        let variables: String = self.variables.iter().map(|own| format!(", {own}")).collect();
         format!(
             "{}, {}, {} at once{variables}",
             processors.join(" and "),
@@ -92,6 +90,8 @@ pub(super) fn judged<'r>(finding: Finding, runs: impl Iterator<Item = &'r RunEvi
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::claims::evidence::Evidence;
     use crate::claims::judge::{Verdict, judge};
@@ -139,15 +139,14 @@ all = [ { ascending = { arms = ["short", "long"], measure = "train-seconds", hol
             processors: BTreeSet::from([processor.to_owned()]),
             threads,
             at_once,
-            variables: BTreeMap::new(),
+            variables: Vec::new(),
         };
         let one = on("P", 2, 1);
         let times = "seconds an epoch: short 10.0, long 20.0";
         assert_eq!(found(&one, &one), (Verdict::Supported, vec![format!("{times} (P, 2 threads, 1 run at once)")]));
 
         let unlike = format!("{times}; not judged, for times of unlike machines do not compare");
-        let variables = BTreeMap::from([("OMP_WAIT_POLICY".to_owned(), "passive".to_owned())]);
-        let told = Timed { variables, ..one.clone() };
+        let told = Timed { variables: vec!["OMP_WAIT_POLICY=passive".to_owned()], ..one.clone() };
         for other in [on("Q", 2, 1), on("P", 1, 1), on("P", 2, 2), told] {
             let (verdict, words) = found(&one, &other);
             assert_eq!(verdict, Verdict::Undecided, "{other:?}");

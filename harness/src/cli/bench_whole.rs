@@ -32,7 +32,9 @@ pub(super) fn whole(arguments: &BenchPeersArguments, common: &Common) -> Result<
     let asked = json!({ "set": arguments.set, "data": data.summary.hash, "epochs": shape.epochs });
     let kept = keep_in(&arguments.keep.out, KIND, &asked, arguments.keep.force)?;
     let file = kept.folder.join(format!("{KIND}.json"));
-    let known = kept.same.then(|| read_json::<WholeRecord>(&file)).and_then(Result::ok);
+    let known = (kept.same && file.exists()).then(|| read_json::<WholeRecord>(&file)).transpose();
+    // What has ended is hours of work: a record that can't be read is told, not replaced.
+    let known = known.map_err(|error| CliError::new("read the whole runs", error))?;
     let mut record =
         known.unwrap_or(WholeRecord { version: BENCH_VERSION, shape, runs: Vec::new(), grids: Vec::new() });
     for grid in grids {

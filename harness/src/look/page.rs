@@ -49,8 +49,7 @@ fn circumstances(run: &RunResult, record: &RunRecord) -> String {
     let own = &record.environment;
     let libraries: Vec<_> =
         record.backend.libraries.iter().map(|own| format!("{} {}", plain(&own.name), plain(&own.version))).collect();
-    let variables: Vec<_> =
-        own.variables.iter().map(|(name, value)| format!("{}={}", plain(name), plain(value))).collect();
+    let variables = own.assignments();
     let lines = [
         ("study", plain(&record.study).into_owned()),
         ("directory", run.directory.display().to_string()),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use harness_contract::{LibraryVersion, ModelSpec, NativeDefaults};
+use harness_text::plain;
 use serde::{Deserialize, Serialize};
 
 use super::observation::Observation;
@@ -276,6 +277,14 @@ pub struct Environment {
     /// The variables in its user's environment that the frameworks' runtimes listen to, such as `OMP_WAIT_POLICY`; not noted before format 2.5.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
+}
+
+impl Environment {
+    /// Its variables as a shell would set them, e.g. `OMP_WAIT_POLICY=passive`, made fit to be read.
+    #[must_use]
+    pub fn assignments(&self) -> Vec<String> {
+        self.variables.iter().map(|(name, value)| plain(&format!("{name}={value}")).into_owned()).collect()
+    }
 }
 
 /// What a run leaves behind. Written last, so its presence means the run has ended. The file has a digest of its content beside these fields, `sha256`.

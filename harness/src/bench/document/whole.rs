@@ -163,7 +163,7 @@ fn grid_table(record: &WholeRecord) -> String {
         let Some((theirs, cpu)) = best else { continue };
         if let Some(ours) = whole_grids(record, cpu).min_by(|a, b| a.wall_seconds.total_cmp(&b.wall_seconds)) {
             let ratio = ratio(ours.wall_seconds / theirs);
-            sentences.push(format!("{ratio} of what {} need in the way that is faster for them", whose.words()));
+            sentences.push(format!("{ratio} of the time of {}", whose.words()));
         }
     }
     if table.is_empty() {
@@ -179,7 +179,7 @@ fn grid_table(record: &WholeRecord) -> String {
     }
     let sentence = match sentences.is_empty() {
         true => String::new(),
-        false => format!("\nOurs in the faster way: {}.\n", sentences.join(", ")),
+        false => format!("\nEach in the fastest way measured, ours takes {}.\n", listed(&sentences)),
     };
     format!(
         "All six runs. Of scripts at once it is the sum of their seconds over the number at once, as if none ever waited for another at the end, though \

@@ -56,7 +56,7 @@ fn memory(environment: &Environment) -> String {
 }
 
 fn variables(environment: &Environment) -> String {
-    let all: Vec<_> = environment.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let all = environment.assignments();
     if all.is_empty() { NONE.to_owned() } else { all.join(" ") }
 }
 
