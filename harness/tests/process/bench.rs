@@ -261,6 +261,27 @@ fn whole_runs_of_scripts_are_kept_as_they_end_and_what_failed_is_done_by_the_sam
     assert!(!again.is_empty() && again.iter().all(|call| call.contains("keras_fit.py")), "only Keras again: {again:?}");
 }
 
+#[test]
+fn whole_runs_that_cannot_be_read_are_told_and_neither_replaced_nor_made_again() {
+    let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
+    let whole = || {
+        let mut command = beside_stand_ins(&bench, WHOLE_PEER);
+        command.args(["--whole", "--set", "epochs=2"]).output().unwrap()
+    };
+    assert_eq!(whole().status.code(), Some(0));
+    let (record, called) = (bench.path("speed/whole.json"), bench.path("called"));
+    let mut cut = fs::read(&record).unwrap();
+    cut.truncate(cut.len() / 2);
+    fs::write(&record, &cut).unwrap();
+    let before = fs::read(&called).unwrap();
+
+    let output = whole();
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains("failed to read the whole runs") && words.contains("whole.json"), "{words}");
+    assert!(fs::read(&record).unwrap() == cut && fs::read(&called).unwrap() == before);
+}
+
 /// What comes of a script in place of the program that measures the peak.
 fn peak_of(script: &str) -> Result<Vec<f64>, String> {
     let folder = tempfile::tempdir().unwrap();
