@@ -1,4 +1,4 @@
-//! Facets: a grid of small panels with the same two axes, columns under a title, rows under a heading, all on one page.
+//! Facets: a grid of small panels with the same two axes, columns under a title, rows under headings, all on one page.
 
 use crate::axis::Axis;
 use crate::canvas::{Canvas, Color, Lie, Point, Stroke, Writing};
@@ -28,10 +28,10 @@ pub struct Facet {
 }
 
 /// A row of panels.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct FacetRow {
-    /// What stands above the row.
-    pub heading: Option<String>,
+    /// What stands above the row: each over the panel of this column, from left to right.
+    pub headings: Vec<(usize, String)>,
     /// Its panels from left to right; a place may be empty.
     pub facets: Vec<Option<Facet>>,
 }
@@ -96,7 +96,7 @@ impl Facets {
     /// What stands above the panels of a row.
     fn above(&self, row: &FacetRow) -> f64 {
         let titled = row.facets.iter().flatten().any(|facet| facet.title.is_some());
-        let heading = if row.heading.is_some() { HEADING } else { 0.0 };
+        let heading = if row.headings.is_empty() { 0.0 } else { HEADING };
         heading + if titled { TITLE } else { 0.0 }
     }
 
@@ -141,10 +141,11 @@ impl Figure for Facets {
         }
         let titled = self.row_with_title();
         for (place, row) in self.rows.iter().enumerate() {
-            if let Some(heading) = &row.heading {
-                // Over its first panel: where that column has ended, another panel's values stand.
-                let left = left_of(row.facets.iter().position(Option::is_some).unwrap_or(0));
-                let text = fitted(heading, true, self.width(style) - left);
+            for (order, (column, heading)) in row.headings.iter().enumerate() {
+                let left = left_of(*column);
+                let end =
+                    row.headings.get(order + 1).map_or(self.width(style), |(next, _)| left_of(*next) - GAP_X / 2.0);
+                let text = fitted(heading, true, end - left);
                 canvas.text((left, top + HEADING - 4.0), &text, Writing::bold(Lie::Start));
             }
             top += self.above(row);

@@ -134,6 +134,39 @@ fn many_arms_stand_on_one_page_of_roc_curves() {
 }
 
 #[test]
+fn variants_without_a_cell_in_common_share_a_row_each_named_over_its_panels() {
+    let records = TempDir::new().unwrap();
+    let variants = ["base", "outer", "clip", "gap-25", "gap-50", "orthogonal"];
+    let plan =
+        fixture::arms_plan(&CellKind::ALL, &variants).into_iter().filter(|(_, cell, variant, ..)| match *variant {
+            "base" => true,
+            "outer" => *cell != CellKind::Lstm,
+            "clip" => *cell == CellKind::Lstm,
+            "orthogonal" => *cell != CellKind::Rnn,
+            _ => *cell == CellKind::Rnn,
+        });
+    let report = Report::written(&fixture::study(plan.collect(), 200, records.path()));
+    let svg = report.text("roc-panel.svg");
+    let places: Vec<(&str, &str, &str)> = svg
+        .split("<text ")
+        .skip(1)
+        .filter_map(|rest| {
+            let (attributes, text) = rest.split_once("</text>")?.0.split_once('>')?;
+            let attribute = |name: &str| attributes.split_once(&format!("{name}=\""))?.1.split('"').next();
+            Some((text.trim(), attribute("x")?, attribute("y")?))
+        })
+        .collect();
+    let of = |name: &str| -> Vec<(&str, &str)> {
+        places.iter().filter(|(text, ..)| *text == name).map(|(_, x, y)| (*x, *y)).collect()
+    };
+    let row = |name: &str| of(name)[0].1;
+    assert_eq!((row("outer"), row("gap-25")), (row("clip"), row("orthogonal")));
+    assert_ne!(of("gap-25")[0].0, of("orthogonal")[0].0, "over its own panels");
+    let times = variants.map(|name| of(name).len());
+    assert_eq!(times, [1, 2, 1, 1, 1, 1], "named again only beyond another's panel: {places:?}");
+}
+
+#[test]
 fn what_explains_a_failure_is_drawn_where_it_was_recorded() {
     let records = TempDir::new().unwrap();
     let mut results = fixture::study(fixture::completed_plan(), 200, records.path());

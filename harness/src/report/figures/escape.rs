@@ -1,9 +1,9 @@
 //! When runs escape: Kaplan and Meier's curves over the epochs.
 
 use harness_drawing::theme::series_style;
-use harness_drawing::{Axis, Facet, FacetRow, Facets, MOST_FACET_ROWS, part_name};
+use harness_drawing::{Axis, Facet, Facets};
 
-use super::facets::{backend_entries, rows_of};
+use super::facets::{backend_entries, pages, rows_of};
 use crate::report::arms::{Arm, NO_RESULT};
 use crate::report::overview::Overview;
 use harness_drawing::legend::{Entry, Key};
@@ -16,19 +16,17 @@ pub(super) fn escape_curves(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Result
     let Some(horizon) = horizon else { return Ok(Vec::new()) };
     let caption = "Share of completed runs that have escaped (validation AUC of at least 0.60) by the end of an epoch: one less Kaplan and Meier's estimate, in which a run that never escaped is \
                    censored at its last epoch. A marker is an epoch in which a run escaped; the numbers are how many of how many did.";
-    let rows = rows_of(overview, arms, true, &|arms| Ok(facet(overview, arms)))?;
-    let number = rows.len().div_ceil(MOST_FACET_ROWS);
-    let part = |(place, rows): (usize, &[FacetRow])| Facets {
-        name: part_name("escape-curves", place, number),
+    let rows = rows_of(overview, arms, true, &|arms, _| Ok(facet(overview, arms)))?;
+    Ok(pages("escape-curves", &rows, |name, rows| Facets {
+        name,
         caption: caption.into(),
         x: (Axis::counting(horizon), "epoch"),
         y: (Axis::unit(false), "share escaped"),
         diagonal: false,
         legend: backend_entries(overview, arms),
         columns: overview.cells.iter().map(|cell| cell.title().into()).collect(),
-        rows: rows.to_vec(),
-    };
-    Ok(rows.chunks(MOST_FACET_ROWS).enumerate().map(part).collect())
+        rows,
+    }))
 }
 
 fn facet(overview: &Overview<'_>, arms: &[&Arm<'_>]) -> Facet {

@@ -2,9 +2,9 @@
 
 use harness_drawing::legend::{Entry, Key};
 use harness_drawing::theme::{MUTED, series_style};
-use harness_drawing::{Axis, Facet, FacetRow, Facets, MOST_FACET_ROWS, Point, Stroke, part_name, simplified};
+use harness_drawing::{Axis, Facet, Facets, Point, Stroke, simplified};
 
-use super::facets::{backend_entries, rows_of};
+use super::facets::{backend_entries, pages, rows_of};
 use crate::record::{EpochRecord, InputGradients};
 use crate::report::arms::{Arm, ArmRun};
 use crate::report::overview::Overview;
@@ -37,13 +37,12 @@ pub(super) fn input_gradients(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Resu
         let Some(range) = Spread::of(norms) else { continue };
         let steps = seen.iter().map(|own| own.mean_log.len()).max().unwrap_or(1);
         let (x, y) = (Axis::covering(0.0, steps as f64, 4), Axis::decades(range.min, range.max));
-        let rows = rows_of(overview, arms, true, &|arms| Ok(facet(overview, arms, moment, &x, &y)))?;
+        let rows = rows_of(overview, arms, true, &|arms, _| Ok(facet(overview, arms, moment, &x, &y)))?;
         let last_word = Stroke { color: MUTED, width: 1.0, dash: Some((1.2, 1.8)) };
         let mut legend = backend_entries(overview, arms);
         legend.push(Entry { key: Key::Line(last_word, None), text: "the last word stands here (median)".into() });
-        let number = rows.len().div_ceil(MOST_FACET_ROWS);
-        let part = |(place, rows): (usize, &[FacetRow])| Facets {
-            name: part_name(moment.name, place, number),
+        figures.extend(pages(moment.name, &rows, |name, rows| Facets {
+            name,
             caption: format!(
                 "Norm of the loss' gradient with respect to the embedded token at each step {}, geometric mean over the reviews of one validation batch, a line for every seed. A dotted line in a \
                  backend's colour is the median position of a review's last word; what lies right of it is padding. Steps at which every norm is 0 are left out.",
@@ -54,9 +53,8 @@ pub(super) fn input_gradients(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Resu
             diagonal: false,
             legend: legend.clone(),
             columns: overview.cells.iter().map(|cell| cell.title().into()).collect(),
-            rows: rows.to_vec(),
-        };
-        figures.extend(rows.chunks(MOST_FACET_ROWS).enumerate().map(part));
+            rows,
+        }));
     }
     Ok(figures)
 }

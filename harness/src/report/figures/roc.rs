@@ -2,9 +2,9 @@
 
 use harness_drawing::legend::{Entry, Key};
 use harness_drawing::theme::{CURVE, series_style, tint};
-use harness_drawing::{Axis, Facet, FacetRow, Facets, MOST_FACET_ROWS, Point, Stroke, part_name, simplified};
+use harness_drawing::{Axis, Facet, FacetRow, Facets, Point, Stroke, simplified};
 
-use super::facets::{backend_entries, rows_of};
+use super::facets::{backend_entries, pages, rows_of};
 use crate::report::arms::{Arm, ArmRun};
 use crate::report::arms_file::calibration_error;
 use crate::report::overview::{Overview, standing};
@@ -29,8 +29,8 @@ pub(super) fn panels(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Result<Vec<Fa
                    logit is above 0; it is hollow where the run did not escape. With several seeds the band runs from the lowest to the highest seed that escaped, and the numbers are how many of \
                    how many runs escaped and, where there is room, the least and greatest AUC among these (among all where none did). With one seed there is no band, and ± is half of DeLong's 95 % \
                    interval, over test reviews alone.";
-    let rows = rows_of(overview, arms, false, &|arms| roc_facet(overview, arms, overview.variants.len() > HIGH_ROWS))?;
-    Ok(parts("roc-panel", caption, ("false positive rate", "true positive rate"), overview, arms, rows))
+    let rows = rows_of(overview, arms, false, &|arms, rows| roc_facet(overview, arms, rows > HIGH_ROWS))?;
+    Ok(parts("roc-panel", caption, ("false positive rate", "true positive rate"), overview, arms, &rows))
 }
 
 /// Reliability curves, in the same panels.
@@ -38,10 +38,8 @@ pub(super) fn reliability(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Result<V
     let caption = "Reliability on the test split, a line for every seed: of the reviews whose predicted probability falls into a tenth of the axis, the share that is positive, against the mean \
                    probability. On the diagonal probabilities mean what they say. A tenth without reviews has no point. The number in a panel is ECE, the expected calibration error: the mean over reviews of the distance \
                    from the diagonal; with several seeds the least and the greatest among those that escaped (among all where none did).";
-    let rows = rows_of(overview, arms, false, &|arms| {
-        Ok(reliability_facet(overview, arms, overview.variants.len() > HIGH_ROWS))
-    })?;
-    Ok(parts("reliability", caption, ("predicted probability", "share positive"), overview, arms, rows))
+    let rows = rows_of(overview, arms, false, &|arms, rows| Ok(reliability_facet(overview, arms, rows > HIGH_ROWS)))?;
+    Ok(parts("reliability", caption, ("predicted probability", "share positive"), overview, arms, &rows))
 }
 
 /// The figures of each cell with every backend in one plot; for a study with several variants the panel figure has that.
@@ -65,7 +63,7 @@ pub(super) fn of_cells(overview: &Overview<'_>, arms: &[Arm<'_>]) -> Result<Vec<
             diagonal: true,
             legend: Vec::new(),
             columns: Vec::new(),
-            rows: vec![FacetRow { heading: None, facets: vec![Some(facet)] }],
+            rows: vec![FacetRow { headings: Vec::new(), facets: vec![Some(facet)] }],
         });
     }
     Ok(figures)
@@ -77,21 +75,19 @@ fn parts(
     titles: (&'static str, &'static str),
     overview: &Overview<'_>,
     arms: &[Arm<'_>],
-    rows: Vec<FacetRow>,
+    rows: &[FacetRow],
 ) -> Vec<Facets> {
-    let number = rows.len().div_ceil(MOST_FACET_ROWS);
     let several = overview.has_variants();
-    let part = |(place, rows): (usize, &[FacetRow])| Facets {
-        name: part_name(name, place, number),
+    pages(name, rows, |name, rows| Facets {
+        name,
         caption: caption.into(),
         x: (Axis::unit(false), titles.0),
         y: (Axis::unit(false), titles.1),
         diagonal: true,
         legend: if several { backend_entries(overview, arms) } else { Vec::new() },
         columns: if several { overview.cells.iter().map(|cell| cell.title().into()).collect() } else { Vec::new() },
-        rows: rows.to_vec(),
-    };
-    rows.chunks(MOST_FACET_ROWS).enumerate().map(part).collect()
+        rows,
+    })
 }
 
 /// Runs of an arm that have a curve.
