@@ -2,6 +2,7 @@
 
 use harness_contract::CellKind;
 use harness_drawing::Owner;
+use harness_text::listed;
 
 use crate::plan::RunKey;
 use crate::record::{EpochRecord, RunRecord, RunResult, StudyResults};
@@ -88,6 +89,24 @@ impl<'a> Overview<'a> {
     pub(super) fn run_name(&self, key: &RunKey) -> String {
         let name = self.arm_name(&key.backend, key.cell, &key.variant);
         if self.has_seeds() { format!("{name}, seed {}", key.seed) } else { name }
+    }
+
+    /// These runs in few words: an arm's name stands for all of its runs that have ended, and seeds are named where only some are meant.
+    pub(super) fn runs_in_words(&self, keys: &[&RunKey]) -> String {
+        let mut parts = Vec::new();
+        for group in self.groups() {
+            let name = self.arm_name(group.backend, group.cell, group.variant);
+            let own =
+                |key: &RunKey| key.backend == group.backend && key.cell == group.cell && key.variant == group.variant;
+            let meant: Vec<_> = keys.iter().filter(|key| own(key)).map(|key| key.seed.to_string()).collect();
+            match (meant.as_slice(), group.records(self.results).len()) {
+                ([], _) => {}
+                (all, ended) if all.len() == ended => parts.push(name),
+                ([only], _) => parts.push(format!("{name}, seed {only}")),
+                (some, _) => parts.push(format!("{name}, seeds {}", listed(some))),
+            }
+        }
+        parts.join("; ")
     }
 
     /// Whose a run's lines in a figure are.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::plan::RunKey;
 use crate::record::RunRecord;
 use crate::report::arms::Arm;
 use crate::report::overview::Overview;
@@ -14,14 +15,14 @@ pub(super) fn departures(
     published: &Published,
     overview: &Overview<'_>,
 ) -> (String, usize) {
-    let mut found: BTreeMap<(usize, String), Vec<String>> = BTreeMap::new();
+    let mut found: BTreeMap<(usize, String), Vec<&RunKey>> = BTreeMap::new();
     let mut runs = 0_usize;
     for (row, arm) in pairs {
         for record in arm.runs.iter().filter_map(|run| run.record()) {
             runs += 1;
             for (order, text) in record_departures(row, record, published).into_iter().enumerate() {
                 let Some(text) = text else { continue };
-                found.entry((order, text)).or_default().push(overview.run_name(&record.key));
+                found.entry((order, text)).or_default().push(&record.key);
             }
         }
     }
@@ -35,8 +36,8 @@ pub(super) fn departures(
     }
     let number = found.len();
     let mut text = String::from("\nThe compared runs depart from what the published study states:\n\n");
-    for ((_, what), names) in found {
-        let whom = if names.len() == runs { "all compared runs".to_owned() } else { names.join("; ") };
+    for ((_, what), keys) in found {
+        let whom = if keys.len() == runs { "all compared runs".to_owned() } else { overview.runs_in_words(&keys) };
         text.push_str(&format!("- {what} ({whom})\n"));
     }
     (text, number)

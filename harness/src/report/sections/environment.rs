@@ -1,5 +1,6 @@
 //! Where the runs were made and with what.
 
+use crate::plan::RunKey;
 use crate::record::{Environment, RunRecord};
 use crate::report::overview::Overview;
 use harness_text::numbers::{self, NONE};
@@ -22,7 +23,7 @@ const ITEMS: [Item; 11] = [
     ("encoded data", |record| record.data_hash.clone()),
 ];
 
-/// The machine, versions and dates; one value where all runs agree, else each with its runs.
+/// The machine, versions and dates; one value where all runs agree, else each with whose it is.
 /// `None` while no run has ended.
 pub(in crate::report) fn environment(overview: &Overview<'_>) -> Option<String> {
     let records: Vec<_> = overview.recorded().collect();
@@ -30,22 +31,21 @@ pub(in crate::report) fn environment(overview: &Overview<'_>) -> Option<String> 
     let last = records.iter().map(|(_, record)| record.environment.started_unix).max()?;
     let mut table = Table::new([("item", Align::Left), ("value", Align::Left)]);
     for (item, of) in ITEMS {
-        let values: Vec<_> = records.iter().map(|(key, record)| (overview.run_name(key), of(record))).collect();
-        table.push(vec![item.to_owned(), agreed(&values)]);
+        let values: Vec<_> = records.iter().map(|(key, record)| (*key, of(record))).collect();
+        table.push(vec![item.to_owned(), agreed(overview, &values)]);
     }
     if records.iter().any(|(_, record)| !record.environment.variables.is_empty()) {
-        let values: Vec<_> =
-            records.iter().map(|(key, record)| (overview.run_name(key), variables(&record.environment))).collect();
-        table.push(vec!["variables of the runtimes".into(), agreed(&values)]);
+        let values: Vec<_> = records.iter().map(|(key, record)| (*key, variables(&record.environment))).collect();
+        table.push(vec!["variables of the runtimes".into(), agreed(overview, &values)]);
     }
     let (first, last) = (numbers::utc_date(first), numbers::utc_date(last));
     let days = if first == last { first } else { format!("{first} to {last}") };
     table.push(vec!["runs begun (UTC)".into(), days]);
     for backend in &overview.backends {
         let own = records.iter().filter(|(key, _)| key.backend == *backend);
-        let versions: Vec<_> = own.map(|(key, record)| (overview.run_name(key), libraries(record))).collect();
+        let versions: Vec<_> = own.map(|(key, record)| (*key, libraries(record))).collect();
         if !versions.is_empty() {
-            table.push(vec![format!("backend {backend}"), agreed(&versions)]);
+            table.push(vec![format!("backend {backend}"), agreed(overview, &versions)]);
         }
     }
     Some(table.to_markdown())
@@ -66,8 +66,8 @@ fn libraries(record: &RunRecord) -> String {
     if parts.is_empty() { NONE.to_owned() } else { parts.join(", ") }
 }
 
-fn agreed(values: &[(String, String)]) -> String {
-    let mut distinct: Vec<(&str, Vec<&str>)> = Vec::new();
+fn agreed(overview: &Overview<'_>, values: &[(&RunKey, String)]) -> String {
+    let mut distinct: Vec<(&str, Vec<&RunKey>)> = Vec::new();
     for (run, value) in values {
         match distinct.iter_mut().find(|(seen, _)| *seen == value) {
             Some((_, runs)) => runs.push(run),
@@ -77,6 +77,7 @@ fn agreed(values: &[(String, String)]) -> String {
     if let [(only, _)] = distinct.as_slice() {
         return (*only).to_owned();
     }
-    let parts: Vec<_> = distinct.iter().map(|(value, runs)| format!("{value} ({})", runs.join("; "))).collect();
+    let parts: Vec<_> =
+        distinct.iter().map(|(value, runs)| format!("{value} ({})", overview.runs_in_words(runs))).collect();
     parts.join("; ")
 }

@@ -1,5 +1,7 @@
 //! What was asked, and how: the short of it. Every setting with its origin is a section of its own.
 
+use std::collections::BTreeSet;
+
 use crate::plan::Protocol;
 use crate::report::arms::Arm;
 use crate::report::overview::Overview;
@@ -46,9 +48,11 @@ pub(in crate::report) fn method(overview: &Overview<'_>, arms: &[Arm<'_>]) -> St
     } else {
         String::new()
     };
+    let numbers_of_seeds: BTreeSet<usize> = arms.iter().map(|arm| arm.runs.len()).collect();
+    let numbers_of_seeds: Vec<_> = numbers_of_seeds.iter().map(usize::to_string).collect();
     let seeds = match overview.seeds.as_slice() {
         [only] => format!("one seed ({only})"),
-        several => format!("{} seeds", several.len()),
+        _ => format!("{} seeds", numbers_of_seeds.join(" or ")),
     };
     text.push_str(&format!(
         "- **Runs.** {} under {}{variants}; {} of {seeds}.\n",
