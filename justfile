@@ -30,6 +30,7 @@ reports: build
     {{ study }} report reports/headline.tar.zst --out reports/headline --audit reports/published.toml --claims reports/claims.toml --beside reports/*.tar.zst
     {{ study }} report reports/real.tar.zst --out reports/real --audit reports/published.toml --claims reports/claims.toml --beside reports/*.tar.zst
     {{ study }} report reports/attribution.tar.zst --out reports/attribution
+    {{ study }} report reports/escape.tar.zst --out reports/escape
 
 # Make the runs that the claims are judged by, which takes many hours; the same command goes on where it stopped. Archives go to reports/.
 claims-run *NAMES="headline escape attribution": build

@@ -8,7 +8,7 @@ use crate::report::arms::Arm;
 use crate::report::overview::Overview;
 use harness_statistics::metrics::MetricsError;
 
-/// Draws the arms of a panel, on a page with so many rows.
+/// Draws the arms of a panel of a figure with so many rows.
 pub(super) type Draw<'d> = dyn Fn(&[&Arm<'_>], usize) -> Result<Facet, MetricsError> + 'd;
 
 /// A row for each backend with a titled panel for each cell; with several variants, or where backends stand `together`, a row for each variant.
