@@ -62,9 +62,10 @@ impl<'a> Overview<'a> {
 
     /// The runs of a point of the grid, over its seeds; empty where the plan has none.
     pub(super) fn group(&self, backend: &'a str, cell: CellKind, variant: &'a str) -> Group<'a> {
-        let fits = |key: &RunKey| key.backend == backend && key.cell == cell && key.variant == variant;
-        let runs = self.results.runs.iter().enumerate().filter(|(_, run)| fits(&run.planned.key));
-        Group { backend, cell, variant, runs: runs.map(|(place, _)| place).collect() }
+        let mut group = Group { backend, cell, variant, runs: Vec::new() };
+        let runs = self.results.runs.iter().enumerate().filter(|(_, run)| group.has(&run.planned.key));
+        group.runs = runs.map(|(place, _)| place).collect();
+        group
     }
 
     /// Every group that has a run: by variant, backend and cell.
@@ -96,9 +97,7 @@ impl<'a> Overview<'a> {
         let mut parts = Vec::new();
         for group in self.groups() {
             let name = self.arm_name(group.backend, group.cell, group.variant);
-            let own =
-                |key: &RunKey| key.backend == group.backend && key.cell == group.cell && key.variant == group.variant;
-            let meant: Vec<_> = keys.iter().filter(|key| own(key)).map(|key| key.seed.to_string()).collect();
+            let meant: Vec<_> = keys.iter().filter(|key| group.has(key)).map(|key| key.seed.to_string()).collect();
             match (meant.as_slice(), group.records(self.results).len()) {
                 ([], _) => {}
                 (all, ended) if all.len() == ended => parts.push(name),
@@ -121,6 +120,11 @@ impl<'a> Overview<'a> {
 }
 
 impl Group<'_> {
+    /// Whether this is a run of it.
+    fn has(&self, key: &RunKey) -> bool {
+        key.backend == self.backend && key.cell == self.cell && key.variant == self.variant
+    }
+
     /// Records of its runs that have ended.
     pub(super) fn records<'r>(&self, results: &'r StudyResults) -> Vec<&'r RunRecord> {
         self.runs.iter().filter_map(|place| results.runs.get(*place)?.record.as_ref()).collect()

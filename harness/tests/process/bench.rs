@@ -1,7 +1,7 @@
 //! `study bench` through real workers, and what `study bench-peers` says where the real frameworks are missing.
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use harness::bench::{BenchRecord, Factor, Measured, matmul_peak};
 use harness::record::read_json;
@@ -231,15 +231,16 @@ for epoch in 1 2; do echo "epoch $epoch: loss 0.6931, validation loss 0.6931, ac
 echo "test loss 0.6931, accuracy 0.5000"
 "#;
 
+/// `study bench-peers --whole` of two epochs beside those scripts.
+fn whole_runs(bench: &Bench) -> Output {
+    beside_stand_ins(bench, WHOLE_PEER).args(["--whole", "--set", "epochs=2"]).output().unwrap()
+}
+
 #[test]
 fn whole_runs_of_scripts_are_kept_as_they_end_and_what_failed_is_done_by_the_same_command() {
     let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
-    let whole = || {
-        let mut command = beside_stand_ins(&bench, WHOLE_PEER);
-        command.args(["--whole", "--set", "epochs=2"]).output().unwrap()
-    };
     fs::write(bench.path("broken"), "").unwrap();
-    let output = whole();
+    let output = whole_runs(&bench);
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(3), "{words}");
     assert!(words.contains("it exited with code 1 after 0 epochs, before its test: no such module"), "{words}");
@@ -254,7 +255,7 @@ fn whole_runs_of_scripts_are_kept_as_they_end_and_what_failed_is_done_by_the_sam
     let before = calls().lines().count();
 
     fs::remove_file(bench.path("broken")).unwrap();
-    assert_eq!(whole().status.code(), Some(0));
+    assert_eq!(whole_runs(&bench).status.code(), Some(0));
     let text = text();
     assert!(text.contains("| keras ") && text.contains(" 1.50 |   2.00 | 2.50 |"), "{text}");
     let again: Vec<_> = calls().lines().skip(before).map(str::to_owned).collect();
@@ -264,18 +265,14 @@ fn whole_runs_of_scripts_are_kept_as_they_end_and_what_failed_is_done_by_the_sam
 #[test]
 fn whole_runs_that_cannot_be_read_are_told_and_neither_replaced_nor_made_again() {
     let bench = Bench::new(&small_study(&["fake"], &["rnn"]));
-    let whole = || {
-        let mut command = beside_stand_ins(&bench, WHOLE_PEER);
-        command.args(["--whole", "--set", "epochs=2"]).output().unwrap()
-    };
-    assert_eq!(whole().status.code(), Some(0));
+    assert_eq!(whole_runs(&bench).status.code(), Some(0));
     let (record, called) = (bench.path("speed/whole.json"), bench.path("called"));
     let mut cut = fs::read(&record).unwrap();
     cut.truncate(cut.len() / 2);
     fs::write(&record, &cut).unwrap();
     let before = fs::read(&called).unwrap();
 
-    let output = whole();
+    let output = whole_runs(&bench);
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{words}");
     assert!(words.contains("failed to read the whole runs") && words.contains("whole.json"), "{words}");
